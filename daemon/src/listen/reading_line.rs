@@ -1,0 +1,52 @@
+//! A reading as one line of JSON.
+
+use std::io::Write;
+
+use earworm_scorer::model::Metadata;
+use earworm_scorer::{Hook, Reading, Status};
+use serde::Serialize;
+
+use crate::clock::round_ms;
+use crate::score::{Details, round_hook};
+
+#[derive(Serialize)]
+struct Line {
+    t: f64,
+    momentary: Option<f32>,
+    window: Option<f32>,
+    integrated: Option<f32>,
+    hook: Option<Hook>,
+    coverage: f32,
+    level_db: f32,
+    dropped: u64,
+    details: Details,
+    status: Status,
+}
+
+/// Writes the reading at `t` seconds and lets it go at once.
+///
+/// # Errors
+/// When nobody takes the output.
+pub(super) fn write(
+    out: &mut impl Write,
+    metadata: &Metadata,
+    t: f64,
+    reading: &Reading,
+) -> anyhow::Result<()> {
+    let line = Line {
+        t: round_ms(t),
+        momentary: reading.momentary,
+        window: reading.window,
+        integrated: reading.integrated,
+        hook: reading.hook.map(round_hook),
+        coverage: reading.coverage,
+        level_db: reading.level_db,
+        dropped: reading.dropped,
+        details: Details::new(metadata, &reading.details),
+        status: reading.status,
+    };
+    serde_json::to_writer(&mut *out, &line)?;
+    writeln!(out)?;
+    out.flush()?;
+    Ok(())
+}

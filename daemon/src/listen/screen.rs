@@ -1,0 +1,149 @@
+//! The terminal while the meter is drawn: set up, read for keys, and given back whatever happens.
+
+use std::io::{self, Stdout, Write};
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use ratatui::backend::CrosstermBackend;
+use ratatui::crossterm::cursor::{MoveTo, Show};
+use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use ratatui::crossterm::{execute, terminal};
+use ratatui::{Terminal, TerminalOptions, Viewport};
+
+use super::feed::Feed;
+use super::view::{self, View};
+use crate::{interrupt, log};
+
+/// From one drawing to the next: 20 a second.
+const FRAME: Duration = Duration::from_millis(50);
+
+/// Why the meter went away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// The input ended or failed.
+    InputEnded,
+    /// The user pressed q.
+    Quit,
+    /// The user pressed Ctrl-C.
+    Interrupted,
+}
+
+/// Draws the meter until the input ends or the user has seen enough.
+///
+/// # Errors
+/// When the terminal cannot be used.
+pub(super) fn show(feed: &Feed, title: &str, expected_s: Option<f64>) -> anyhow::Result<Ending> {
+    let _held_lines = log::hold();
+    let mut screen = Screen::open()
+        .context("cannot draw in this terminal; --json writes readings as lines instead")?;
+    let mut view = View::new(&feed.meter, title, expected_s);
+    loop {
+        // Asked first, so that the last reading is drawn too.
+        let ended = feed.ended() || feed.meter.failure().is_some();
+        view.update(&feed.meter);
+        screen.terminal.draw(|frame| view.draw(frame.area(), frame.buffer_mut()))?;
+        if ended {
+            return Ok(Ending::InputEnded);
+        }
+        if let Some(ending) = wait_for_key(Instant::now() + FRAME)? {
+            return Ok(ending);
+        }
+        if interrupt::stopped() {
+            return Ok(Ending::Interrupted);
+        }
+    }
+}
+
+/// Waits until it is time to draw again, or a key ends the meter.
+fn wait_for_key(until: Instant) -> io::Result<Option<Ending>> {
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        if !event::poll(left)? {
+            return Ok(None);
+        }
+        if let Event::Key(key) = event::read()?
+            && let Some(ending) = ending_for(key)
+        {
+            return Ok(Some(ending));
+        }
+    }
+}
+
+fn ending_for(key: KeyEvent) -> Option<Ending> {
+    let control = key.modifiers.contains(KeyModifiers::CONTROL);
+    match key.code {
+        _ if key.kind == KeyEventKind::Release => None,
+        KeyCode::Char('c') if control => Some(Ending::Interrupted),
+        KeyCode::Char('q' | 'Q') | KeyCode::Esc => Some(Ending::Quit),
+        _ => None,
+    }
+}
+
+/// Whether the terminal is ours at the moment.
+static OURS: AtomicBool = AtomicBool::new(false);
+
+struct Screen {
+    terminal: Terminal<CrosstermBackend<Stdout>>,
+}
+
+impl Screen {
+    fn open() -> io::Result<Self> {
+        let (_, rows) = terminal::size()?;
+        give_back_on_panic();
+        terminal::enable_raw_mode()?;
+        OURS.store(true, Ordering::Relaxed);
+        let height = view::ROWS.min(rows.saturating_sub(1)).max(1);
+        let options = TerminalOptions { viewport: Viewport::Inline(height) };
+        match Terminal::with_options(CrosstermBackend::new(io::stdout()), options) {
+            Ok(terminal) => Ok(Self { terminal }),
+            Err(error) => {
+                give_back();
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        // What follows goes below the meter, which stays.
+        let area = self.terminal.get_frame().area();
+        let _ = execute!(io::stdout(), MoveTo(0, area.bottom().saturating_sub(1)));
+        let _ = write!(io::stdout(), "\r\n");
+        give_back();
+    }
+}
+
+fn give_back() {
+    if OURS.swap(false, Ordering::Relaxed) {
+        let _ = terminal::disable_raw_mode();
+        let _ = execute!(io::stdout(), Show);
+    }
+}
+
+/// A panic's message must find a terminal that shows it as it is meant.
+fn give_back_on_panic() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            give_back();
+            usual(panic);
+        }));
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn q_and_ctrl_c_end_the_meter() {
+        let key = |code, modifiers| ending_for(KeyEvent::new(code, modifiers));
+        assert_eq!(key(KeyCode::Char('q'), KeyModifiers::NONE), Some(Ending::Quit));
+        assert_eq!(key(KeyCode::Char('c'), KeyModifiers::CONTROL), Some(Ending::Interrupted));
+        assert_eq!(key(KeyCode::Char('c'), KeyModifiers::NONE), None);
+    }
+}

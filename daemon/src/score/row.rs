@@ -1,0 +1,250 @@
+//! One row of output for each file, as JSON and as CSV.
+
+use std::path::Path;
+
+use earworm_scorer::model::Metadata;
+use earworm_scorer::{Hook, Model};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::file::Scored;
+use super::timeline::Point;
+use crate::clock::round_ms;
+
+/// Which model judged, and how well it does.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub(crate) struct Judge {
+    name: String,
+    sha256: String,
+    /// AUC on songs the model had not seen, and its 95 % interval.
+    auc: Option<f64>,
+    auc_low: Option<f64>,
+    auc_high: Option<f64>,
+}
+
+impl Judge {
+    /// What a row says about a model.
+    pub(crate) fn new(model: &Model) -> Self {
+        let auc = model.metadata().test_auc();
+        Self {
+            name: model.metadata().name.clone(),
+            sha256: model.sha256().to_owned(),
+            auc: auc.map(|auc| auc.value),
+            auc_low: auc.map(|auc| auc.low),
+            auc_high: auc.map(|auc| auc.high),
+        }
+    }
+}
+
+/// Values by the names of the model's classes, in the model's order; empty without a score.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Details(Vec<(String, f32)>);
+
+impl Details {
+    /// Puts names to values.
+    pub(crate) fn new(metadata: &Metadata, values: &[f32]) -> Self {
+        let names = metadata.classes.iter().map(|class| class.name.clone());
+        Self(names.zip(values.iter().copied()).collect())
+    }
+
+    fn get(&self, name: &str) -> Option<f32> {
+        self.0.iter().find(|(n, _)| n == name).map(|(_, value)| *value)
+    }
+}
+
+impl Serialize for Details {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in &self.0 {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+/// What is known about one file.
+#[derive(Debug, Clone, serde::Serialize)]
+pub(crate) struct Row<'a> {
+    pub(crate) file: String,
+    pub(crate) duration_s: Option<f64>,
+    pub(crate) score: Option<f32>,
+    pub(crate) hook: Option<Hook>,
+    pub(crate) details: Details,
+    pub(crate) model: &'a Judge,
+    pub(crate) damaged_packets: u64,
+    pub(crate) warning: Option<String>,
+    pub(crate) error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) timeline: Option<Vec<Point>>,
+}
+
+impl<'a> Row<'a> {
+    /// The row of a file that could not be scored.
+    pub(crate) fn failed(path: &Path, error: String, judge: &'a Judge) -> Self {
+        Self {
+            file: path.display().to_string(),
+            duration_s: None,
+            score: None,
+            hook: None,
+            details: Details::default(),
+            model: judge,
+            damaged_packets: 0,
+            warning: None,
+            error: Some(error),
+            timeline: None,
+        }
+    }
+
+    /// The row of a file that was read to its end.
+    pub(crate) fn scored(
+        path: &Path,
+        scored: Scored,
+        metadata: &Metadata,
+        judge: &'a Judge,
+    ) -> Self {
+        let reading = scored.reading;
+        let error = scored.no_score.map(|reason| format!("{}: {reason}", path.display()));
+        Self {
+            file: path.display().to_string(),
+            duration_s: Some(round_ms(scored.duration_s)),
+            score: reading.integrated,
+            hook: reading.hook.map(round_hook),
+            details: Details::new(metadata, &reading.integrated_details),
+            model: judge,
+            damaged_packets: scored.damaged_packets,
+            warning: scored.warning,
+            error,
+            timeline: scored.timeline,
+        }
+    }
+
+    /// The error without the name of the file, which stands beside it.
+    pub(crate) fn reason(&self) -> Option<&str> {
+        let error = self.error.as_deref()?;
+        Some(error.strip_prefix(&self.file).and_then(|e| e.strip_prefix(": ")).unwrap_or(error))
+    }
+
+    /// The cells of a line of CSV, as [`csv_header`] names them; `point` is the reading of that
+    /// line where there is one line a reading.
+    pub(crate) fn csv_cells(
+        &self,
+        metadata: &Metadata,
+        with_timeline: bool,
+        point: Option<&Point>,
+    ) -> Vec<String> {
+        let mut cells = vec![
+            self.file.clone(),
+            cell(self.duration_s),
+            cell(self.score),
+            cell(self.hook.map(|hook| hook.score)),
+            cell(self.hook.map(|hook| hook.start_s)),
+            cell(self.hook.map(|hook| hook.end_s)),
+        ];
+        cells.extend(metadata.classes.iter().map(|class| cell(self.details.get(&class.name))));
+        cells.extend([
+            self.model.name.clone(),
+            self.model.sha256.clone(),
+            cell(self.model.auc),
+            cell(self.model.auc_low),
+            cell(self.model.auc_high),
+            self.damaged_packets.to_string(),
+            self.warning.clone().unwrap_or_default(),
+            self.error.clone().unwrap_or_default(),
+        ]);
+        if with_timeline {
+            cells.extend([
+                cell(point.map(|p| p.t)),
+                cell(point.and_then(|p| p.momentary)),
+                cell(point.and_then(|p| p.window)),
+                cell(point.and_then(|p| p.integrated)),
+            ]);
+        }
+        cells
+    }
+}
+
+/// Names of the columns of CSV.
+pub(crate) fn csv_header(metadata: &Metadata, with_timeline: bool) -> Vec<String> {
+    let mut names: Vec<String> =
+        ["file", "duration_s", "score", "hook_score", "hook_start_s", "hook_end_s"]
+            .map(str::to_owned)
+            .into();
+    names.extend(metadata.classes.iter().map(|class| format!("details_{}", class.name)));
+    names.extend(
+        [
+            "model_name",
+            "model_sha256",
+            "model_auc",
+            "model_auc_low",
+            "model_auc_high",
+            "damaged_packets",
+            "warning",
+            "error",
+        ]
+        .map(str::to_owned),
+    );
+    if with_timeline {
+        names.extend(["t", "momentary", "window", "integrated"].map(str::to_owned));
+    }
+    names
+}
+
+/// Positions to the millisecond.
+pub(crate) fn round_hook(hook: Hook) -> Hook {
+    Hook { start_s: round_ms(hook.start_s), end_s: round_ms(hook.end_s), ..hook }
+}
+
+fn cell(value: Option<impl std::fmt::Display>) -> String {
+    value.map_or_else(String::new, |value| value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge() -> Judge {
+        Judge {
+            name: "tiny".into(),
+            sha256: "ab".into(),
+            auc: Some(0.66),
+            auc_low: Some(0.61),
+            auc_high: Some(0.71),
+        }
+    }
+
+    fn row(judge: &Judge) -> Row<'_> {
+        Row {
+            duration_s: Some(61.5),
+            score: Some(57.25),
+            hook: Some(Hook { score: 71.0, start_s: 30.0, end_s: 59.5 }),
+            details: Details(vec![("joy".into(), 0.5), ("awe".into(), 0.25)]),
+            error: None,
+            ..Row::failed(Path::new("a.wav"), String::new(), judge)
+        }
+    }
+
+    #[test]
+    fn json_keeps_the_order_of_the_classes() {
+        let judge = judge();
+        let json = serde_json::to_string(&row(&judge)).unwrap();
+        assert_eq!(
+            json,
+            r#"{"file":"a.wav","duration_s":61.5,"score":57.25,"#.to_owned()
+                + r#""hook":{"score":71.0,"start_s":30.0,"end_s":59.5},"#
+                + r#""details":{"joy":0.5,"awe":0.25},"#
+                + r#""model":{"name":"tiny","sha256":"ab","auc":0.66,"auc_low":0.61,"auc_high":0.71},"#
+                + r#""damaged_packets":0,"warning":null,"error":null}"#
+        );
+    }
+
+    #[test]
+    fn a_failure_has_every_field_too() {
+        let judge = judge();
+        let row = Row::failed(Path::new("b.mp3"), "b.mp3: the file is empty".into(), &judge);
+        assert_eq!(row.reason(), Some("the file is empty"));
+        let json: serde_json::Value =
+            serde_json::from_str(&serde_json::to_string(&row).unwrap()).unwrap();
+        assert!(json["score"].is_null() && json["hook"].is_null());
+        assert_eq!(json["details"], serde_json::json!({}));
+        assert_eq!(json["error"], "b.mp3: the file is empty");
+    }
+}

@@ -1,0 +1,285 @@
+//! Audio files as a stream of blocks: wav, flac, mp3, ogg and m4a/aac through symphonia.
+
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
+use symphonia::core::errors::Error as SymphoniaError;
+use symphonia::core::formats::probe::Hint;
+use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
+use symphonia::core::io::{MediaSourceStream, ReadOnlySource};
+use symphonia::core::meta::MetadataOptions;
+
+/// Why a file gives no audio.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// The file cannot be opened or read.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The path names a folder.
+    #[error("{0}: is a folder; name the audio files in it")]
+    Directory(PathBuf),
+    /// The file holds no bytes.
+    #[error("{0}: the file is empty")]
+    Empty(PathBuf),
+    /// The content is no audio format that can be read.
+    #[error(
+        "{path}: not a readable audio file ({reason}); wav, flac, mp3, ogg and m4a are supported"
+    )]
+    NotAudio {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder made of it.
+        reason: String,
+    },
+    /// The format was recognised, but not one sample could be decoded.
+    #[error("{0}: no audio could be decoded; the file may be cut off or damaged")]
+    NoAudio(PathBuf),
+}
+
+/// Shape of the audio in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AudioFormat {
+    /// Samples a second of each channel, in Hz.
+    pub sample_rate: u32,
+    /// Number of channels.
+    pub channels: usize,
+}
+
+/// An open audio file, decoded block by block so that memory stays bounded whatever its length.
+pub struct AudioFile {
+    path: PathBuf,
+    reader: Box<dyn FormatReader>,
+    decoder: Box<dyn AudioDecoder>,
+    track: u32,
+    format: Option<AudioFormat>,
+    block: Vec<f32>,
+    pending: bool,
+    damaged: u64,
+    expected_frames: Option<u64>,
+}
+
+impl AudioFile {
+    /// Opens a file and decodes as far as its first block, so that its format is known.
+    ///
+    /// # Errors
+    /// See [`DecodeError`]; every variant names the file.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, DecodeError> {
+        let path = path.as_ref();
+        let io = |source| DecodeError::Io { path: path.to_owned(), source };
+        let meta = std::fs::metadata(path).map_err(io)?;
+        if meta.is_dir() {
+            return Err(DecodeError::Directory(path.to_owned()));
+        }
+        if meta.is_file() && meta.len() == 0 {
+            return Err(DecodeError::Empty(path.to_owned()));
+        }
+        let file = File::open(path).map_err(io)?;
+        let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("");
+        let stream = MediaSourceStream::new(Box::new(file), Default::default());
+        Self::from_stream(stream, path.to_owned(), extension)
+    }
+
+    /// Decodes from a pipe, such as standard input, that cannot seek. `name` is used in messages.
+    ///
+    /// # Errors
+    /// See [`DecodeError`].
+    pub fn from_reader(
+        reader: impl std::io::Read + Send + Sync + 'static,
+        name: &str,
+    ) -> Result<Self, DecodeError> {
+        let stream =
+            MediaSourceStream::new(Box::new(ReadOnlySource::new(reader)), Default::default());
+        Self::from_stream(stream, PathBuf::from(name), "")
+    }
+
+    fn from_stream(
+        stream: MediaSourceStream<'static>,
+        path: PathBuf,
+        extension: &str,
+    ) -> Result<Self, DecodeError> {
+        let not_audio = |reason: String| DecodeError::NotAudio { path: path.clone(), reason };
+        let mut hint = Hint::new();
+        hint.with_extension(extension);
+        let reader = symphonia::default::get_probe()
+            .probe(&hint, stream, FormatOptions::default(), MetadataOptions::default())
+            .map_err(|e| not_audio(describe(&e)))?;
+        let track = reader
+            .default_track(TrackType::Audio)
+            .ok_or_else(|| not_audio("it has no audio track".into()))?;
+        let parameters = track
+            .codec_params
+            .as_ref()
+            .and_then(|p| p.audio())
+            .ok_or_else(|| not_audio("its audio track has no known codec".into()))?;
+        let decoder = symphonia::default::get_codecs()
+            .make_audio_decoder(parameters, &AudioDecoderOptions::default())
+            .map_err(|e| not_audio(describe(&e)))?;
+        let mut file = Self {
+            track: track.id,
+            expected_frames: track.num_frames,
+            path,
+            reader,
+            decoder,
+            format: None,
+            block: Vec::new(),
+            pending: false,
+            damaged: 0,
+        };
+        file.pending = file.decode_next()?;
+        if file.format.is_none() {
+            return Err(DecodeError::NoAudio(file.path));
+        }
+        Ok(file)
+    }
+
+    /// Sample rate and channel count.
+    pub fn format(&self) -> AudioFormat {
+        self.format.expect("open() decodes until the format is known")
+    }
+
+    /// Number of frames the container announces, where it does.
+    pub fn expected_frames(&self) -> Option<u64> {
+        self.expected_frames
+    }
+
+    /// Packets that could not be decoded so far and were skipped.
+    pub fn damaged_packets(&self) -> u64 {
+        self.damaged
+    }
+
+    /// The file's path, or the name the pipe was given.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The next block of interleaved samples, `None` at the end.
+    ///
+    /// # Errors
+    /// When the file can no longer be read, or changes its sample rate or channels midway.
+    pub fn next_block(&mut self) -> Result<Option<&[f32]>, DecodeError> {
+        if !std::mem::take(&mut self.pending) && !self.decode_next()? {
+            return Ok(None);
+        }
+        Ok(Some(&self.block))
+    }
+
+    /// Decodes one packet that holds audio into `block`; false at the end.
+    fn decode_next(&mut self) -> Result<bool, DecodeError> {
+        loop {
+            let packet = match self.reader.next_packet() {
+                Ok(Some(packet)) => packet,
+                Ok(None) => return Ok(false),
+                // A file cut off in the middle of a packet ends where its last whole packet ends.
+                Err(SymphoniaError::IoError(e)) if e.kind() == ErrorKind::UnexpectedEof => {
+                    self.damaged += 1;
+                    return Ok(false);
+                }
+                Err(SymphoniaError::IoError(source)) => {
+                    return Err(DecodeError::Io { path: self.path.clone(), source });
+                }
+                Err(SymphoniaError::ResetRequired) => return Ok(false),
+                Err(e) if self.format.is_none() => {
+                    return Err(DecodeError::NotAudio {
+                        path: self.path.clone(),
+                        reason: describe(&e),
+                    });
+                }
+                Err(_) => {
+                    self.damaged += 1;
+                    return Ok(false);
+                }
+            };
+            if packet.track_id != self.track {
+                continue;
+            }
+            let decoded = match self.decoder.decode(&packet) {
+                Ok(decoded) => decoded,
+                Err(_) => {
+                    self.damaged += 1;
+                    continue;
+                }
+            };
+            if decoded.frames() == 0 || decoded.num_planes() == 0 {
+                continue;
+            }
+            let format =
+                AudioFormat { sample_rate: decoded.spec().rate(), channels: decoded.num_planes() };
+            if *self.format.get_or_insert(format) != format {
+                return Err(DecodeError::NotAudio {
+                    path: self.path.clone(),
+                    reason: "its sample rate or channels change midway".into(),
+                });
+            }
+            decoded.copy_to_vec_interleaved(&mut self.block);
+            return Ok(true);
+        }
+    }
+}
+
+fn describe(error: &SymphoniaError) -> String {
+    match error {
+        SymphoniaError::IoError(e) if e.kind() == ErrorKind::UnexpectedEof => {
+            "it ends before any audio".into()
+        }
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(dir: &Path, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = dir.join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    #[test]
+    fn bad_files_are_told_apart() {
+        let dir = tempfile::tempdir().unwrap();
+        let empty = write(dir.path(), "empty.mp3", b"");
+        let text = write(dir.path(), "text.mp3", "not music at all\n".repeat(500).as_bytes());
+        assert!(matches!(AudioFile::open(&empty), Err(DecodeError::Empty(_))));
+        assert!(matches!(AudioFile::open(dir.path()), Err(DecodeError::Directory(_))));
+        assert!(matches!(
+            AudioFile::open(dir.path().join("none.wav")),
+            Err(DecodeError::Io { .. })
+        ));
+        let message = AudioFile::open(&text).err().unwrap().to_string();
+        assert!(message.contains("text.mp3"), "{message}");
+    }
+
+    #[test]
+    fn a_truncated_wav_gives_what_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cut.wav");
+        let spec = hound::WavSpec {
+            channels: 2,
+            sample_rate: 48_000,
+            bits_per_sample: 16,
+            sample_format: hound::SampleFormat::Int,
+        };
+        let mut wav = hound::WavWriter::create(&path, spec).unwrap();
+        for i in 0..96_000i32 {
+            wav.write_sample((i % 100) as i16).unwrap();
+        }
+        wav.finalize().unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        let cut = write(dir.path(), "cut.wav", &bytes[..bytes.len() / 2]);
+        let mut file = AudioFile::open(&cut).unwrap();
+        assert_eq!(file.format(), AudioFormat { sample_rate: 48_000, channels: 2 });
+        let mut samples = 0;
+        while let Some(block) = file.next_block().unwrap() {
+            samples += block.len();
+        }
+        assert!((40_000..=48_000).contains(&samples), "{samples}");
+    }
+}

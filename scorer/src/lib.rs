@@ -1,0 +1,41 @@
+//! The streaming engine of Earworm: from audio to mel frames to a model's score.
+//!
+//! ```text
+//! samples ─▶ downmix ─▶ resample ─▶ front end ─▶ lanes of a model ─▶ readings
+//! ```
+//!
+//! - [`Scorer`] is the whole path as a plain state machine: samples in, readings out. It has no
+//!   thread and no clock, so files and tests use it directly.
+//! - [`live`] puts a wait-free tap for the audio thread before it and a lock-free meter behind it.
+//! - [`front_end`] makes the mel frames, for the trainer as well as for the meter.
+//! - [`model`] loads and checks ONNX models and runs them.
+//! - [`decode`] reads audio files.
+//!
+//! ```no_run
+//! use earworm_scorer::{Model, Scorer, ScorerOptions};
+//!
+//! let mut scorer = Scorer::new(Model::embedded(), 48_000, ScorerOptions::LIVE)?;
+//! let a_second_of_stereo = vec![0.0; 96_000];
+//! scorer.push_interleaved(&a_second_of_stereo, 2, &mut ())?;
+//! println!("{:?}", scorer.reading().window);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod decode;
+mod downmix;
+pub mod front_end;
+mod lanes;
+pub mod live;
+pub mod model;
+mod reading;
+mod resample;
+mod scorer;
+mod span;
+mod windows;
+
+pub use downmix::downmix_interleaved;
+pub use model::Model;
+pub use reading::{Hook, Reading, Status};
+pub use resample::{RATES, ResampleError, Resampler};
+pub use scorer::{CompletedWindow, Observer, Scorer, ScorerError, ScorerOptions, score_offline};
+pub use span::Span;

@@ -1,0 +1,81 @@
+//! Live audio: a tap for the audio thread, a worker that scores, a meter that anyone may read.
+//!
+//! ```text
+//! audio thread ── Tap ──ring──▶ Stream (on the worker) ──▶ Meter ◀── GUIs, servers
+//! ```
+//!
+//! [`open`] makes the three that belong together. The tap belongs to the audio thread; the stream
+//! goes to a [`Worker`], one of which serves a whole process; the meter can be cloned and read from
+//! any thread without locks.
+
+mod frame_history;
+mod inlet;
+mod meter;
+mod stream;
+mod tap;
+mod worker;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use ringbuf::HeapRb;
+use ringbuf::traits::Split;
+
+use crate::model::Model;
+use crate::scorer::{Scorer, ScorerError, ScorerOptions};
+use inlet::Inlet;
+
+pub use frame_history::HistoryFrame;
+pub use meter::Meter;
+pub use stream::{Stream, Turn};
+pub use tap::Tap;
+pub use worker::Worker;
+
+/// Seconds of audio that the ring holds: what the worker may fall behind before samples are lost.
+const RING_SECONDS: u32 = 4;
+/// Marks (gaps, resets) that may wait in the ring beside the samples.
+const MARKS: usize = 64;
+/// Most samples taken from the ring in one turn, so that many streams share a worker fairly.
+const TURN: usize = 16_384;
+
+/// Something that happened at a place in the stream of samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Mark {
+    /// Number of samples written to the ring before it.
+    at: u64,
+    kind: MarkKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum MarkKind {
+    /// This many samples of each channel were lost here.
+    Lost(u64),
+    /// This many samples were not numbers, up to here.
+    Invalid(u64),
+    /// Start anew from here.
+    Reset,
+}
+
+/// Makes the tap, stream and meter of one source of audio of `sample_rate` Hz.
+///
+/// # Errors
+/// When the rate is not supported or the model cannot be run.
+pub fn open(
+    model: Arc<Model>,
+    sample_rate: u32,
+    options: ScorerOptions,
+) -> Result<(Tap, Stream, Meter), ScorerError> {
+    let scorer = Scorer::new(model.clone(), sample_rate, options)?;
+    let (tap, inlet) = ring((sample_rate * RING_SECONDS) as usize, MARKS, TURN);
+    let (meter, publisher) = meter::new(model);
+    Ok((tap, Stream::new(inlet, scorer, publisher), meter))
+}
+
+/// Both ends of a ring of that many samples and marks, of which `turn` samples are taken at a time.
+fn ring(samples: usize, marks: usize, turn: usize) -> (Tap, Inlet) {
+    let (samples_in, samples_out) = HeapRb::new(samples).split();
+    let (marks_in, marks_out) = HeapRb::new(marks).split();
+    let open = Arc::new(AtomicBool::new(true));
+    let tap = Tap::new(samples_in, marks_in, open.clone());
+    (tap, Inlet::new(samples_out, marks_out, open, turn))
+}

@@ -1,0 +1,204 @@
+//! Running a model: optimised plans, shared by all sessions of one shape, and each session's state.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use tract_onnx::prelude::TypedModel;
+use tract_onnx::prelude::{
+    DatumType, InferenceModelExt, IntoRunnable, IntoTValue, TVec, Tensor, TractError,
+    TypedSimplePlan, TypedSimpleState, tvec,
+};
+use tract_onnx::tract_core::ops::scan::Scan;
+use tract_onnx::tract_hir::infer::InferenceFact;
+
+use super::check::StateInfo;
+use super::{Contract, Model, ModelError};
+
+/// Most values in one tensor inside a model, and in all of them together: a graph of a few nodes
+/// could ask for all memory.
+const MOST_VALUES: usize = 1 << 26;
+const MOST_VALUES_TOGETHER: usize = 1 << 29;
+
+/// A model optimised for one batch size and one number of frames.
+pub(super) struct Plan {
+    batch: usize,
+    frames: usize,
+    runnable: Arc<TypedSimplePlan>,
+}
+
+impl Plan {
+    pub(super) fn new(model: &Model, batch: usize, frames: usize) -> Result<Self, ModelError> {
+        let bands = model.metadata.front_end.n_mels;
+        let runnable = guarded(|| {
+            let mut graph = model.graph.clone();
+            let fact = |shape: &[usize]| InferenceFact::dt_shape(DatumType::F32, shape);
+            graph.set_input_fact(0, fact(&[batch, frames, bands])).map_err(|e| format!("{e:#}"))?;
+            for (n, state) in model.states.iter().enumerate() {
+                graph
+                    .set_input_fact(n + 1, fact(&state.shape_for(batch)))
+                    .map_err(|e| format!("{e:#}"))?;
+            }
+            let mut typed = graph.into_typed().map_err(|e| format!("{e:#}"))?;
+            check_sizes(&typed)?;
+            start_scans_from_their_inputs(&mut typed);
+            typed
+                .into_optimized()
+                .and_then(|optimised| optimised.into_runnable())
+                .map_err(|e| format!("{e:#}"))
+        })
+        .map_err(|reason| ModelError::Onnx { origin: model.origin.clone(), reason })?;
+        Ok(Self { batch, frames, runnable })
+    }
+}
+
+/// tract turns LSTM and GRU into scans that, by default, go on from the state of the last call and
+/// ignore the initial state that is passed in. ONNX means the opposite, and lanes depend on it.
+fn start_scans_from_their_inputs(model: &mut TypedModel) {
+    for node in &mut model.nodes {
+        if let Some(scan) = node.op_as_mut::<Scan>() {
+            scan.reset_every_turn = true;
+        }
+    }
+}
+
+/// All sizes are known by now: what would not fit is refused before it is computed.
+fn check_sizes(model: &TypedModel) -> Result<(), String> {
+    let mut together = 0usize;
+    for node in &model.nodes {
+        for output in &node.outputs {
+            let values = output.fact.shape.volume().as_i64();
+            let values = values.and_then(|v| usize::try_from(v).ok()).unwrap_or(usize::MAX);
+            together = together.saturating_add(values);
+            if values > MOST_VALUES || together > MOST_VALUES_TOGETHER {
+                let shape = &output.fact.shape;
+                return Err(format!("node {:?} makes too large a tensor: {shape:?}", node.name));
+            }
+        }
+    }
+    Ok(())
+}
+
+impl StateInfo {
+    fn shape_for(&self, batch: usize) -> Vec<usize> {
+        let mut shape = self.shape.clone();
+        shape[self.batch_axis] = batch;
+        shape
+    }
+}
+
+/// A running instance of a model: a batch of sequences, each with its own state.
+pub struct Session {
+    model: Arc<Model>,
+    plan: Arc<Plan>,
+    running: TypedSimpleState,
+    states: Vec<StateTensor>,
+    scores: Vec<f32>,
+}
+
+/// A state tensor's values between two calls. They are kept outside tract, whose tensors may be
+/// shared with its plan.
+struct StateTensor {
+    shape: Vec<usize>,
+    values: Vec<f32>,
+}
+
+impl Session {
+    pub(super) fn new(model: Arc<Model>, plan: Arc<Plan>) -> Result<Self, ModelError> {
+        let running = plan.runnable.spawn().map_err(|e| run_error(&model, format!("{e:#}")))?;
+        let zero = |state: &StateInfo| {
+            let shape = state.shape_for(plan.batch);
+            StateTensor { values: vec![0.0; shape.iter().product()], shape }
+        };
+        let states = model.states.iter().map(zero).collect();
+        let scores = vec![0.0; plan.batch * model.metadata.classes.len()];
+        Ok(Self { model, plan, running, states, scores })
+    }
+
+    /// The model that runs.
+    pub fn model(&self) -> &Arc<Model> {
+        &self.model
+    }
+
+    /// Number of sequences run side by side.
+    pub fn batch(&self) -> usize {
+        self.plan.batch
+    }
+
+    /// Number of frames a call of [`run`](Self::run) takes.
+    pub fn frames(&self) -> usize {
+        self.plan.frames
+    }
+
+    /// Runs `mel` (`[batch, frames, bands]`, row-major) and returns the raw outputs
+    /// (`[batch, classes]`). A streaming model's states go on from the last call.
+    ///
+    /// # Errors
+    /// When `mel` has another size or tract fails.
+    pub fn run(&mut self, mel: &[f32]) -> Result<&[f32], ModelError> {
+        let bands = self.model.metadata.front_end.n_mels;
+        let shape = [self.plan.batch, self.plan.frames, bands];
+        let Self { model, running, states, scores, .. } = self;
+        guarded(|| {
+            let text = |e: TractError| format!("{e:#}");
+            let mut inputs: TVec<_> =
+                tvec!(Tensor::from_shape(&shape, mel).map_err(text)?.into_tvalue());
+            for state in states.iter() {
+                let tensor = Tensor::from_shape(&state.shape, &state.values).map_err(text)?;
+                inputs.push(tensor.into_tvalue());
+            }
+            let outputs = running.run(inputs).map_err(text)?;
+            let targets = std::iter::once(scores).chain(states.iter_mut().map(|s| &mut s.values));
+            for (target, output) in targets.zip(&outputs) {
+                let values = output.to_plain_array_view::<f32>().map_err(text)?;
+                if values.len() != target.len() {
+                    return Err(format!("an output has the shape {:?}", values.shape()));
+                }
+                target.clear();
+                target.extend(values.iter());
+            }
+            Ok(())
+        })
+        .map_err(|reason| run_error(model, reason))?;
+        Ok(&self.scores)
+    }
+
+    /// Sets the states of one sequence of the batch back to zero.
+    ///
+    /// # Panics
+    /// When `lane` is not below the batch size.
+    pub fn reset_lane(&mut self, lane: usize) {
+        assert!(lane < self.plan.batch, "no such lane");
+        for (state, info) in self.states.iter_mut().zip(&self.model.states) {
+            for outer in 0..info.outer {
+                let start = (outer * self.plan.batch + lane) * info.inner;
+                state.values[start..start + info.inner].fill(0.0);
+            }
+        }
+    }
+
+    /// Sets all states back to zero.
+    pub fn reset(&mut self) {
+        (0..self.plan.batch).for_each(|lane| self.reset_lane(lane));
+    }
+
+    /// Whether the model carries state from call to call.
+    pub fn is_streaming(&self) -> bool {
+        self.model.metadata.contract == Contract::Streaming
+    }
+}
+
+fn run_error(model: &Model, reason: String) -> ModelError {
+    ModelError::Run { origin: model.origin.clone(), reason }
+}
+
+/// Runs code of tract's that may panic on graphs it did not expect, and turns that into an error.
+pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("unknown reason");
+        Err(format!("the inference engine gave up: {text}"))
+    })
+}

@@ -1,0 +1,401 @@
+//! The scorer: samples in, readings out. No threads, no clock; the same input gives the same output.
+
+use std::sync::Arc;
+
+use crate::downmix::downmix_interleaved;
+use crate::front_end::{Frame, FrontEnd, SettingsError, is_silent};
+use crate::lanes::{Lanes, Step};
+use crate::model::{Contract, Metadata, Model, ModelError};
+use crate::reading::{Hook, Reading, Status};
+use crate::resample::{ResampleError, Resampler};
+use crate::span::Span;
+use crate::windows::Windows;
+
+/// Seconds without an audible frame after which the status is silence.
+const SILENCE_AFTER_S: f64 = 1.0;
+
+/// Why there can be no scorer.
+#[derive(Debug, thiserror::Error)]
+pub enum ScorerError {
+    /// The audio's sample rate cannot be converted.
+    #[error(transparent)]
+    Resample(#[from] ResampleError),
+    /// The model's front end cannot be built.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The model cannot be run.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+}
+
+/// How a scorer runs its model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScorerOptions {
+    /// Staggered lanes of a streaming model: a window completes every `window / lanes`.
+    pub lanes: usize,
+    /// Most frames a streaming model takes at a time: more is faster, fewer is sooner.
+    pub chunk_frames: usize,
+}
+
+impl ScorerOptions {
+    /// For live audio: a reading every two frames (every 93 ms with the default model).
+    pub const LIVE: Self = Self { lanes: 4, chunk_frames: 2 };
+    /// For files: a reading every 16 frames (every 0.74 s with the default model).
+    pub const FILE: Self = Self { lanes: 4, chunk_frames: 16 };
+}
+
+/// A window that has been heard from start to end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CompletedWindow<'a> {
+    /// When it was.
+    pub span: Span,
+    /// Its score, 0 to 100.
+    pub score: f32,
+    /// The model's raw outputs for it.
+    pub raw: &'a [f32],
+}
+
+/// Sees what a scorer produces while samples go in. Every method does nothing unless overridden.
+pub trait Observer {
+    /// A mel frame, silent or not.
+    fn frame(&mut self, _frame: Frame<'_>, _span: Span) {}
+    /// A window was completed.
+    fn window(&mut self, _window: &CompletedWindow<'_>) {}
+    /// The reading changed.
+    fn reading(&mut self, _reading: &Reading) {}
+}
+
+impl Observer for () {}
+
+enum Engine {
+    Lanes(Lanes),
+    Windows(Windows),
+}
+
+/// Scores one stream of audio.
+pub struct Scorer {
+    model: Arc<Model>,
+    sample_rate: u32,
+    resampler: Resampler,
+    front_end: FrontEnd,
+    scoring: Scoring,
+    mono: Vec<f32>,
+}
+
+impl Scorer {
+    /// A scorer for audio of `sample_rate` Hz.
+    ///
+    /// # Errors
+    /// When the rate is not supported or the model cannot be run.
+    pub fn new(
+        model: Arc<Model>,
+        sample_rate: u32,
+        options: ScorerOptions,
+    ) -> Result<Self, ScorerError> {
+        let settings = &model.metadata().front_end;
+        let resampler = Resampler::new(sample_rate, settings.sample_rate)?;
+        let front_end = FrontEnd::new(settings)?;
+        let engine = match model.metadata().contract {
+            Contract::Streaming => {
+                Engine::Lanes(Lanes::new(&model, options.lanes, options.chunk_frames)?)
+            }
+            Contract::Window => Engine::Windows(Windows::new(&model)?),
+        };
+        let scoring = Scoring::new(model.clone(), engine);
+        Ok(Self { model, sample_rate, resampler, front_end, scoring, mono: Vec::new() })
+    }
+
+    /// The model in use.
+    pub fn model(&self) -> &Arc<Model> {
+        &self.model
+    }
+
+    /// The rate of the audio it takes, in Hz.
+    pub fn sample_rate(&self) -> u32 {
+        self.sample_rate
+    }
+
+    /// The latest reading.
+    pub fn reading(&self) -> &Reading {
+        &self.scoring.reading
+    }
+
+    /// Takes interleaved samples of any number of channels, any block size.
+    ///
+    /// # Errors
+    /// When the model fails while running.
+    ///
+    /// # Panics
+    /// When `channels` is zero.
+    pub fn push_interleaved(
+        &mut self,
+        samples: &[f32],
+        channels: usize,
+        observer: &mut impl Observer,
+    ) -> Result<(), ModelError> {
+        let mut mono = std::mem::take(&mut self.mono);
+        self.scoring.reading.invalid += downmix_interleaved(samples, channels, &mut mono);
+        let result = self.push_finite(&mono, observer);
+        self.mono = mono;
+        result
+    }
+
+    /// Takes samples of one channel.
+    ///
+    /// # Errors
+    /// When the model fails while running.
+    pub fn push_mono(
+        &mut self,
+        samples: &[f32],
+        observer: &mut impl Observer,
+    ) -> Result<(), ModelError> {
+        self.push_interleaved(samples, 1, observer)
+    }
+
+    fn push_finite(
+        &mut self,
+        mono: &[f32],
+        observer: &mut impl Observer,
+    ) -> Result<(), ModelError> {
+        self.scoring.reading.time_s += mono.len() as f64 / f64::from(self.sample_rate);
+        let Self { resampler, front_end, scoring, .. } = self;
+        let mut result = Ok(());
+        resampler.push(mono, |samples| {
+            front_end.push(samples, |frame| {
+                if result.is_ok() {
+                    result = scoring.take_frame(frame, observer);
+                }
+            });
+        });
+        result
+    }
+
+    /// Takes note that `lost` samples of each channel are missing here: time goes on without them.
+    ///
+    /// # Errors
+    /// When the model fails while running.
+    pub fn skip_lost(&mut self, lost: u64, observer: &mut impl Observer) -> Result<(), ModelError> {
+        self.flush(observer)?;
+        self.scoring.reading.dropped += lost;
+        self.scoring.reading.time_s += lost as f64 / f64::from(self.sample_rate);
+        self.scoring.restart_frames();
+        Ok(())
+    }
+
+    /// Counts samples that the caller found to be NaN or infinite and replaced by zero itself.
+    pub fn count_invalid(&mut self, invalid: u64) {
+        self.scoring.reading.invalid += invalid;
+    }
+
+    /// Takes in what the resampler still holds. Call it at the end of a file; the readings then
+    /// stand for all of it.
+    ///
+    /// # Errors
+    /// When the model fails while running.
+    pub fn finish(&mut self, observer: &mut impl Observer) -> Result<(), ModelError> {
+        self.flush(observer)?;
+        self.scoring.finish(observer);
+        Ok(())
+    }
+
+    fn flush(&mut self, observer: &mut impl Observer) -> Result<(), ModelError> {
+        let Self { resampler, front_end, scoring, .. } = self;
+        let mut result = Ok(());
+        resampler.finish(|samples| {
+            front_end.push(samples, |frame| {
+                if result.is_ok() {
+                    result = scoring.take_frame(frame, observer);
+                }
+            });
+        });
+        front_end.reset();
+        result
+    }
+
+    /// Forgets everything heard, as if newly made.
+    pub fn reset(&mut self) {
+        self.resampler.reset();
+        self.front_end.reset();
+        self.scoring.reset();
+    }
+}
+
+/// From frames to readings.
+struct Scoring {
+    model: Arc<Model>,
+    engine: Engine,
+    reading: Reading,
+    /// Seconds from frame to frame, and length of a frame.
+    hop_s: f64,
+    frame_s: f64,
+    /// Where the present run of frames starts, and how many it has.
+    run_start_s: f64,
+    run_frames: u64,
+    silent_frames: u64,
+    /// Sums of raw outputs over completed windows, and their number.
+    raw_sum: Vec<f64>,
+    completed: u64,
+    /// The latest step: frames and audio behind it, and its raw outputs.
+    latest: Option<(usize, Span)>,
+    latest_raw: Vec<f32>,
+}
+
+impl Scoring {
+    fn new(model: Arc<Model>, engine: Engine) -> Self {
+        let metadata = model.metadata();
+        let front_end = &metadata.front_end;
+        let rate = f64::from(front_end.sample_rate);
+        let classes = metadata.classes.len();
+        Self {
+            hop_s: front_end.hop as f64 / rate,
+            frame_s: front_end.n_fft as f64 / rate,
+            engine,
+            reading: Reading::default(),
+            run_start_s: 0.0,
+            run_frames: 0,
+            silent_frames: 0,
+            raw_sum: vec![0.0; classes],
+            completed: 0,
+            latest: None,
+            latest_raw: vec![0.0; classes],
+            model,
+        }
+    }
+
+    fn reset(&mut self) {
+        match &mut self.engine {
+            Engine::Lanes(lanes) => lanes.reset(),
+            Engine::Windows(windows) => windows.reset(),
+        }
+        self.reading = Reading::default();
+        self.silent_frames = 0;
+        self.raw_sum.fill(0.0);
+        self.completed = 0;
+        self.latest = None;
+        self.restart_frames();
+    }
+
+    /// The next frame starts where the audio now stands.
+    fn restart_frames(&mut self) {
+        self.run_start_s = self.reading.time_s;
+        self.run_frames = 0;
+    }
+
+    fn take_frame(
+        &mut self,
+        frame: Frame<'_>,
+        observer: &mut impl Observer,
+    ) -> Result<(), ModelError> {
+        let start_s = self.run_start_s + self.run_frames as f64 * self.hop_s;
+        let span = Span { start_s, end_s: start_s + self.frame_s };
+        self.run_frames += 1;
+        self.reading.level_db = frame.level_db;
+        observer.frame(frame, span);
+
+        let metadata = self.model.metadata();
+        if is_silent(&metadata.front_end.level, frame.level_db) {
+            self.silent_frames += 1;
+            if self.silent_frames as f64 * self.hop_s >= SILENCE_AFTER_S
+                && self.reading.status != Status::Silence
+            {
+                self.reading.status = Status::Silence;
+                self.reading.momentary = None;
+                observer.reading(&self.reading);
+            }
+            return Ok(());
+        }
+        self.silent_frames = 0;
+        let step = match &mut self.engine {
+            Engine::Lanes(lanes) => lanes.push(frame, span)?,
+            Engine::Windows(windows) => {
+                let heard = windows.frames() + 1;
+                self.reading.coverage = (heard as f32 / metadata.window_frames as f32).min(1.0);
+                windows.push(frame, span)?
+            }
+        };
+        let Some(step) = step else {
+            if self.reading.status == Status::Silence {
+                self.reading.status = Status::Listening;
+            }
+            return Ok(());
+        };
+        if step.complete {
+            self.completed += 1;
+            for (sum, &raw) in self.raw_sum.iter_mut().zip(step.window) {
+                *sum += f64::from(raw);
+            }
+        }
+        self.latest = Some((step.window_frames, step.span));
+        self.latest_raw.copy_from_slice(step.window);
+        let integrated = if self.completed == 0 {
+            step.window.to_vec()
+        } else {
+            self.raw_sum.iter().map(|sum| (sum / self.completed as f64) as f32).collect()
+        };
+        Self::update(&mut self.reading, metadata, &step, &integrated);
+        if step.complete {
+            let score = metadata.score(step.window);
+            observer.window(&CompletedWindow { span: step.span, score, raw: step.window });
+        }
+        observer.reading(&self.reading);
+        Ok(())
+    }
+
+    fn update(reading: &mut Reading, metadata: &Metadata, step: &Step<'_>, integrated: &[f32]) {
+        reading.coverage = (step.window_frames as f32 / metadata.window_frames as f32).min(1.0);
+        if step.window_frames < metadata.warm_up_frames {
+            reading.status = Status::Listening;
+            return;
+        }
+        let score = metadata.score(step.window);
+        reading.status = Status::Scoring;
+        reading.momentary = step.momentary.map(|raw| metadata.score(raw));
+        reading.window = Some(score);
+        reading.integrated = Some(metadata.score(integrated));
+        reading.details = metadata.values(step.window);
+        reading.integrated_details = metadata.values(integrated);
+        if step.complete {
+            offer_hook(reading, score, step.span);
+        }
+    }
+
+    /// Audio shorter than a window never completes one: then what there is, is the hook.
+    fn finish(&mut self, observer: &mut impl Observer) {
+        let metadata = self.model.metadata();
+        if let Some((frames, span)) = self.latest
+            && self.completed == 0
+            && frames >= metadata.warm_up_frames
+        {
+            offer_hook(&mut self.reading, metadata.score(&self.latest_raw), span);
+            observer.reading(&self.reading);
+        }
+    }
+}
+
+fn offer_hook(reading: &mut Reading, score: f32, span: Span) {
+    if reading.hook.is_none_or(|hook| score > hook.score) {
+        reading.hook = Some(Hook { score, start_s: span.start_s, end_s: span.end_s });
+    }
+}
+
+/// The raw outputs of a model for exactly these samples (one channel at the model's rate), from a
+/// fresh start and in one go: the offline score that lanes are held to.
+///
+/// # Errors
+/// When the model cannot be run, or has a fixed window and the audio another number of frames.
+pub fn score_offline(model: &Arc<Model>, samples: &[f32]) -> Result<Vec<f32>, ScorerError> {
+    let metadata = model.metadata();
+    let mut front_end = FrontEnd::new(&metadata.front_end)?;
+    let mut level = crate::front_end::LevelNormaliser::new(metadata.front_end.level);
+    let bands = metadata.front_end.n_mels;
+    let mut mel = Vec::new();
+    front_end.push(samples, |frame| {
+        if !is_silent(&metadata.front_end.level, frame.level_db) {
+            let at = mel.len();
+            mel.resize(at + bands, 0.0);
+            level.next_frame(frame.mel_db, frame.level_db, &mut mel[at..]);
+        }
+    });
+    let mut session = model.session(1, mel.len() / bands)?;
+    Ok(session.run(&mel)?.to_vec())
+}

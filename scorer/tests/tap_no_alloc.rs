@@ -1,0 +1,100 @@
+//! The tap on the audio thread never allocates or frees. Its own binary, because the allocator that
+//! watches is global.
+
+mod common;
+
+use assert_no_alloc::{AllocDisabler, assert_no_alloc};
+use common::{Noise, tiny_streaming};
+use earworm_scorer::ScorerOptions;
+use earworm_scorer::live::{Meter, Stream, Tap, Turn, open};
+
+#[global_allocator]
+static WATCHED: AllocDisabler = AllocDisabler;
+
+const MOST_FRAMES: usize = 8192;
+
+fn open_tiny() -> (Tap, Stream, Meter) {
+    open(tiny_streaming(), 16_000, ScorerOptions::LIVE).unwrap()
+}
+
+/// Noise with something that is no number now and then.
+fn noise(seed: u64, samples: usize) -> Vec<f32> {
+    let mut noise = Noise::new(seed);
+    (0..samples)
+        .map(|_| if noise.between(0..500) == 0 { f32::NAN } else { noise.sample() })
+        .collect()
+}
+
+#[test]
+fn the_tap_never_allocates() {
+    let (left, right) = (noise(1, MOST_FRAMES), noise(2, MOST_FRAMES));
+    let (mut tap, mut stream, meter) = open_tiny();
+    let mut blocks = Noise::new(3);
+    for round in 0..4000 {
+        let frames = blocks.between(1..MOST_FRAMES + 1);
+        let kind = blocks.between(0..10);
+        assert_no_alloc(|| match kind {
+            0 => tap.push_planar(&[&left[..frames]]),
+            1 => tap.push_interleaved(&left[..frames], 1),
+            2 => tap.push_interleaved(&left[..frames], 6),
+            3 if round % 7 == 0 => tap.reset(),
+            4..7 => tap.push_interleaved(&right[..frames], 2),
+            _ => tap.push_planar(&[&left[..frames], &right[..frames]]),
+        });
+        // Long stretches with a full ring, and some in which the worker keeps up.
+        if round % 400 > 300 {
+            while stream.turn() == Turn::Busy {}
+        }
+    }
+    while stream.turn() == Turn::Busy {}
+    assert_no_alloc(|| tap.push_planar(&[&left[..100]]));
+    while stream.turn() == Turn::Busy {}
+    let reading = meter.reading();
+    assert!(meter.resets() > 0 && reading.dropped > 0 && reading.invalid > 0, "{reading:?}");
+}
+
+/// The very first calls on a thread, each on a tap of its own, and all marks at once.
+#[test]
+fn not_even_the_first_time() {
+    let left = noise(4, MOST_FRAMES);
+    let calls: [fn(&mut Tap, &[f32]); 6] = [
+        |tap, block| tap.push_planar(&[block]),
+        |tap, block| tap.push_planar(&[block, block]),
+        |tap, block| tap.push_interleaved(block, 2),
+        |tap, _| tap.push_planar(&[&[f32::NAN; 3]]),
+        |tap, _| tap.reset(),
+        |tap, block| {
+            // Fills the ring of marks as well: an invalid sample and a reset each time.
+            for _ in 0..100 {
+                tap.push_planar(&[&[f32::INFINITY]]);
+                tap.reset();
+            }
+            // Overruns the ring of samples.
+            for _ in 0..20 {
+                tap.push_planar(&[block]);
+            }
+        },
+    ];
+    for call in calls {
+        let (mut tap, _stream, _meter) = open_tiny();
+        std::thread::scope(|scope| {
+            scope.spawn(|| assert_no_alloc(|| call(&mut tap, &left)));
+        });
+    }
+}
+
+/// What the other tests rest on: whoever allocates while watched does not survive it. A child
+/// process tries.
+#[test]
+fn the_watch_is_awake() {
+    if std::env::var_os("EARWORM_TEST_ALLOCATES").is_some() {
+        assert_no_alloc(|| std::hint::black_box(vec![0u8; 64]));
+        return;
+    }
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["the_watch_is_awake", "--exact"])
+        .env("EARWORM_TEST_ALLOCATES", "1")
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+}

@@ -1,0 +1,57 @@
+//! What the end-to-end tests share: the built programs, the models and files of the checkout.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Once;
+
+/// The models that judge nothing but have the shape of either contract.
+pub const TINY_MODELS: [&str; 2] =
+    ["scorer/tests/fixtures/tiny_lstm.onnx", "scorer/tests/fixtures/tiny_window.onnx"];
+
+/// A file of the checkout. Asked for when the test runs, because checkouts may share what is built.
+pub fn in_checkout(path: &str) -> PathBuf {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs the tests");
+    Path::new(&package).parent().expect("the package lies in the workspace").join(path)
+}
+
+/// A program of the workspace, built like these tests, ready for arguments.
+pub fn program(name: &str) -> Command {
+    static BUILD: Once = Once::new();
+    // <target>/<profile>/deps/<this test>
+    let test = std::env::current_exe().expect("a test knows its own program");
+    let built = test.ancestors().nth(2).expect("cargo builds tests into deps");
+    BUILD.call_once(|| build_programs(built));
+    let mut program = Command::new(built.join(format!("{name}{}", std::env::consts::EXE_SUFFIX)));
+    // What the developer has set must not change what is tested.
+    program.env_remove("EARWORM_MODEL").env_remove("RUST_LOG");
+    program
+}
+
+/// Builds with the same features as `cargo test --workspace`: with others, such as those of a lone
+/// package or without development dependencies, cargo would build the large dependencies again.
+fn build_programs(folder: &Path) {
+    let profile = match folder.file_name().and_then(|name| name.to_str()) {
+        Some("debug") | None => "dev",
+        Some(profile) => profile,
+    };
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build.args(["build", "--workspace", "--bins", "--tests", "--profile", profile]);
+    stdout_of(build.current_dir(in_checkout("")));
+}
+
+/// Runs a command that must succeed and gives what it printed.
+pub fn stdout_of(command: &mut Command) -> String {
+    let Output { status, stdout, stderr } =
+        command.output().unwrap_or_else(|e| panic!("cannot start {command:?}: {e}"));
+    let stderr = String::from_utf8_lossy(&stderr);
+    assert!(status.success(), "{command:?}: {status}\n{stderr}");
+    String::from_utf8(stdout).expect("programs print UTF-8")
+}
+
+/// Says that a test is left out. Written past the test harness, which would hide it.
+pub fn skip(test: &str, why: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {why}");
+}

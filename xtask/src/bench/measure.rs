@@ -1,0 +1,87 @@
+//! One run of a program, from its start to its end.
+
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use serde::Serialize;
+
+use crate::workspace::shown;
+
+/// What a run took.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Run {
+    /// Seconds by the clock.
+    pub(super) wall_s: f64,
+    /// Seconds of processor time, all threads together.
+    pub(super) cpu_s: f64,
+    /// Most memory in use at once.
+    pub(super) peak_mib: f64,
+}
+
+/// Runs a program, its output thrown away, and measures it.
+pub(super) fn run(command: &mut Command) -> Result<Run> {
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    let start = Instant::now();
+    let child = command.spawn().with_context(|| format!("cannot start {}", shown(command)))?;
+    let (status, cpu_s, peak_mib) = wait(child)?;
+    let wall_s = start.elapsed().as_secs_f64();
+    ensure!(status.success(), "{} failed ({status})", shown(command));
+    Ok(Run { wall_s, cpu_s, peak_mib })
+}
+
+/// Waits for a child; gives its processor seconds and its peak memory in MiB too.
+#[cfg(unix)]
+fn wait(child: Child) -> Result<(ExitStatus, f64, f64)> {
+    use std::os::unix::process::ExitStatusExt;
+
+    let pid = libc::pid_t::try_from(child.id())?;
+    let mut status = 0;
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: both pointers are to live variables of the types wait4 writes to, and the child is
+    // reaped nowhere else: `child` is dropped without waiting, and std does not reap on drop.
+    while unsafe { libc::wait4(pid, &mut status, 0, usage.as_mut_ptr()) } != pid {
+        let error = std::io::Error::last_os_error();
+        ensure!(error.kind() == std::io::ErrorKind::Interrupted, "cannot wait: {error}");
+    }
+    // SAFETY: it started as zeros, which are a valid value of this struct of integers.
+    let usage = unsafe { usage.assume_init() };
+    let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 * 1e-6;
+    let unit = if cfg!(target_os = "macos") { 1.0 } else { 1024.0 };
+    let peak_mib = usage.ru_maxrss as f64 * unit / f64::from(1 << 20);
+    let cpu_s = seconds(usage.ru_utime) + seconds(usage.ru_stime);
+    Ok((ExitStatus::from_raw(status), cpu_s, peak_mib))
+}
+
+#[cfg(not(unix))]
+fn wait(_: Child) -> Result<(ExitStatus, f64, f64)> {
+    anyhow::bail!("processes are measured on Unix only")
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_and_memory_are_those_of_the_program() {
+        let asleep = run(Command::new("sleep").arg("0.2")).unwrap();
+        assert!(asleep.wall_s >= 0.2 && asleep.cpu_s < 0.2, "{asleep:?}");
+        // 64 MiB in one block, as `dd` allocates it.
+        let large = run(Command::new("dd").args([
+            "if=/dev/zero",
+            "of=/dev/null",
+            "bs=67108864",
+            "count=1",
+            "status=none",
+        ]))
+        .unwrap();
+        assert!((64.0..100.0).contains(&large.peak_mib), "{large:?}");
+        assert!(asleep.peak_mib < large.peak_mib);
+    }
+
+    #[test]
+    fn a_program_that_fails_is_not_measured() {
+        assert!(run(&mut Command::new("false")).is_err());
+        assert!(run(&mut Command::new("earworm-no-such-program")).is_err());
+    }
+}

@@ -1,0 +1,94 @@
+//! `cargo xtask bench`: how fast the engine is, and how fast whole processes score a file.
+//!
+//! Results are printed and written to `<target>/bench/summary.json` and `summary.md`.
+
+mod engine;
+mod file;
+mod measure;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use crate::cli::{BenchArgs, BenchPart};
+use crate::system;
+use crate::workspace::Workspace;
+
+/// Everything that was measured, and where.
+#[derive(Debug, Serialize)]
+struct Summary {
+    machine: Machine,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    engine: Option<Vec<engine::Estimate>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<file::Comparison>,
+}
+
+/// What the numbers depend on most.
+#[derive(Debug, Serialize)]
+struct Machine {
+    cpu: String,
+    cores: usize,
+    os: &'static str,
+}
+
+impl Machine {
+    fn this_one() -> Self {
+        let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let model = cpus.lines().find_map(|line| line.strip_prefix("model name"));
+        Self {
+            cpu: model.map_or("unknown", |m| m.trim_start_matches([' ', '\t', ':'])).to_owned(),
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            os: std::env::consts::OS,
+        }
+    }
+}
+
+/// Does it.
+pub(crate) fn bench(workspace: &Workspace, args: BenchArgs) -> Result<ExitCode> {
+    system::ensure(&[&system::C_COMPILER])?;
+    let wanted = |part| args.only.is_none_or(|only| only == part);
+    let mut summary = Summary { machine: Machine::this_one(), engine: None, file: None };
+    if wanted(BenchPart::Engine) {
+        summary.engine = Some(engine::measure(workspace)?);
+    }
+    if wanted(BenchPart::File) {
+        summary.file = Some(file::measure(workspace, args.runs)?);
+    }
+    let markdown = summary.to_markdown();
+    println!("\n{markdown}");
+    write(&workspace.target.join("bench"), &summary, &markdown)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write(folder: &Path, summary: &Summary, markdown: &str) -> Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let json = serde_json::to_string_pretty(summary)?;
+    for (name, content) in [("summary.json", json.as_str()), ("summary.md", markdown)] {
+        let path = folder.join(name);
+        std::fs::write(&path, content)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        println!("wrote {}", path.display());
+    }
+    Ok(())
+}
+
+impl Summary {
+    fn to_markdown(&self) -> String {
+        let Machine { cpu, cores, os } = &self.machine;
+        let mut text = format!("Measured on {cpu}, {cores} cores, {os}.\n");
+        for table in [
+            self.engine.as_deref().map(engine::to_markdown),
+            self.file.as_ref().map(file::Comparison::to_markdown),
+        ]
+        .into_iter()
+        .flatten()
+        {
+            text.push('\n');
+            text.push_str(&table);
+        }
+        text
+    }
+}

@@ -1,0 +1,112 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The project's own commands.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) task: Task,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Task {
+    /// Build the meter and play the demo song through it.
+    Run(RunArgs),
+    /// Everything CI checks: format, lints, tests, reference checks in Python, documentation.
+    Test(TestArgs),
+    /// Measure the speed of the engine, and of scoring a file beside the same in Python.
+    Bench(BenchArgs),
+    /// Bundle the plugin (comes with the plugin).
+    Bundle,
+    /// Build `earworm` and copy it to a folder for programs.
+    Install(InstallArgs),
+}
+
+/// Options of `run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Passed on to `earworm listen`; `--input` there takes the place of the demo song.
+    #[arg(last = true, value_name = "ARGS")]
+    pub(crate) listen: Vec<OsString>,
+}
+
+/// Options of `test`.
+#[derive(Debug, Args)]
+pub(crate) struct TestArgs {
+    /// Leave out the reference checks in Python and the documentation.
+    #[arg(long)]
+    pub(crate) quick: bool,
+}
+
+/// Options of `bench`.
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// How often each program scores the file, after one run to warm up.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) runs: u32,
+    /// Measure one part alone.
+    #[arg(long)]
+    pub(crate) only: Option<BenchPart>,
+}
+
+/// A part of `bench`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BenchPart {
+    /// The engine's own benchmarks.
+    Engine,
+    /// Whole processes that score a file: `earworm score` and its peer in Python.
+    File,
+}
+
+/// Options of `install`.
+#[derive(Debug, Args)]
+pub(crate) struct InstallArgs {
+    /// The folder to copy to [default: ~/.local/bin].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Result<Task, clap::Error> {
+        Cli::try_parse_from(line.split(' ')).map(|cli| cli.task)
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_follows_the_dashes_goes_to_the_meter() {
+        let Ok(Task::Run(args)) = parse("xtask run -- --fast --input x.wav") else { panic!() };
+        assert_eq!(args.listen, ["--fast", "--input", "x.wav"]);
+        let Ok(Task::Run(args)) = parse("xtask run") else { panic!() };
+        assert!(args.listen.is_empty());
+        assert!(parse("xtask run --fast").is_err(), "options of the meter stand behind --");
+    }
+
+    #[test]
+    fn options_and_defaults() {
+        assert!(matches!(parse("xtask test"), Ok(Task::Test(TestArgs { quick: false }))));
+        assert!(matches!(parse("xtask test --quick"), Ok(Task::Test(TestArgs { quick: true }))));
+        let Ok(Task::Bench(args)) = parse("xtask bench --runs 7 --only file") else { panic!() };
+        assert_eq!((args.runs, args.only), (7, Some(BenchPart::File)));
+        assert!(matches!(parse("xtask bench"), Ok(Task::Bench(BenchArgs { runs: 5, only: None }))));
+        assert!(parse("xtask bench --runs 0").is_err());
+        let Ok(Task::Install(args)) = parse("xtask install --to /opt/bin") else { panic!() };
+        assert_eq!(args.to, Some(PathBuf::from("/opt/bin")));
+        assert!(matches!(parse("xtask bundle"), Ok(Task::Bundle)));
+        assert!(parse("xtask").is_err());
+    }
+}

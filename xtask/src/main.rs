@@ -1,0 +1,33 @@
+//! `cargo xtask`: the project's own commands. Each one installs what it needs, or says what is missing.
+
+mod bench;
+mod bundle;
+mod cli;
+mod install;
+mod run;
+mod steps;
+mod system;
+mod test;
+mod venv;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Task};
+use workspace::Workspace;
+
+fn main() -> ExitCode {
+    let done = Workspace::find().and_then(|workspace| match Cli::parse().task {
+        Task::Run(args) => run::run(&workspace, args),
+        Task::Test(args) => test::test(&workspace, args),
+        Task::Bench(args) => bench::bench(&workspace, args),
+        Task::Bundle => Ok(bundle::bundle()),
+        Task::Install(args) => install::install(&workspace, args),
+    });
+    done.unwrap_or_else(|error| {
+        eprintln!("xtask: {error:#}");
+        ExitCode::FAILURE
+    })
+}

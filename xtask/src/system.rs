@@ -1,0 +1,143 @@
+//! What the machine must have, and how to get it.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::workspace::{shown, succeed, succeeds};
+
+/// Something a command needs from the system.
+pub(crate) struct Need {
+    name: &'static str,
+    why: &'static str,
+    /// The package that has it on Debian and Ubuntu.
+    debian: &'static str,
+    /// A command that succeeds where it is there.
+    probe: &'static [&'static str],
+}
+
+/// A C compiler: one dependency (tract's kernels) has assembler and C, and Rust links with it.
+pub(crate) const C_COMPILER: Need = Need {
+    name: "cc, a C compiler and linker",
+    why: "the inference engine has kernels in assembler",
+    debian: "build-essential",
+    probe: &["cc", "--version"],
+};
+
+/// Python that can make virtual environments.
+pub(crate) const PYTHON: Need = Need {
+    name: "python3 with venv",
+    why: "results are compared with reference implementations in Python",
+    debian: "python3-venv",
+    probe: &["python3", "-c", "import venv, ensurepip"],
+};
+
+impl Need {
+    fn is_met(&self) -> bool {
+        succeeds(Command::new(self.probe[0]).args(&self.probe[1..]))
+    }
+}
+
+/// How this user can install packages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rights {
+    /// As root.
+    Root,
+    /// By sudo, which asks for no password.
+    Sudo,
+    /// By typing the line with sudo.
+    Password,
+}
+
+/// Makes sure that the machine has everything that is needed: installs it, or says what to type.
+pub(crate) fn ensure(needs: &[&Need]) -> Result<()> {
+    let missing: Vec<_> = needs.iter().copied().filter(|need| !need.is_met()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for need in &missing {
+        eprintln!("missing: {} ({})", need.name, need.why);
+    }
+    if !Path::new("/usr/bin/apt-get").exists() {
+        bail!("this is no Debian or Ubuntu: install the above your system's way, then try again");
+    }
+    let packages: Vec<_> = missing.iter().map(|need| need.debian).collect();
+    let rights = rights();
+    let commands = install_commands(&packages, rights);
+    if rights == Rights::Password {
+        let line = commands.iter().map(shown).collect::<Vec<_>>().join(" && ");
+        bail!("packages are missing; type this, then try again:\n\n    {line}\n");
+    }
+    for mut command in commands {
+        eprintln!("{}", shown(&command));
+        succeed(command.env("DEBIAN_FRONTEND", "noninteractive"))?;
+    }
+    match missing.iter().find(|need| !need.is_met()) {
+        Some(need) => {
+            bail!("{} is installed, but this still does not work: {}", need.debian, need.name)
+        }
+        None => Ok(()),
+    }
+}
+
+fn rights() -> Rights {
+    let is_root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
+    if is_root {
+        Rights::Root
+    } else if succeeds(Command::new("sudo").args(["-n", "true"])) {
+        Rights::Sudo
+    } else {
+        Rights::Password
+    }
+}
+
+fn install_commands(packages: &[&str], rights: Rights) -> [Command; 2] {
+    let apt_get = || match rights {
+        Rights::Root => Command::new("apt-get"),
+        Rights::Sudo | Rights::Password => {
+            let mut sudo = Command::new("sudo");
+            if rights == Rights::Sudo {
+                sudo.arg("-n");
+            }
+            sudo.arg("apt-get");
+            sudo
+        }
+    };
+    let (mut update, mut install) = (apt_get(), apt_get());
+    update.arg("update");
+    install.args(["install", "-y", "--no-install-recommends"]).args(packages);
+    [update, install]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(rights: Rights) -> Vec<String> {
+        install_commands(&["build-essential", "python3-venv"], rights).iter().map(shown).collect()
+    }
+
+    #[test]
+    fn the_line_to_type_fits_the_rights() {
+        let install = "apt-get install -y --no-install-recommends build-essential python3-venv";
+        assert_eq!(lines(Rights::Root), ["apt-get update", install]);
+        assert_eq!(
+            lines(Rights::Sudo),
+            ["sudo -n apt-get update".to_owned(), format!("sudo -n {install}")]
+        );
+        assert_eq!(
+            lines(Rights::Password),
+            ["sudo apt-get update".to_owned(), format!("sudo {install}")]
+        );
+    }
+
+    #[test]
+    fn needs_are_told_from_their_absence() {
+        let need = |probe| Need { name: "", why: "", debian: "", probe };
+        assert!(need(&["true"]).is_met());
+        assert!(!need(&["false"]).is_met());
+        assert!(!need(&["earworm-no-such-program"]).is_met());
+        assert!(ensure(&[&need(&["true"])]).is_ok());
+    }
+}

@@ -1,0 +1,175 @@
+//! `cargo xtask test`: everything CI checks, in order, up to the first failure.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::cli::TestArgs;
+use crate::steps::Steps;
+use crate::system;
+use crate::venv;
+use crate::workspace::{Workspace, shown, succeed, succeeds};
+
+/// Tells the tests which Python has the reference implementations.
+const PYTHON: &str = "EARWORM_PYTHON";
+
+/// Does it.
+pub(crate) fn test(workspace: &Workspace, args: TestArgs) -> Result<ExitCode> {
+    let mut steps = Steps::default();
+    let mut tests = Counts::default();
+    let result = all_steps(workspace, args, &mut steps, &mut tests);
+    print!("{}", steps.summary());
+    // Alone on its line and last, for people and for whatever reads the log.
+    println!("{} passed, {} failed, {} skipped", tests.passed, tests.failed, tests.ignored);
+    result.map(|()| ExitCode::SUCCESS)
+}
+
+fn all_steps(
+    workspace: &Workspace,
+    args: TestArgs,
+    steps: &mut Steps,
+    tests: &mut Counts,
+) -> Result<()> {
+    steps.step("system packages", || system::ensure(&[&system::C_COMPILER]))?;
+    component(workspace, steps, "rustfmt", "format", &["fmt", "--all", "--check"])?;
+    let clippy = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+    component(workspace, steps, "clippy", "lints", &clippy)?;
+    let python = if args.quick {
+        steps.skip("Python for the reference checks", "--quick");
+        None
+    } else {
+        Some(steps.step("Python for the reference checks", || reference_python(workspace))?)
+    };
+    // Programs and tests together, as the end-to-end tests do it too: see there.
+    steps.step("build", || {
+        succeed(&mut workspace.cargo(["build", "--workspace", "--bins", "--tests"]))
+    })?;
+    steps.step("tests, then doc tests", || {
+        let mut cargo = workspace.cargo(["test", "--workspace"]);
+        match &python {
+            Some(python) => cargo.env(PYTHON, python),
+            None => cargo.env_remove(PYTHON),
+        };
+        count_tests(&mut cargo, &mut std::io::stdout(), tests)
+    })?;
+    if args.quick {
+        steps.skip("documentation", "--quick");
+        return Ok(());
+    }
+    steps.step("documentation", || {
+        let mut cargo = workspace.cargo(["doc", "--workspace", "--no-deps"]);
+        succeed(cargo.env("RUSTDOCFLAGS", "-D warnings"))
+    })
+}
+
+/// A step that takes a component of the toolchain, left out where that is not installed.
+fn component(
+    workspace: &Workspace,
+    steps: &mut Steps,
+    component: &str,
+    title: &'static str,
+    args: &[&str],
+) -> Result<()> {
+    if succeeds(&mut workspace.cargo([args[0], "--version"])) {
+        steps.step(title, || succeed(&mut workspace.cargo(args.iter().copied())))
+    } else {
+        steps.skip(
+            title,
+            &format!("no {component}; add it with `rustup component add {component}`"),
+        );
+        Ok(())
+    }
+}
+
+/// The interpreter that EARWORM_PYTHON names, or one made for the purpose.
+fn reference_python(workspace: &Workspace) -> Result<PathBuf> {
+    if let Some(python) = std::env::var_os(PYTHON) {
+        println!("{PYTHON} names {}", Path::new(&python).display());
+        return Ok(python.into());
+    }
+    let requirements = workspace.root.join("tests/python/requirements.txt");
+    venv::ensure(&workspace.target.join("pyref"), &requirements)
+}
+
+/// How many tests ended how.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Counts {
+    passed: u64,
+    failed: u64,
+    ignored: u64,
+}
+
+impl Counts {
+    /// Adds what a closing line of a test program says; any other line says nothing.
+    fn add(&mut self, line: &str) {
+        let Some((_, counts)) =
+            line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". "))
+        else {
+            return;
+        };
+        for count in counts.split("; ") {
+            let Some((number, what)) = count.split_once(' ') else { continue };
+            let Ok(number) = number.parse::<u64>() else { continue };
+            match what {
+                "passed" => self.passed += number,
+                "failed" => self.failed += number,
+                "ignored" => self.ignored += number,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Runs `cargo test`, passes on what it prints and adds up its closing lines.
+fn count_tests(cargo: &mut Command, shown_on: &mut impl Write, tests: &mut Counts) -> Result<()> {
+    let mut child = cargo
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start {}", shown(cargo)))?;
+    let output = BufReader::new(child.stdout.take().expect("it was piped"));
+    for line in output.split(b'\n') {
+        let line = line?;
+        shown_on.write_all(&line)?;
+        shown_on.write_all(b"\n")?;
+        tests.add(&String::from_utf8_lossy(&line));
+    }
+    let status = child.wait()?;
+    ensure!(status.success(), "{} failed ({status})", shown(cargo));
+    ensure!(tests.passed > 0, "{} ran no test", shown(cargo));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closing_lines_add_up() {
+        let mut counts = Counts::default();
+        for line in [
+            "running 14 tests",
+            "test result: ok. 12 passed; 0 failed; 2 ignored; 0 measured; 3 filtered out; finished in 0.01s",
+            "test a_result: ok. 5 passed; ... FAILED",
+            "test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.20s",
+        ] {
+            counts.add(line);
+        }
+        assert_eq!(counts, Counts { passed: 13, failed: 2, ignored: 2 });
+    }
+
+    #[test]
+    fn output_is_counted_and_failure_is_failure() {
+        let count = |script: &str| {
+            let (mut counts, mut shown) = (Counts::default(), Vec::new());
+            count_tests(Command::new("sh").args(["-c", script]), &mut shown, &mut counts)
+                .map(|()| (counts.passed, shown))
+        };
+        let line = "test result: ok. 3 passed; 0 failed";
+        let (passed, shown) = count(&format!("echo '{line}'")).unwrap();
+        assert_eq!((passed, shown), (3, format!("{line}\n").into_bytes()));
+        assert!(count(&format!("echo '{line}'; exit 101")).is_err());
+        assert!(count("true").is_err(), "no test ran");
+    }
+}

@@ -1,0 +1,127 @@
+//! Where things lie, and how cargo is called.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+/// The checkout that this runs in.
+#[derive(Debug)]
+pub(crate) struct Workspace {
+    /// Folder of the workspace's `Cargo.toml`.
+    pub(crate) root: PathBuf,
+    /// Folder that cargo builds into.
+    pub(crate) target: PathBuf,
+}
+
+impl Workspace {
+    /// Asks cargo.
+    ///
+    /// The path is not taken at build time: builds of two checkouts may share a target folder.
+    pub(crate) fn find() -> Result<Self> {
+        let mut cargo = cargo();
+        cargo.args(["metadata", "--no-deps", "--format-version", "1"]);
+        if let Some(package) = std::env::var_os("CARGO_MANIFEST_DIR") {
+            cargo.arg("--manifest-path").arg(Path::new(&package).join("Cargo.toml"));
+        }
+        let metadata: Value = serde_json::from_slice(&output(&mut cargo)?)?;
+        let path = |key: &str| {
+            let path = metadata[key].as_str().with_context(|| format!("cargo gave no {key}"))?;
+            anyhow::Ok(PathBuf::from(path))
+        };
+        Ok(Self { root: path("workspace_root")?, target: path("target_directory")? })
+    }
+
+    /// A call of cargo in the workspace.
+    pub(crate) fn cargo<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Command {
+        let mut cargo = cargo();
+        cargo.args(args).current_dir(&self.root);
+        cargo
+    }
+
+    /// The song that comes with the project.
+    pub(crate) fn demo(&self) -> PathBuf {
+        self.root.join("demo/demo.ogg")
+    }
+
+    /// Builds a program in release, in view of the user, and tells where it is.
+    pub(crate) fn release_program(&self, package: &str) -> Result<PathBuf> {
+        eprintln!("building {package} in release; the first time takes a few minutes");
+        // The whole workspace is selected so that dependencies have the same features, and are built
+        // once, whichever command comes first; only this program and what it needs is built.
+        let mut build = self.cargo(["build", "--release", "--workspace", "--bin", package]);
+        build.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
+        let messages = String::from_utf8(output(&mut build)?)?;
+        let is_program = |message: &Value| {
+            message["reason"] == "compiler-artifact" && message["target"]["name"] == package
+        };
+        messages
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .filter(is_program)
+            .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+            .with_context(|| format!("cargo built {package}, but no program of that name"))
+    }
+}
+
+fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// Runs a command and fails unless it succeeds.
+pub(crate) fn succeed(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("cannot start {}", shown(command)))?;
+    ensure!(status.success(), "{} failed ({status})", shown(command));
+    Ok(())
+}
+
+/// Whether a command can be run and succeeds; what it prints is of no interest.
+pub(crate) fn succeeds(command: &mut Command) -> bool {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// What a command prints; fails with its complaint unless it succeeds.
+pub(crate) fn output(command: &mut Command) -> Result<Vec<u8>> {
+    let output = command.output().with_context(|| format!("cannot start {}", shown(command)))?;
+    if !output.status.success() {
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        bail!("{} failed ({})\n{}", shown(command), output.status, complaint.trim_end());
+    }
+    Ok(output.stdout)
+}
+
+/// A command as one would type it, its program without folders.
+pub(crate) fn shown(command: &Command) -> String {
+    let program = Path::new(command.get_program());
+    let name = program.file_name().unwrap_or(program.as_os_str());
+    std::iter::once(name)
+        .chain(command.get_args())
+        .map(|word| word.to_string_lossy())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_workspace_is_this_one() {
+        let workspace = Workspace::find().unwrap();
+        assert!(workspace.root.join("xtask/src/workspace.rs").is_file());
+        assert!(workspace.demo().is_file());
+    }
+
+    #[test]
+    fn a_failing_command_is_named_with_its_complaint() {
+        let error = output(Command::new("/bin/sh").args(["-c", "echo so >&2; exit 3"]));
+        let message = format!("{:#}", error.unwrap_err());
+        assert!(message.starts_with("sh -c echo so") && message.ends_with("so"), "{message}");
+    }
+}
