@@ -153,6 +153,15 @@ fn change_document(model: &ModelProto, change: impl FnOnce(&mut Value)) -> Model
     model
 }
 
+/// A path as messages write it: `classes[0].name` for `classes.0.name`.
+fn shown(path: &str) -> String {
+    path.split('.').fold(String::new(), |shown, part| match part.parse::<usize>() {
+        Ok(index) => format!("{shown}[{index}]"),
+        Err(_) if shown.is_empty() => part.to_owned(),
+        Err(_) => format!("{shown}.{part}"),
+    })
+}
+
 /// The object or array that holds the field at `path`, and the field's own name.
 fn parent<'a, 'b>(document: &'a mut Value, path: &'b str) -> (&'a mut Value, &'b str) {
     let (parent, name) = path.rsplit_once('.').unwrap_or(("", path));
@@ -175,7 +184,11 @@ fn each_missing_field_is_named() {
                 && parent.as_object_mut().is_some_and(|o| o.remove(name).is_some());
         });
         if removed {
-            assert_refused("missing", &model, &[&format!("metadata field {path}:"), "missing"]);
+            assert_refused(
+                "missing",
+                &model,
+                &[&format!("metadata field {}:", shown(path)), "missing"],
+            );
         }
     }
 }
@@ -197,7 +210,7 @@ fn each_field_of_a_wrong_type_is_named() {
             "calibration.slope" | "calibration.intercept" => "calibration",
             path => path,
         };
-        assert_refused("wrong type", &model, &[&format!("metadata field {named}:")]);
+        assert_refused("wrong type", &model, &[&format!("metadata field {}:", shown(named))]);
     }
 }
 
@@ -208,6 +221,7 @@ fn unknown_fields_are_named() {
         let model = with_metadata(STREAMING, |document| {
             parent(document, &path).0["spice"] = json!(7);
         });
+        let path = shown(&path);
         let words = if place == "calibration" { [place, "spice"] } else { [&*path, "unknown"] };
         assert_refused("unknown field", &model, &words);
     }

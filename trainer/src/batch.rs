@@ -85,8 +85,7 @@ impl Audible {
         let gain = symmetric(rng, augmentation.gain_db);
         let tilt = symmetric(rng, augmentation.tilt_db);
         let middle = (bands as f32 - 1.0) / 2.0;
-        // Gain moves level and bands alike and would cancel out but for the floor; applying it to the
-        // bands only after the level was taken from the same frame keeps both in step.
+        // Gain moves level and bands alike: all that it changes is what falls below `amin`.
         let slope = |band: usize| tilt * (band as f32 - middle) / (2.0 * middle).max(1.0);
         let mut gained = self.clone_range(start, count);
         gained.level_db.iter_mut().for_each(|db| *db += gain);

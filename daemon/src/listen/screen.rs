@@ -14,6 +14,7 @@ use ratatui::{Terminal, TerminalOptions, Viewport};
 
 use super::feed::Feed;
 use super::view::{self, View};
+use crate::exit::INTERRUPTED;
 use crate::{interrupt, log};
 
 /// From one drawing to the next: 20 a second.
@@ -94,6 +95,7 @@ impl Screen {
         give_back_on_panic();
         terminal::enable_raw_mode()?;
         OURS.store(true, Ordering::Relaxed);
+        end_if_stuck();
         let height = view::ROWS.min(rows.saturating_sub(1)).max(1);
         let options = TerminalOptions { viewport: Viewport::Inline(height) };
         match Terminal::with_options(CrosstermBackend::new(io::stdout()), options) {
@@ -121,6 +123,26 @@ fn give_back() {
         let _ = terminal::disable_raw_mode();
         let _ = execute!(io::stdout(), Show);
     }
+}
+
+/// When the terminal goes away (its window is closed, say), reading keys from it may never return.
+/// Then the request to stop that comes with it must end the program all the same.
+fn end_if_stuck() {
+    const LOOK_EVERY: Duration = Duration::from_millis(200);
+    const GRACE: Duration = Duration::from_secs(1);
+    let guard = || {
+        while OURS.load(Ordering::Relaxed) {
+            if interrupt::stopped() {
+                std::thread::sleep(GRACE);
+                if OURS.load(Ordering::Relaxed) {
+                    std::process::exit(INTERRUPTED.into());
+                }
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+    };
+    // Without the thread the meter works as well, as long as its terminal stays.
+    let _ = std::thread::Builder::new().name("earworm-screen".into()).spawn(guard);
 }
 
 /// A panic's message must find a terminal that shows it as it is meant.

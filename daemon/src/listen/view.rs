@@ -28,7 +28,7 @@ const QUIETEST_DB: f32 = -60.0;
 /// Narrower than this there is no room for the large number.
 const WITH_NUMBER: u16 = 60;
 /// Cells of one class bar.
-const CLASS_CELLS: u16 = 38;
+const CLASS_CELLS: u16 = 32;
 /// Rows of score bars.
 const METER_ROWS: u16 = 7;
 
@@ -76,7 +76,7 @@ impl View {
         let classes = self.model.metadata().classes.len() as u16;
         let class_rows = match classes {
             0 | 1 => 0,
-            more => more.div_ceil(class_columns).min(4),
+            more => more.div_ceil(class_columns).min(6),
         };
         let spare = area.height.saturating_sub(2 + METER_ROWS + class_rows);
         let (history_rows, mel_rows) = match spare {

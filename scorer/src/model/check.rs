@@ -165,67 +165,26 @@ fn read_metadata(proto: &ModelProto) -> Result<Metadata, CheckError> {
         }
         None => return Err(field("contract_version", "is missing or no whole number".into())),
     }
-    let metadata: Metadata = serde_json::from_str(json)
-        .map_err(|e| CheckError::Field { field: field_of(json, &e), problem: e.to_string() })?;
+    let metadata: Metadata = serde_path_to_error::deserialize(
+        &mut serde_json::Deserializer::from_str(json),
+    )
+    .map_err(|e| CheckError::Field { field: field_of(&e), problem: e.inner().to_string() })?;
     metadata.validate().map_err(|e| CheckError::Field { field: e.field, problem: e.problem })?;
     Ok(metadata)
 }
 
 /// The path of the field that serde stopped at, such as `front_end.level.kind`.
-fn field_of(json: &str, error: &serde_json::Error) -> String {
-    let lines = json.split_inclusive('\n').take(error.line().saturating_sub(1));
-    let end = lines.map(str::len).sum::<usize>() + error.column();
-    let mut path = path_at(&json.as_bytes()[..end.min(json.len())]);
-    // These stand behind the object that the field is missing from, or is too many in.
-    let message = error.to_string();
-    let named = ["missing field `", "unknown field `"]
-        .iter()
-        .find_map(|start| message.strip_prefix(start)?.split('`').next());
-    if let Some(name) = named
-        && path.last().is_none_or(|last| last != name)
-    {
-        path.push(name.to_owned());
+fn field_of(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
+    let path = error.path().to_string();
+    // The path of a field that is missing is that of the object it is missing from.
+    let message = error.inner().to_string();
+    let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+    match (path.as_str(), missing) {
+        (".", None) => METADATA_KEY.to_owned(),
+        (".", Some(name)) => name.to_owned(),
+        (path, None) => path.to_owned(),
+        (path, Some(name)) => format!("{path}.{name}"),
     }
-    if path.is_empty() { METADATA_KEY.to_owned() } else { path.join(".") }
-}
-
-/// The path to where a JSON text breaks off: a key for each open object, an index for each array.
-fn path_at(json: &[u8]) -> Vec<String> {
-    enum Open {
-        Object { key: String, expects_key: bool },
-        Array(usize),
-    }
-    let mut open = Vec::new();
-    let mut at = 0;
-    while at < json.len() {
-        match (json[at], open.last_mut()) {
-            (b'"', top) => {
-                let start = at + 1;
-                at = start;
-                while at < json.len() && json[at] != b'"' {
-                    at += if json[at] == b'\\' { 2 } else { 1 };
-                }
-                if let Some(Open::Object { key, expects_key: true }) = top {
-                    *key = String::from_utf8_lossy(&json[start..at.min(json.len())]).into_owned();
-                }
-            }
-            (b'{', _) => open.push(Open::Object { key: String::new(), expects_key: true }),
-            (b'[', _) => open.push(Open::Array(0)),
-            (b'}' | b']', _) => drop(open.pop()),
-            (b':', Some(Open::Object { expects_key, .. })) => *expects_key = false,
-            (b',', Some(Open::Object { expects_key, .. })) => *expects_key = true,
-            (b',', Some(Open::Array(index))) => *index += 1,
-            _ => {}
-        }
-        at += 1;
-    }
-    open.into_iter()
-        .map(|open| match open {
-            Open::Object { key, .. } => key,
-            Open::Array(index) => index.to_string(),
-        })
-        .filter(|step| !step.is_empty())
-        .collect()
 }
 
 fn check_graph(graph: &GraphProto) -> Result<(), CheckError> {
