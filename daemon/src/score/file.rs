@@ -1,10 +1,10 @@
 //! Scores one file, block by block, in memory that does not grow with its length.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::SystemTime;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use earworm_scorer::decode::AudioFile;
 use earworm_scorer::front_end::{Frame, LevelSettings, is_silent};
 use earworm_scorer::model::{Contract, Metadata};
@@ -16,6 +16,9 @@ use crate::interrupt;
 
 /// Most columns and points of a drawing: more than a picture has pixels across.
 const MOST_COLUMNS: usize = 2000;
+
+/// Blocks, of about a thousand frames each, that are decoded ahead of scoring.
+const BLOCKS_AHEAD: usize = 32;
 
 /// A file that holds less than this part of what it announces is called cut off.
 const WHOLE: f64 = 0.98;
@@ -77,13 +80,13 @@ pub(crate) fn score(
     let mut scorer = Scorer::new(model.clone(), format.sample_rate, ScorerOptions::FILE)
         .with_context(at_file)?;
     let mut watch = Watch::new(model.metadata(), wanted);
-    loop {
-        if interrupt::stopped() {
-            return Ok(None);
-        }
-        let Some(block) = file.next_block()? else { break };
+    let finished = decode_ahead(&mut file, |block| {
         scorer.push_interleaved(block, format.channels, &mut watch).with_context(at_file)?;
         progress(scorer.reading().time_s, expected_s);
+        Ok(())
+    })?;
+    if !finished {
+        return Ok(None);
     }
     scorer.finish(&mut watch).with_context(at_file)?;
     if before != Stamp::of(path) {
@@ -100,6 +103,40 @@ pub(crate) fn score(
         duration_s,
         reading,
     }))
+}
+
+/// Decodes a file in a thread of its own, a little ahead of `take`, which gets block after block.
+/// False when long work was told to stop.
+fn decode_ahead(
+    file: &mut AudioFile,
+    mut take: impl FnMut(&[f32]) -> anyhow::Result<()>,
+) -> anyhow::Result<bool> {
+    let name = file.path().display().to_string();
+    std::thread::scope(|threads| {
+        let (blocks, decoded) = mpsc::sync_channel(BLOCKS_AHEAD);
+        let decoder = threads.spawn(move || {
+            loop {
+                let block = file.next_block().map(|block| block.map(<[f32]>::to_vec));
+                let last = !matches!(block, Ok(Some(_)));
+                // Nobody takes blocks any more once scoring has failed or was stopped.
+                if blocks.send(block).is_err() || last {
+                    break;
+                }
+            }
+        });
+        while let Ok(block) = decoded.recv() {
+            if interrupt::stopped() {
+                return Ok(false);
+            }
+            match block? {
+                Some(block) => take(&block)?,
+                None => break,
+            }
+        }
+        let gave_up = |_| anyhow!("{name}: the decoder gave up; the file may be damaged");
+        decoder.join().map_err(gave_up)?;
+        Ok(true)
+    })
 }
 
 /// What tells whether a file was written to; `None` for pipes and the like.
