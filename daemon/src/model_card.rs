@@ -177,12 +177,24 @@ fn task(metadata: &Metadata) -> String {
 }
 
 fn calibration(metadata: &Metadata) -> String {
-    match metadata.calibration {
+    match &metadata.calibration {
         Calibration::Identity => format!("none: 100 × {}", metadata.score_class),
         Calibration::Platt { slope, intercept } => {
-            let sign = if intercept < 0.0 { '−' } else { '+' };
+            let sign = if *intercept < 0.0 { '−' } else { '+' };
             let intercept = intercept.abs();
             format!("Platt: 100 / (1 + exp(−({slope:.4} · output {sign} {intercept:.4})))")
+        }
+        Calibration::Temperature { t } => {
+            format!("temperature: 100 × {} of outputs divided by {t:.4}", metadata.score_class)
+        }
+        Calibration::Isotonic { x, y } => {
+            let percent = |value: Option<&f32>| value.map_or(0.0, |y| 100.0 * y);
+            format!(
+                "isotonic: a rising line through {} points, from {:.0} to {:.0}",
+                x.len(),
+                percent(y.first()),
+                percent(y.last())
+            )
         }
     }
 }

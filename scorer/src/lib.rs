@@ -10,6 +10,7 @@
 //! - [`front_end`] makes the mel frames, for the trainer as well as for the meter.
 //! - [`model`] loads and checks ONNX models and runs them.
 //! - [`decode`] reads audio files.
+//! - [`features`] describes whole songs by numbers for tables, and finds the chorus.
 //!
 //! ```no_run
 //! use earworm_scorer::{Model, Scorer, ScorerOptions};
@@ -23,6 +24,7 @@
 
 pub mod decode;
 mod downmix;
+pub mod features;
 pub mod front_end;
 mod lanes;
 pub mod live;

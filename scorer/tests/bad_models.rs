@@ -245,8 +245,8 @@ fn values_that_cannot_be_honoured_are_named() {
         ),
         (
             "calibration",
-            |m| m["calibration"]["kind"] = json!("isotonic"),
-            &["field calibration", "isotonic"],
+            |m| m["calibration"]["kind"] = json!("spline"),
+            &["field calibration", "spline"],
         ),
         ("n_fft", |m| m["front_end"]["n_fft"] = json!(1u64 << 40), &["front_end.n_fft", "16384"]),
         ("n_fft", |m| m["front_end"]["n_fft"] = json!(513), &["front_end.n_fft", "513"]),
@@ -262,6 +262,51 @@ fn values_that_cannot_be_honoured_are_named() {
     ];
     for (what, change, words) in cases {
         assert_refused(what, &with_metadata(STREAMING, change), words);
+    }
+}
+
+#[test]
+fn calibrations_that_cannot_be_honoured_are_named() {
+    let isotonic = |x: Value, y: Value| json!({"kind": "isotonic", "x": x, "y": y});
+    let many: Vec<usize> = (0..=earworm_scorer::model::MOST_POINTS).collect();
+    let flat = vec![0.5; many.len()];
+    let cases: [(Value, &[&str]); 16] = [
+        (json!({"kind": "temperature", "t": 0.0}), &["field calibration.t", "above 0"]),
+        (json!({"kind": "temperature", "t": -1.5}), &["field calibration.t", "-1.5"]),
+        (json!({"kind": "temperature", "t": 1e300}), &["field calibration"]),
+        (json!({"kind": "temperature"}), &["field calibration.t", "missing"]),
+        (json!({"kind": "temperature", "t": 1.0, "x": []}), &["field calibration", "x"]),
+        (json!({"kind": "isotonic", "x": [0.0]}), &["field calibration.y", "missing"]),
+        (isotonic(json!([]), json!([])), &["field calibration.x", "0 points"]),
+        (isotonic(json!([0.0, 1.0]), json!([0.5])), &["field calibration.y", "1 values"]),
+        (
+            isotonic(json!([0.0, 0.0]), json!([0.1, 0.5])),
+            &["field calibration.x[1]", "not above 0"],
+        ),
+        (isotonic(json!([1.0, 0.0]), json!([0.1, 0.5])), &["field calibration.x[1]"]),
+        (isotonic(json!([0.0, 1.0]), json!([0.5, 0.4])), &["field calibration.y[1]", "below 0.5"]),
+        (isotonic(json!([0.0, 1.0]), json!([0.5, 1.1])), &["field calibration.y[1]", "1.1"]),
+        (isotonic(json!([0.0, 1.0]), json!([-0.1, 1.0])), &["field calibration.y[0]"]),
+        (isotonic(json!([0.0, 1e300]), json!([0.1, 1.0])), &["field calibration"]),
+        (isotonic(json!([null, 1.0]), json!([0.1, 1.0])), &["field calibration"]),
+        (isotonic(json!(many), json!(flat)), &["field calibration.x", "4097 points"]),
+    ];
+    for (calibration, words) in cases {
+        let model = with_metadata(STREAMING, |m| m["calibration"] = calibration);
+        assert_refused("calibration", &model, words);
+    }
+}
+
+#[test]
+fn a_model_can_carry_each_calibration() {
+    for calibration in [
+        json!({"kind": "identity"}),
+        json!({"kind": "temperature", "t": 1.5}),
+        json!({"kind": "isotonic", "x": [-1.0, 0.5], "y": [0.0, 1.0]}),
+    ] {
+        let model = with_metadata(STREAMING, |m| m["calibration"] = calibration.clone());
+        let model = Model::from_bytes(&model.encode_to_vec(), "calibrated").unwrap();
+        assert_eq!(serde_json::to_value(&model.metadata().calibration).unwrap(), calibration);
     }
 }
 
@@ -535,6 +580,29 @@ fn graphs_that_grow_a_little_are_fine() {
     }
     let squares = squared("MatMul", "mel", "grown");
     Model::from_bytes(&adding(squares).encode_to_vec(), "little").unwrap();
+}
+
+/// Large networks have weights of more values than a graph may compute.
+#[test]
+fn large_weights_are_fine() {
+    let values = (1 << 26) + 1;
+    let to = |kind: DataType, from: &str, name: &str| {
+        with_int(node("Cast", &[from], name), "to", i64::from(kind as i32))
+    };
+    let mut model = adding([
+        node("Sub", &["mel", "mel"], "zeros"),
+        to(DataType::Int64, "zeros", "places"),
+        node("Gather", &["large", "places"], "found"),
+        to(DataType::Float, "found", "grown"),
+    ]);
+    model.graph.as_mut().unwrap().initializer.push(TensorProto {
+        name: "large".into(),
+        dims: vec![values],
+        data_type: DataType::Uint8 as i32,
+        raw_data: vec![7; values as usize],
+        ..TensorProto::default()
+    });
+    Model::from_bytes(&model.encode_to_vec(), "large").unwrap();
 }
 
 /// These graphs read well and are tiny, but ask for more memory or time than there is.

@@ -7,6 +7,7 @@ use assert_no_alloc::{AllocDisabler, assert_no_alloc};
 use common::{Noise, tiny_streaming};
 use earworm_scorer::ScorerOptions;
 use earworm_scorer::live::{Meter, Stream, Tap, Turn, open};
+use earworm_scorer::model::{Calibration, Task};
 
 #[global_allocator]
 static WATCHED: AllocDisabler = AllocDisabler;
@@ -97,4 +98,29 @@ fn the_watch_is_awake() {
         .output()
         .unwrap();
     assert!(!output.status.success());
+}
+
+/// A raw row becomes a score without allocating, whatever the calibration.
+#[test]
+fn scores_never_allocate() {
+    let mut metadata = tiny_streaming().metadata().clone();
+    let raw: Vec<f32> = (0..metadata.classes.len()).map(|i| 0.3 * i as f32 - 0.2).collect();
+    for task in [Task::Binary, Task::Multiclass] {
+        for calibration in [
+            Calibration::Identity,
+            Calibration::Platt { slope: 2.0, intercept: 0.1 },
+            Calibration::Temperature { t: 1.5 },
+            Calibration::Isotonic { x: vec![-1.0, 1.0], y: vec![0.25, 0.75] },
+        ] {
+            (metadata.task, metadata.calibration) = (task, calibration);
+            metadata.validate().unwrap();
+            let mut score = f32::NAN;
+            assert_no_alloc(|| score = metadata.score(&raw));
+            assert!(
+                (0.0..=100.0).contains(&score) && score > 0.0,
+                "{:?}: {score}",
+                metadata.calibration
+            );
+        }
+    }
 }

@@ -1,7 +1,10 @@
-//! Our inference engine against onnxruntime, the reference: every model of the checkout passes
-//! ONNX's own checker, and gives the same outputs in both, all frames at once and in chunks.
+//! Our inference engine against onnxruntime, the reference: every model of the checkout, and a tiny one
+//! of every kind of network that the trainer exports, passes ONNX's own checker and gives the same
+//! outputs in both, all frames at once and in chunks.
 
 mod common;
+#[path = "../../trainer/tests/common/tiny.rs"]
+mod tiny;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -29,6 +32,12 @@ fn every_model_gives_what_onnxruntime_gives() {
     };
     for model in models() {
         compare(&model, &python);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for tiny in &tiny::TINY {
+        let path = folder.path().join(format!("{}.onnx", tiny.name));
+        std::fs::write(&path, tiny.onnx()).unwrap();
+        compare(&path, &python);
     }
 }
 

@@ -1,11 +1,10 @@
 //! What a network says of whole songs, window by window as the scorer's lanes complete them.
 
 use anyhow::Result;
-use candle_core::Device;
-use earworm_scorer::front_end::FrontEndSettings;
+use candle_core::{Device, Tensor};
 
-use crate::batch::{Audible, side_by_side};
-use crate::nn::Network;
+use crate::examples::{Examples, Songs, frames_first};
+use crate::nn::{Contract, Network};
 
 /// Lanes of the scorer: windows start this many times per window.
 pub const LANES: usize = 4;
@@ -22,52 +21,87 @@ pub fn window_starts(frames: usize, window: usize, lanes: usize) -> Vec<usize> {
     }
 }
 
-/// The network's raw outputs for each song: the mean over the windows of `lanes` lanes. With
-/// [`LANES`] that is what the scorer calls integrated.
+/// The network's raw outputs for each of `songs`: the mean over the windows of `lanes` lanes. With
+/// [`LANES`] that is what the scorer calls integrated. Rows have one answer.
+///
+/// Networks that need whole windows hear a song that is shorter than one over and over.
 ///
 /// # Errors
 /// When the device fails.
 pub fn predict(
-    network: &Network,
-    songs: &[&Audible],
-    settings: &FrontEndSettings,
+    network: &dyn Network,
+    examples: &Examples<'_>,
+    songs: &[usize],
     window: usize,
     lanes: usize,
     device: &Device,
 ) -> Result<Vec<Vec<f32>>> {
-    let classes = network.shape.classes;
+    match examples {
+        Examples::Songs(all) => predict_songs(network, all, songs, window, lanes, device),
+        Examples::Rows(rows) => {
+            let mut raw = Vec::with_capacity(songs.len());
+            for batch in songs.chunks(BATCH * 8) {
+                let values = batch.iter().flat_map(|&song| rows.row(song).iter().copied());
+                let shape = (1, batch.len(), rows.columns);
+                let x = Tensor::from_vec(values.collect::<Vec<f32>>(), shape, device)?;
+                raw.extend(network.forward(&x, &[0], None)?.get(0)?.to_vec2::<f32>()?);
+            }
+            Ok(raw)
+        }
+    }
+}
+
+fn predict_songs(
+    network: &dyn Network,
+    all: &Songs<'_>,
+    songs: &[usize],
+    window: usize,
+    lanes: usize,
+    device: &Device,
+) -> Result<Vec<Vec<f32>>> {
+    let settings = all.settings();
     // Windows of equal length run side by side; only songs shorter than a window differ.
     let mut jobs: Vec<(usize, usize, usize)> = songs
         .iter()
         .enumerate()
-        .flat_map(|(index, song)| {
-            let count = song.len().min(window);
-            window_starts(song.len(), window, lanes)
-                .into_iter()
-                .map(move |start| (count, index, start))
+        .flat_map(|(index, &song)| {
+            let frames = all.len(song);
+            let count = match network.contract() {
+                Contract::Window => window,
+                Contract::Streaming => frames.min(window),
+            };
+            window_starts(frames, window, lanes).into_iter().map(move |start| (count, index, start))
         })
         .collect();
-    jobs.sort();
-    let mut sums = vec![(vec![0.0f64; classes], 0usize); songs.len()];
+    jobs.sort_unstable();
+    let mut sums: Vec<(Vec<f64>, usize)> = vec![(vec![], 0); songs.len()];
     for same_length in jobs.chunk_by(|a, b| a.0 == b.0) {
         for batch in same_length.chunks(BATCH) {
-            let sequences: Vec<Vec<f32>> = batch
-                .iter()
-                .map(|&(count, index, start)| songs[index].window(settings, start, count))
-                .collect();
-            let frames = side_by_side(&sequences, settings.n_mels, device)?;
-            let hidden = network.hidden(&frames, None)?;
-            let logits = network.logits(&hidden.get(frames.dim(0)? - 1)?, None)?;
-            for (&(_, index, _), row) in batch.iter().zip(logits.to_vec2::<f32>()?) {
-                let (sum, count) = &mut sums[index];
+            let count = batch[0].0;
+            let mut values = Vec::with_capacity(batch.len() * count * settings.n_mels);
+            let mut last: Option<(usize, crate::examples::Audible)> = None;
+            for &(_, index, start) in batch {
+                let stretch = match last.take() {
+                    Some((of, stretch)) if of == index => stretch,
+                    _ => all.stretch(songs[index]),
+                };
+                values.extend(stretch.cut(start, count).window(settings, 0, count));
+                last = Some((index, stretch));
+            }
+            let frames = frames_first(&values, batch.len(), count);
+            let frames = Tensor::from_vec(frames, (count, batch.len(), settings.n_mels), device)?;
+            let raw = network.forward(&frames, &[count as u32 - 1], None)?.get(0)?;
+            for (&(_, index, _), row) in batch.iter().zip(raw.to_vec2::<f32>()?) {
+                let (sum, windows) = &mut sums[index];
+                sum.resize(row.len(), 0.0);
                 sum.iter_mut().zip(row).for_each(|(s, raw)| *s += f64::from(raw));
-                *count += 1;
+                *windows += 1;
             }
         }
     }
     Ok(sums
         .into_iter()
-        .map(|(sum, count)| sum.into_iter().map(|s| (s / count as f64) as f32).collect())
+        .map(|(sum, windows)| sum.into_iter().map(|s| (s / windows as f64) as f32).collect())
         .collect())
 }
 

@@ -1,17 +1,31 @@
 //! Splits that keep all songs of a group (an artist) on one side.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use anyhow::{Context, Result, bail, ensure};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 
 use crate::Rng;
+use crate::dataset::Track;
+use crate::recipe::{SplitKind, SplitRecipe};
 
 /// The fold, `0..folds`, of each song. Groups stay together; folds differ in size as little as that
 /// allows; the same seed gives the same folds.
 ///
 /// Groups are dealt in random order, the large ones first, each to the fold that is then smallest.
 pub fn grouped_folds<S: AsRef<str>>(groups: &[S], folds: usize, seed: u64) -> Vec<usize> {
+    stratified_folds(groups, &vec![0; groups.len()], folds, seed)
+}
+
+/// As [`grouped_folds`], and every fold gets about its share of every class: each group goes to the
+/// fold that then lacks most of what the group has.
+pub fn stratified_folds<S: AsRef<str>>(
+    groups: &[S],
+    classes: &[usize],
+    folds: usize,
+    seed: u64,
+) -> Vec<usize> {
     let mut members: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (song, group) in groups.iter().enumerate() {
         members.entry(group.as_ref()).or_default().push(song);
@@ -19,12 +33,17 @@ pub fn grouped_folds<S: AsRef<str>>(groups: &[S], folds: usize, seed: u64) -> Ve
     let mut groups_in_order: Vec<&Vec<usize>> = members.values().collect();
     groups_in_order.shuffle(&mut Rng::seed_from_u64(seed));
     groups_in_order.sort_by_key(|songs| std::cmp::Reverse(songs.len()));
-    let mut sizes = vec![0; folds];
+    let kinds = classes.iter().max().map_or(1, |&most| most + 1);
+    let mut sizes = vec![vec![0usize; kinds]; folds];
     let mut fold_of = vec![0; groups.len()];
     for songs in groups_in_order {
-        let fold = (0..folds).min_by_key(|&fold| sizes[fold]).unwrap_or(0);
-        sizes[fold] += songs.len();
+        let crowd = |fold: &usize| -> (usize, usize) {
+            let same_classes = songs.iter().map(|&song| sizes[*fold][classes[song]]).sum();
+            (same_classes, sizes[*fold].iter().sum())
+        };
+        let fold = (0..folds).min_by_key(crowd).unwrap_or(0);
         for &song in songs {
+            sizes[fold][classes[song]] += 1;
             fold_of[song] = fold;
         }
     }
@@ -50,6 +69,99 @@ pub fn hold_out<S: AsRef<str>>(
             .collect()
     };
     (pick(false), pick(true))
+}
+
+/// One model to be trained, and the songs that judge it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Its folder in the run: `fold-0` …, or `test`.
+    pub name: String,
+    /// Songs that may be learnt from.
+    pub seen: Vec<usize>,
+    /// Songs it is judged by.
+    pub unseen: Vec<usize>,
+}
+
+/// The parts that a recipe's split makes of the songs. `groups` are the songs' groups (each its own
+/// where there are none); `classes` their classes, used for stratified splits.
+///
+/// # Errors
+/// When a column is missing, a part would be empty, or a group is too large for the split.
+pub fn parts(
+    split: &SplitRecipe,
+    tracks: &[&Track],
+    groups: &[String],
+    classes: &[usize],
+    seed: u64,
+) -> Result<Vec<Part>> {
+    let classes = if split.stratified { classes.to_vec() } else { vec![0; tracks.len()] };
+    let select =
+        |wanted: &dyn Fn(usize) -> bool| (0..tracks.len()).filter(|&i| wanted(i)).collect();
+    match split.kind {
+        SplitKind::Folds => folds_as_parts(
+            &stratified_folds(groups, &classes, split.folds, seed),
+            split.folds,
+            groups,
+        ),
+        SplitKind::Random => {
+            let count = (1.0 / split.share).round().max(2.0) as usize;
+            let folds = stratified_folds(groups, &classes, count, seed);
+            let part = Part {
+                name: "test".into(),
+                seen: select(&|i| folds[i] != 0),
+                unseen: select(&|i| folds[i] == 0),
+            };
+            ensure!(
+                !part.seen.is_empty() && !part.unseen.is_empty(),
+                "split: {} songs are too few for a test of {:.0} %",
+                tracks.len(),
+                split.share * 100.0
+            );
+            Ok(vec![part])
+        }
+        SplitKind::Column => {
+            let column = split.column.as_deref().unwrap_or_default();
+            let values: Vec<&str> =
+                tracks.iter().map(|track| track.text(column)).collect::<Result<_>>()?;
+            let with = |value: &Option<String>| -> Result<Vec<usize>> {
+                let value = value.as_deref().unwrap_or_default();
+                let found: Vec<usize> = select(&|i| values[i] == value);
+                ensure!(!found.is_empty(), "split: no song has {value:?} in the column {column}");
+                Ok(found)
+            };
+            let part =
+                Part { name: "test".into(), seen: with(&split.train)?, unseen: with(&split.test)? };
+            let seen: BTreeSet<&String> = part.seen.iter().map(|&i| &groups[i]).collect();
+            if let Some(leak) = part.unseen.iter().map(|&i| &groups[i]).find(|g| seen.contains(g)) {
+                bail!("split: the group {leak:?} is on both sides of the column {column}");
+            }
+            Ok(vec![part])
+        }
+    }
+}
+
+/// Parts of a cross-validation from the fold of each song.
+///
+/// # Errors
+/// When a fold is empty, or one group fills it, so that it cannot say anything of other groups.
+pub fn folds_as_parts(fold_of: &[usize], folds: usize, groups: &[String]) -> Result<Vec<Part>> {
+    (0..folds)
+        .map(|fold| {
+            let side = |unseen: bool| -> Vec<usize> {
+                (0..fold_of.len()).filter(|&i| (fold_of[i] == fold) == unseen).collect()
+            };
+            let part = Part { name: format!("fold-{fold}"), seen: side(false), unseen: side(true) };
+            let first = part.unseen.first().with_context(|| {
+                format!("split: fold {fold} of {folds} is empty; there are too few groups for so many folds")
+            })?;
+            ensure!(
+                part.unseen.len() == 1 || part.unseen.iter().any(|&i| groups[i] != groups[*first]),
+                "split: the group {:?} fills fold {fold} of {folds} by itself; choose fewer folds or a finer group",
+                groups[*first]
+            );
+            Ok(part)
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -78,6 +190,21 @@ mod tests {
             let spread = sizes.iter().max().unwrap() - sizes.iter().min().unwrap();
             prop_assert!(spread <= *largest.values().max().unwrap());
         }
+
+        #[test]
+        fn stratified_folds_share_every_class(
+            classes in prop::collection::vec(0usize..3, 90..200),
+            folds in 2usize..6,
+            seed in 0u64..100,
+        ) {
+            let names: Vec<String> = (0..classes.len()).map(|i| i.to_string()).collect();
+            let fold_of = stratified_folds(&names, &classes, folds, seed);
+            for class in 0..3 {
+                let mut counts = vec![0usize; folds];
+                classes.iter().zip(&fold_of).filter(|(c, _)| **c == class).for_each(|(_, f)| counts[*f] += 1);
+                prop_assert!(counts.iter().max().unwrap() - counts.iter().min().unwrap() <= 1);
+            }
+        }
     }
 
     #[test]
@@ -88,5 +215,52 @@ mod tests {
         assert_eq!(train.len() + validation.len(), songs.len());
         assert!(validation.len() > 5);
         assert!(train.iter().all(|&t| validation.iter().all(|&v| groups[t] != groups[v])));
+    }
+
+    fn tracks(n: usize) -> Vec<Track> {
+        (0..n)
+            .map(|i| Track {
+                id: i.to_string(),
+                file: String::new(),
+                columns: [("side".to_owned(), if i % 4 == 0 { "b" } else { "a" }.to_owned())]
+                    .into(),
+            })
+            .collect()
+    }
+
+    fn column(test: &str) -> SplitRecipe {
+        SplitRecipe {
+            kind: SplitKind::Column,
+            column: Some("side".into()),
+            train: Some("a".into()),
+            test: Some(test.into()),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn a_column_splits_as_it_says_and_leaks_are_refused() {
+        let songs = tracks(8);
+        let songs: Vec<&Track> = songs.iter().collect();
+        let own: Vec<String> = (0..8).map(|i| i.to_string()).collect();
+        let made = parts(&column("b"), &songs, &own, &[0; 8], 1).unwrap();
+        assert_eq!(made[0].unseen, [0, 4]);
+        let error = |split: &SplitRecipe, groups: &[String]| {
+            parts(split, &songs, groups, &[0; 8], 1).unwrap_err().to_string()
+        };
+        assert!(error(&column("c"), &own).contains("no song has \"c\""));
+        let pairs: Vec<String> = (0..8).map(|i| (i / 2).to_string()).collect();
+        assert!(error(&column("b"), &pairs).contains("both sides"));
+    }
+
+    #[test]
+    fn a_group_that_fills_a_fold_is_refused() {
+        let songs = tracks(12);
+        let songs: Vec<&Track> = songs.iter().collect();
+        let groups: Vec<String> =
+            (0..12).map(|i| if i < 6 { "x".into() } else { i.to_string() }).collect();
+        let split = SplitRecipe { folds: 2, ..Default::default() };
+        let message = parts(&split, &songs, &groups, &[0; 12], 1).unwrap_err().to_string();
+        assert!(message.contains("\"x\" fills fold"), "{message}");
     }
 }

@@ -21,8 +21,10 @@ pub(crate) enum Task {
     Run(RunArgs),
     /// Everything CI checks: format, lints, tests, reference checks in Python, documentation.
     Test(TestArgs),
-    /// Measure the speed of the engine, and of scoring a file beside the same in Python.
+    /// Measure the speed of the engine, and of scoring and training beside the same in Python.
     Bench(BenchArgs),
+    /// Check that the trainer builds with CUDA, on a machine that need not have it.
+    CudaCheck(CudaCheckArgs),
     /// Bundle the plugin (comes with the plugin).
     Bundle,
     /// Build `earworm` and copy it to a folder for programs.
@@ -48,7 +50,7 @@ pub(crate) struct TestArgs {
 /// Options of `bench`.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// How often each program scores the file, after one run to warm up.
+    /// How often each program does its work in turn with its peer, after one run to warm up.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) runs: u32,
     /// Measure one part alone.
@@ -63,6 +65,20 @@ pub(crate) enum BenchPart {
     Engine,
     /// Whole processes that score a file: `earworm score` and its peer in Python.
     File,
+    /// Features of whole songs beside librosa, torchaudio and pychorus. EARWORM_PYTHON may name a
+    /// Python that has them; otherwise they are installed, which is a large download.
+    Features,
+    /// Training steps of an LSTM: ours and PyTorch's. PyTorch is taken from the Python that
+    /// EARWORM_PYTHON names, else it is installed, which takes some gigabytes.
+    Training,
+}
+
+/// Options of `cuda-check`.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct CudaCheckArgs {
+    /// Link the program too, and see what it says without a GPU; takes twice as long.
+    #[arg(long)]
+    pub(crate) link: bool,
 }
 
 /// Options of `install`.
@@ -106,6 +122,8 @@ mod tests {
         assert!(parse("xtask bench --runs 0").is_err());
         let Ok(Task::Install(args)) = parse("xtask install --to /opt/bin") else { panic!() };
         assert_eq!(args.to, Some(PathBuf::from("/opt/bin")));
+        let Ok(Task::CudaCheck(args)) = parse("xtask cuda-check --link") else { panic!() };
+        assert!(args.link);
         assert!(matches!(parse("xtask bundle"), Ok(Task::Bundle)));
         assert!(parse("xtask").is_err());
     }

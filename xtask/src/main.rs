@@ -3,6 +3,7 @@
 mod bench;
 mod bundle;
 mod cli;
+mod cuda_check;
 mod install;
 mod run;
 mod steps;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         Task::Run(args) => run::run(&workspace, args),
         Task::Test(args) => test::test(&workspace, args),
         Task::Bench(args) => bench::bench(&workspace, args),
+        Task::CudaCheck(args) => cuda_check::cuda_check(&workspace, args),
         Task::Bundle => Ok(bundle::bundle()),
         Task::Install(args) => install::install(&workspace, args),
     });

@@ -47,21 +47,30 @@ impl Workspace {
 
     /// Builds a program in release, in view of the user, and tells where it is.
     pub(crate) fn release_program(&self, package: &str) -> Result<PathBuf> {
-        eprintln!("building {package} in release; the first time takes a few minutes");
+        self.release(package, ["build", "--release", "--bin", package])
+    }
+
+    /// Builds a benchmark as `cargo bench` does and tells where it is.
+    pub(crate) fn bench_program(&self, name: &str) -> Result<PathBuf> {
+        self.release(name, ["bench", "--no-run", "--bench", name])
+    }
+
+    fn release(&self, name: &str, args: [&str; 4]) -> Result<PathBuf> {
+        eprintln!("building {name} in release; the first time takes a few minutes");
         // The whole workspace is selected so that dependencies have the same features, and are built
         // once, whichever command comes first; only this program and what it needs is built.
-        let mut build = self.cargo(["build", "--release", "--workspace", "--bin", package]);
-        build.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
-        let messages = String::from_utf8(output(&mut build)?)?;
+        let mut build = self.cargo(args);
+        build.args(["--workspace", "--message-format=json-render-diagnostics"]);
+        let messages = String::from_utf8(output(build.stderr(Stdio::inherit()))?)?;
         let is_program = |message: &Value| {
-            message["reason"] == "compiler-artifact" && message["target"]["name"] == package
+            message["reason"] == "compiler-artifact" && message["target"]["name"] == name
         };
         messages
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())
             .filter(is_program)
             .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-            .with_context(|| format!("cargo built {package}, but no program of that name"))
+            .with_context(|| format!("cargo built {name}, but no program of that name"))
     }
 }
 

@@ -100,8 +100,13 @@ impl MelBank {
         assert_eq!(out.len(), self.bands.len(), "output has the wrong number of bands");
         for (band, out) in self.bands.iter().zip(out) {
             let bins = &power[band.first..band.first + band.weights.len()];
-            *out = band.weights.iter().zip(bins).map(|(w, p)| w * p).sum();
+            *out = weighted_sum(&band.weights, bins);
         }
+    }
+
+    /// Of each band, its first bin and the weights from there on.
+    pub(crate) fn bands(&self) -> impl Iterator<Item = (usize, &[f32])> {
+        self.bands.iter().map(|band| (band.first, &band.weights[..]))
     }
 
     /// The weights as a dense matrix, one row of `n_fft / 2 + 1` values a band.
@@ -115,6 +120,21 @@ impl MelBank {
             })
             .collect()
     }
+}
+
+/// In eight sums side by side, so that no addition waits for the one before.
+fn weighted_sum(weights: &[f32], bins: &[f32]) -> f32 {
+    let (weight_pieces, last_weights) = weights.as_chunks::<8>();
+    let (bin_pieces, last_bins) = bins.as_chunks::<8>();
+    let mut sums = [0.0f32; 8];
+    for (weights, bins) in weight_pieces.iter().zip(bin_pieces) {
+        for i in 0..8 {
+            sums[i] += weights[i] * bins[i];
+        }
+    }
+    let [a, b, c, d, e, f, g, h] = sums;
+    let rest: f32 = last_weights.iter().zip(last_bins).map(|(w, p)| w * p).sum();
+    ((a + e) + (b + f)) + ((c + g) + (d + h)) + rest
 }
 
 #[cfg(test)]

@@ -2,11 +2,13 @@
 //!
 //! The trainer and the meter both compute frames here, and nowhere else.
 
+mod decibels;
 mod level;
 mod mel;
 mod settings;
 mod stft;
 
+pub(crate) use decibels::decibels;
 pub use level::{LevelNormaliser, is_silent};
 pub use mel::MelBank;
 pub use settings::{FrontEndSettings, LevelKind, LevelSettings, MelNorm, MelScale, SettingsError};
@@ -33,6 +35,8 @@ pub struct FrontEnd {
     level_bins: std::ops::Range<usize>,
     /// Turns the summed power of one side of the spectrum into mean-square amplitude.
     level_scale: f64,
+    /// What power at or below the least counts as.
+    floor_db: f32,
     mel_db: Vec<f32>,
 }
 
@@ -56,6 +60,7 @@ impl FrontEnd {
             bank: MelBank::new(settings),
             level_bins: first.min(last)..last + 1,
             level_scale: 2.0 / (settings.n_fft as f64 * window_energy),
+            floor_db: 10.0 * settings.amin.log10(),
             mel_db: vec![0.0; settings.n_mels],
             settings: settings.clone(),
         })
@@ -68,11 +73,12 @@ impl FrontEnd {
 
     /// Takes samples at the analysis rate and calls `on_frame` for every frame they complete.
     pub fn push(&mut self, samples: &[f32], mut on_frame: impl FnMut(Frame<'_>)) {
-        let Self { stft, bank, level_bins, level_scale, mel_db, settings } = self;
+        let Self { stft, bank, level_bins, level_scale, floor_db, mel_db, settings } = self;
         stft.push(samples, |power| {
             bank.apply(power, mel_db);
             for db in mel_db.iter_mut() {
-                *db = 10.0 * db.max(settings.amin).log10();
+                // The floor is the library's own, to the last digit.
+                *db = if *db > settings.amin { decibels(*db) } else { *floor_db };
             }
             let mean_square =
                 power[level_bins.clone()].iter().map(|&p| f64::from(p)).sum::<f64>() * *level_scale;

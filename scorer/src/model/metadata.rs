@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::calibration::{Calibration, logistic};
 use crate::front_end::FrontEndSettings;
 
 /// The key in `metadata_props` under which the document stands.
@@ -41,22 +42,6 @@ pub struct Class {
     /// What the value means, in a sentence.
     #[serde(default)]
     pub meaning: String,
-}
-
-/// How a raw output becomes a score between 0 and 100.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Calibration {
-    /// The class value itself, times 100.
-    Identity,
-    /// Platt scaling: `100 / (1 + exp(−(slope · raw + intercept)))`, fitted on songs that the
-    /// scoring model had not seen.
-    Platt {
-        /// Factor on the raw output.
-        slope: f32,
-        /// Offset after the factor.
-        intercept: f32,
-    },
 }
 
 /// One figure measured on songs the model was not trained on.
@@ -183,29 +168,18 @@ impl Metadata {
                 format!("{} classes are not between 1 and 1000", self.classes.len()),
             ));
         }
-        if let Calibration::Platt { slope, intercept } = self.calibration
-            && !(slope.is_finite() && intercept.is_finite())
-        {
-            return Err(FieldError::new(
-                "calibration",
-                "slope and intercept must be finite".into(),
-            ));
-        }
+        self.calibration.validate(self.task)?;
         self.score_index().map(|_| ())
     }
 
-    /// The score, 0 to 100, that one raw output row stands for.
+    /// The score, 0 to 100, that one raw output row stands for. It does not allocate.
     ///
     /// # Panics
     /// When `raw` has not one value a class, or the document is not valid.
     pub fn score(&self, raw: &[f32]) -> f32 {
         let index = self.score_index().expect("validated metadata names its score class");
-        let score = match self.calibration {
-            Calibration::Identity => 100.0 * self.values(raw)[index],
-            Calibration::Platt { slope, intercept } => {
-                100.0 * logistic(slope * raw[index] + intercept)
-            }
-        };
+        assert_eq!(raw.len(), self.classes.len(), "one raw output a class");
+        let score = 100.0 * self.calibration.apply(self.task, raw, index);
         // A model may produce what is not a number; a meter shows the middle of nothing as nothing.
         if score.is_finite() { score.clamp(0.0, 100.0) } else { 0.0 }
     }
@@ -243,9 +217,4 @@ impl FieldError {
     pub(crate) fn new(field: &str, problem: String) -> Self {
         Self { field: field.to_owned(), problem }
     }
-}
-
-/// `1 / (1 + exp(−x))`.
-pub fn logistic(x: f32) -> f32 {
-    1.0 / (1.0 + (-x).exp())
 }

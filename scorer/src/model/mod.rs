@@ -5,6 +5,7 @@
 //! - window: input `mel [batch, frames, bands]` of a fixed number of frames, output
 //!   `score [batch, classes]`.
 
+mod calibration;
 mod check;
 mod metadata;
 mod plan;
@@ -17,9 +18,9 @@ use sha2::{Digest, Sha256};
 use tract_onnx::prelude::{Framework, Graph, InferenceFact};
 use tract_onnx::tract_hir::infer::InferenceOp;
 
+pub use calibration::{Calibration, MOST_POINTS, evidence, logistic};
 pub use metadata::{
-    CONTRACT_VERSION, Calibration, Class, Contract, DataSource, FieldError, METADATA_KEY, Metadata,
-    Metric, Task, logistic,
+    CONTRACT_VERSION, Class, Contract, DataSource, FieldError, METADATA_KEY, Metadata, Metric, Task,
 };
 pub use plan::Session;
 

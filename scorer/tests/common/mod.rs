@@ -1,6 +1,8 @@
 //! What the integration tests share: the tiny models and made audio.
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test file uses its own part")]
 
+pub mod songs;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 

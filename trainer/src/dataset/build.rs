@@ -1,41 +1,68 @@
-//! `dataset build`: a manifest and a folder of audio become mel frames on disk.
+//! `dataset build`: a manifest and a folder of audio become mel frames and features on disk.
 //!
-//! Songs are read in parallel. The index is rewritten as songs finish, so a build that is stopped
-//! at any point goes on where it was; songs whose audio did not change are not read again.
+//! Songs are read in parallel. A build that is stopped at any point, by Ctrl-C or more roughly, goes on
+//! where it was; songs whose audio did not change are not read again.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::UNIX_EPOCH;
 
-use anyhow::{Context, Result};
-use earworm_scorer::decode::AudioFile;
-use earworm_scorer::front_end::{Frames, FrontEnd, FrontEndSettings};
-use earworm_scorer::{Resampler, downmix_interleaved};
+use anyhow::{Context, Result, bail, ensure};
+use earworm_scorer::front_end::FrontEndSettings;
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 
+use super::construction::Construction;
+use super::description::{Description, EXTRACTION, Extraction, FORMAT, Part};
+use super::index::{BuiltSong, Entry};
 use super::manifest::{Manifest, Track};
-use super::store::{self, IndexRow};
-use crate::files;
+use super::schema::Schema;
+use super::song;
+use super::song_features::{FeatureSet, FeatureSource, ScorerFeatures};
+use super::store::Dataset;
+use super::toml_text;
+use crate::{files, interrupt};
 
-/// Songs between two rewrites of the index.
-const SAVE_EVERY: usize = 16;
+/// Bytes after which a new shard is begun.
+const SHARD_BYTES: u64 = 1 << 30;
 
 /// What to build from what.
+#[derive(Debug, Clone, Default)]
 pub struct BuildOptions {
-    /// The manifest.
+    /// The manifest, CSV or Parquet.
     pub manifest: PathBuf,
-    /// The folder that its `file` column is relative to.
+    /// The folder that its file column is relative to.
     pub audio: PathBuf,
-    /// The data set's folder.
+    /// The data set's folder; with `part`, the folder that holds the parts' folders.
     pub out: PathBuf,
+    /// Which columns of the manifest hold what, in TOML; the usual names without it.
+    pub schema: Option<PathBuf>,
     /// Front-end settings in TOML; the default model's without it.
     pub front_end: Option<PathBuf>,
-    /// Songs read at the same time.
+    /// Features to compute.
+    pub features: Vec<FeatureSet>,
+    /// Look for each song's chorus, as a clip of this many seconds.
+    pub chorus: Option<f64>,
+    /// Build only one part of the data set.
+    pub part: Option<Part>,
+    /// Songs read at the same time; as many as there are processors without it.
     pub jobs: Option<usize>,
+    /// Compare the frames that are there with their hashes, and read damaged songs again.
+    pub verify: bool,
+    /// Bytes after which a new shard is begun; a good many without it.
+    pub shard_bytes: Option<u64>,
+}
+
+impl BuildOptions {
+    /// The folder that is built.
+    pub fn folder(&self) -> PathBuf {
+        match self.part {
+            Some(part) => self.out.join(part.to_string()),
+            None => self.out.clone(),
+        }
+    }
 }
 
 /// What a build came to.
@@ -81,46 +108,77 @@ impl fmt::Display for BuildReport {
 /// Builds or completes a data set.
 ///
 /// # Errors
-/// When the manifest or the settings cannot be read, or the data set cannot be written (a full disk,
-/// say); what was finished before stays. Songs that cannot be read are no error: they are reported.
+/// When the manifest or the settings cannot be read, none of its songs can, or the data set cannot be
+/// written (a full disk, say); what was finished before stays. Single songs that cannot be read are no
+/// error: they are reported.
 pub fn build(options: &BuildOptions) -> Result<BuildReport> {
-    let settings = load_settings(options.front_end.as_deref())?;
-    let manifest = Manifest::load(&options.manifest)?;
-    let mut known = open_folder(&options.out, &settings)?;
-    let order: HashMap<&str, usize> =
-        manifest.tracks.iter().enumerate().map(|(i, t)| (t.id.as_str(), i)).collect();
-    known.retain(|id, _| order.contains_key(id.as_str()));
-    let content = std::fs::read(&options.manifest)
-        .with_context(|| format!("cannot read {}", options.manifest.display()))?;
-    files::write_bytes(&options.out.join("tracks.csv"), content)?;
+    build_with(options, &ScorerFeatures)
+}
 
-    let progress =
-        ProgressBar::new(manifest.tracks.len() as u64).with_style(ProgressStyle::with_template(
-            "{bar:30} {pos}/{len} songs  {per_sec}  {eta} left  {wide_msg}",
-        )?);
-    let work = Work {
-        options,
-        settings: &settings,
-        known: &known,
-        stop: stop_flag(),
-        results: Mutex::new(Results { rows: known.clone(), ..Results::default() }),
-        progress: &progress,
+/// The same, with features from another source.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_with(options: &BuildOptions, source: &dyn FeatureSource) -> Result<BuildReport> {
+    let schema = options.schema.as_deref().map(Schema::load).transpose()?.unwrap_or_default();
+    let mut features = options.features.clone();
+    features.sort();
+    features.dedup();
+    let extraction = Extraction {
+        version: EXTRACTION,
+        front_end: load_settings(options.front_end.as_deref())?,
+        features,
+        chorus_seconds: options.chorus,
     };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(options.jobs.unwrap_or(0)).build()?;
-    let outcome =
-        pool.install(|| manifest.tracks.par_iter().try_for_each(|track| work.take(track)));
-    progress.finish_and_clear();
-
-    let mut results = work.results.into_inner().unwrap_or_else(|e| e.into_inner());
-    results.report.skipped.sort();
-    results.report.stopped = work.stop.load(Ordering::Relaxed);
-    let mut rows: Vec<IndexRow> = results.rows.into_values().collect();
-    rows.sort_by_key(|row| order.get(row.track_id.as_str()).copied());
-    let saved = store::write_index(&options.out, &rows);
-    outcome.and(saved).context(
-        "the data set is not complete; what was finished is kept, run the same command again to go on",
-    )?;
-    Ok(results.report)
+    if let Some(seconds) = options.chorus {
+        ensure!(
+            seconds.is_finite() && seconds > 0.0,
+            "--chorus must be a positive number of seconds"
+        );
+        ensure!(source.finds_choruses(), "--chorus: this build of earworm-train finds no choruses");
+    }
+    let names = extraction.features.iter().map(|&set| source.names(set));
+    let feature_names = names.collect::<Result<Vec<_>>>().context("--features")?.concat();
+    let manifest = Manifest::load(&options.manifest, &schema)?;
+    // An audio folder that is not there is not a thousand songs that are not there.
+    ensure!(
+        manifest.tracks.iter().any(|track| options.audio.join(&track.file).is_file()),
+        "not one audio file of {} is in {}; is that the folder its column {:?} is relative to?",
+        options.manifest.display(),
+        options.audio.display(),
+        schema.file()
+    );
+    let description = Description {
+        format: FORMAT,
+        extraction,
+        feature_names,
+        manifest_sha256: manifest.sha256()?,
+        manifest_rows: manifest.tracks.len() as u64,
+        schema,
+        part: options.part,
+    };
+    let is_here = |track: &Track| options.part.is_none_or(|part| part.holds(&track.id));
+    let tracks: Vec<(u64, Track)> =
+        (0..).zip(manifest.tracks).filter(|(_, track)| is_here(track)).collect();
+    let folder = options.folder();
+    let is_new = !folder.exists();
+    let largest_shard = options.shard_bytes.unwrap_or(SHARD_BYTES);
+    let place =
+        Construction::open(&folder, &description, &manifest.header, &tracks, largest_shard)?;
+    let report = Work::run(options, &description, source, &tracks, &place)?;
+    let songs = place.songs();
+    drop(place);
+    if songs == 0 && !report.stopped && options.part.is_none() {
+        if is_new {
+            std::fs::remove_dir_all(&folder).ok();
+        }
+        let reason = report.skipped.first().map_or("", |(_, reason)| reason.as_str());
+        bail!("not one song of {} could be read: {reason}", options.manifest.display());
+    }
+    if songs > 0 {
+        Dataset::open(&folder)?.write_features()?;
+    }
+    Ok(report)
 }
 
 fn load_settings(path: Option<&Path>) -> Result<FrontEndSettings> {
@@ -128,155 +186,142 @@ fn load_settings(path: Option<&Path>) -> Result<FrontEndSettings> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let settings: FrontEndSettings =
-        toml::from_str(&text).with_context(|| format!("cannot read {}", path.display()))?;
+        toml_text::parse(&text).with_context(|| format!("cannot read {}", path.display()))?;
     settings.validate().with_context(|| format!("cannot use {}", path.display()))?;
     Ok(settings)
 }
 
-/// Makes the folder; returns what it already holds. Frames of other settings count as nothing.
-fn open_folder(out: &Path, settings: &FrontEndSettings) -> Result<HashMap<String, IndexRow>> {
-    let json = serde_json::to_vec_pretty(settings)?;
-    let path = out.join("front_end.json");
-    let same = std::fs::read(&path).is_ok_and(|before| before == json);
-    if !same {
-        store::write_index(out, &[])?;
-        files::write_bytes(&path, json)?;
-    }
-    let rows = store::read_index(out)?;
-    Ok(rows.into_iter().map(|row| (row.track_id.clone(), row)).collect())
-}
-
-fn stop_flag() -> &'static AtomicBool {
-    static STOP: AtomicBool = AtomicBool::new(false);
-    // A second build in one process finds the handler already there.
-    let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
-    &STOP
-}
-
-#[derive(Default)]
-struct Results {
-    /// Every finished song, those of earlier builds included.
-    rows: HashMap<String, IndexRow>,
-    report: BuildReport,
-    unsaved: usize,
+/// The bar of long work over songs.
+pub(super) fn progress_bar(songs: usize) -> Result<ProgressBar> {
+    let style = ProgressStyle::with_template(
+        "{bar:30} {pos}/{len} songs  {per_sec}  {eta} left  {wide_msg}",
+    )?;
+    Ok(ProgressBar::new(songs as u64).with_style(style))
 }
 
 struct Work<'a> {
     options: &'a BuildOptions,
-    settings: &'a FrontEndSettings,
-    known: &'a HashMap<String, IndexRow>,
-    stop: &'static AtomicBool,
-    results: Mutex<Results>,
-    progress: &'a ProgressBar,
+    description: &'a Description,
+    source: &'a dyn FeatureSource,
+    place: &'a Construction<'a>,
+    progress: ProgressBar,
+    built: AtomicUsize,
+    kept: AtomicUsize,
+    skipped: Mutex<Vec<(String, String)>>,
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
+    fn run(
+        options: &'a BuildOptions,
+        description: &'a Description,
+        source: &'a dyn FeatureSource,
+        tracks: &[(u64, Track)],
+        place: &'a Construction<'a>,
+    ) -> Result<BuildReport> {
+        let work = Self {
+            options,
+            description,
+            source,
+            place,
+            progress: progress_bar(tracks.len())?,
+            built: AtomicUsize::new(0),
+            kept: AtomicUsize::new(0),
+            skipped: Mutex::default(),
+        };
+        let pool =
+            rayon::ThreadPoolBuilder::new().num_threads(options.jobs.unwrap_or(0)).build()?;
+        let tracks: Vec<(usize, &Track)> =
+            tracks.iter().map(|(_, track)| track).enumerate().collect();
+        let outcome =
+            pool.install(|| tracks.par_iter().try_for_each(|&(at, track)| work.take(at, track)));
+        work.progress.finish_and_clear();
+        outcome.and(place.save()).context(
+            "the data set is not complete; what was finished is kept, run the same command again to go on",
+        )?;
+        let mut skipped = work.skipped.into_inner().unwrap_or_else(|e| e.into_inner());
+        skipped.sort();
+        Ok(BuildReport {
+            built: work.built.into_inner(),
+            kept: work.kept.into_inner(),
+            skipped,
+            stopped: interrupt::requested(),
+        })
+    }
+
     /// One song. An error ends the build: it means that the data set cannot be written.
-    fn take(&self, track: &Track) -> Result<()> {
-        let known = self.known.get(&track.id);
-        if self.stop.load(Ordering::Relaxed) {
-            return self.record(track, known.cloned(), |report| {
-                report.kept += usize::from(known.is_some());
-            });
+    fn take(&self, at: usize, track: &Track) -> Result<()> {
+        let known = match self.place.known(at) {
+            Some(Entry::Built(song)) => Some(song),
+            _ => None,
+        };
+        if interrupt::requested() {
+            self.kept.fetch_add(usize::from(known.is_some()), Ordering::Relaxed);
+            return Ok(());
         }
         self.progress.set_message(track.file.clone());
-        let result = self.read(track, known);
+        let read = self.read(track, known);
         self.progress.inc(1);
-        match result {
-            Ok(Read::Kept(row)) => self.record(track, Some(row), |report| report.kept += 1),
-            Ok(Read::Built(row, frames)) => {
-                store::write_frames(&self.options.out, &track.id, &frames)?;
-                self.record(track, Some(row), |report| report.built += 1)
+        match read {
+            Ok(Read::Kept(song)) => {
+                self.kept.fetch_add(1, Ordering::Relaxed);
+                self.place.record(at, Entry::Built(song))
+            }
+            Ok(Read::Built(song, values)) => {
+                self.place.append(at, bytemuck::cast_slice(&values), |place| {
+                    Entry::Built(BuiltSong { place, ..song })
+                })?;
+                self.built.fetch_add(1, Ordering::Relaxed);
+                Ok(())
             }
             Err(reason) => {
                 let reason = format!("{reason:#}");
-                self.record(track, None, |report| report.skipped.push((track.id.clone(), reason)))
+                let mut skipped = self.skipped.lock().unwrap_or_else(|e| e.into_inner());
+                skipped.push((track.id.clone(), reason.clone()));
+                drop(skipped);
+                self.place.record(at, Entry::Skipped { reason })
             }
         }
     }
 
-    fn record(
-        &self,
-        track: &Track,
-        row: Option<IndexRow>,
-        count: impl FnOnce(&mut BuildReport),
-    ) -> Result<()> {
-        let mut results = self.results.lock().unwrap_or_else(|e| e.into_inner());
-        match row {
-            Some(row) => results.rows.insert(track.id.clone(), row),
-            None => results.rows.remove(&track.id),
-        };
-        count(&mut results.report);
-        results.unsaved += 1;
-        if results.unsaved >= SAVE_EVERY {
-            results.unsaved = 0;
-            let rows: Vec<IndexRow> = results.rows.values().cloned().collect();
-            store::write_index(&self.options.out, &rows)?;
-        }
-        Ok(())
-    }
-
-    fn read(&self, track: &Track, known: Option<&IndexRow>) -> Result<Read> {
+    fn read(&self, track: &Track, known: Option<BuiltSong>) -> Result<Read> {
         let path = self.options.audio.join(&track.file);
         let meta =
             std::fs::metadata(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        ensure!(meta.is_file(), "{} is no file", path.display());
         let modified = meta.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let modified_ns = modified.as_nanos() as u64;
-        let frames_there = store::frames_path(&self.options.out, &track.id).is_file();
-        let known = known.filter(|_| frames_there);
-        if let Some(row) = known
-            && (row.bytes, row.modified_ns) == (meta.len(), modified_ns)
+        let (bytes, modified_ns) = (meta.len(), modified.as_nanos() as u64);
+        let known = known.filter(|song| !self.options.verify || self.place.is_sound(song));
+        if let Some(song) = &known
+            && (song.bytes, song.modified_ns) == (bytes, modified_ns)
         {
-            return Ok(Read::Kept(row.clone()));
+            return Ok(Read::Kept(song.clone()));
         }
-        let sha256 = if meta.is_file() { hash_file(&path)? } else { String::new() };
-        if let Some(row) = known
-            && row.sha256 == sha256
+        let audio_sha256 = song::hash_file(&path)?;
+        if let Some(song) = known
+            && song.audio_sha256 == audio_sha256
         {
-            return Ok(Read::Kept(IndexRow { bytes: meta.len(), modified_ns, ..row.clone() }));
+            return Ok(Read::Kept(BuiltSong { bytes, modified_ns, ..song }));
         }
-        let (frames, seconds) = frames_of_file(&path, self.settings)?;
-        anyhow::ensure!(!frames.is_empty(), "{} is shorter than one frame", path.display());
-        let row = IndexRow {
-            track_id: track.id.clone(),
-            frames: frames.len(),
-            seconds,
-            bytes: meta.len(),
+        let features = self.description.feature_names.len();
+        let content = song::read(&path, &self.description.extraction, features, self.source)?;
+        let song = BuiltSong {
+            // Known once it has been written.
+            place: super::shard::Place { shard: 0, offset: 0 },
+            frames: content.frames as u64,
+            audible: content.audible as u64,
+            seconds: content.seconds,
+            clipped: content.clipped,
+            chorus: content.chorus,
+            bytes,
             modified_ns,
-            sha256,
+            audio_sha256,
+            content_sha256: files::sha256_hex(bytemuck::cast_slice(&content.values)),
         };
-        Ok(Read::Built(row, frames))
+        Ok(Read::Built(song, content.values))
     }
 }
 
 enum Read {
-    Kept(IndexRow),
-    Built(IndexRow, Frames),
-}
-
-fn hash_file(path: &Path) -> Result<String> {
-    let content = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(files::sha256_hex(&content))
-}
-
-/// All mel frames of an audio file and its length in seconds, through the scorer's own path.
-///
-/// # Errors
-/// When the file cannot be decoded or resampled.
-pub fn frames_of_file(path: &Path, settings: &FrontEndSettings) -> Result<(Frames, f64)> {
-    let mut file = AudioFile::open(path)?;
-    let format = file.format();
-    let mut resampler = Resampler::new(format.sample_rate, settings.sample_rate)
-        .with_context(|| path.display().to_string())?;
-    let mut front_end = FrontEnd::new(settings)?;
-    let mut frames = Frames::new(settings.n_mels);
-    let mut mono = Vec::new();
-    let mut samples = 0;
-    while let Some(block) = file.next_block()? {
-        downmix_interleaved(block, format.channels, &mut mono);
-        samples += mono.len();
-        resampler.push(&mono, |part| front_end.push(part, |frame| frames.push(frame)));
-    }
-    resampler.finish(|part| front_end.push(part, |frame| frames.push(frame)));
-    Ok((frames, samples as f64 / f64::from(format.sample_rate)))
+    Kept(BuiltSong),
+    Built(BuiltSong, Vec<f32>),
 }

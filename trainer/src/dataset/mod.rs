@@ -1,15 +1,41 @@
 //! Data sets on disk.
 //!
 //! ```text
-//! DIR/front_end.json          settings of all frames
-//! DIR/tracks.csv              the manifest as it was, one row a song
-//! DIR/index.csv               track_id, frames, seconds, source size and time, sha256 of the audio
-//! DIR/frames/<track_id>.safetensors   mel_db [frames, bands], level_db [frames]
+//! DIR/dataset.json         version, settings, features, schema, hash of the manifest
+//! DIR/tracks.parquet       the manifest's rows as they were
+//! DIR/index.parquet        of each song: shard, offset, frames, audible frames, seconds, share of clipped
+//!                          samples, chorus start, file size and time, hashes of audio and content;
+//!                          or why it was skipped
+//! DIR/features.parquet     track_id and one column a feature, where features were asked for
+//! DIR/shards/shard-….frames   mel frames, levels and features of many songs each; see the module `shard`
 //! ```
+//!
+//! A data set in parts, built on several machines, has a folder `part-i-of-n` for each; [`merge`] makes
+//! one of them.
 
 pub mod build;
+pub mod cli;
+mod construction;
+mod description;
+mod index;
 mod manifest;
+pub mod merge;
+mod nearest;
+mod raw_table;
+mod schema;
+mod shard;
+mod song;
+mod song_features;
+pub mod stats;
 mod store;
+mod table_file;
+mod toml_text;
+mod tracks;
 
+pub use description::{Description, Extraction, Part};
 pub use manifest::{Manifest, Track};
-pub use store::{Dataset, IndexRow, Song};
+pub use raw_table::RawTable;
+pub use schema::{Schema, SchemaColumns};
+pub use shard::FramesView;
+pub use song_features::{FeatureSet, FeatureSource, ScorerFeatures};
+pub use store::{Dataset, FeatureTable, SongEntry};

@@ -1,44 +1,54 @@
-//! Reading and writing a data set's files.
+//! A finished data set, opened to learn from it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use candle_core::{Device, Tensor};
-use earworm_scorer::front_end::{Frame, Frames, FrontEndSettings};
-use serde::{Deserialize, Serialize};
+use earworm_scorer::front_end::FrontEndSettings;
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::manifest::{Manifest, Track};
+use super::construction::{layout_of, reader_lock};
+use super::description::Description;
+use super::index::{self, BuiltSong, Entry};
+use super::manifest::Track;
+use super::shard::{self, FramesView, Place, Record, Shard};
+use super::table_file::{self, Cells, Kind, ROWS_AT_A_TIME};
+use super::tracks;
 use crate::files;
 
-/// What the index says of one song.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct IndexRow {
-    /// The track.
-    pub track_id: String,
-    /// Its number of frames.
-    pub frames: usize,
-    /// Its length in seconds.
-    pub seconds: f64,
-    /// Size of the audio file in bytes.
-    pub bytes: u64,
-    /// Time the audio file was last changed, in nanoseconds since 1970.
-    pub modified_ns: u64,
-    /// SHA-256 of the audio file in hexadecimal.
-    pub sha256: String,
-}
-
-/// A song with its frames.
-#[derive(Debug, Clone)]
-pub struct Song {
+/// A song of a data set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SongEntry {
     /// Its row in the manifest.
     pub track: Track,
-    /// Its mel frames, silent ones included.
-    pub frames: Frames,
+    /// Its number of frames.
+    pub frames: usize,
+    /// Frames that are not silent.
+    pub audible: usize,
+    /// Its length.
+    pub seconds: f64,
+    /// SHA-256 of its audio file in hexadecimal.
+    pub sha256: String,
+    /// Where its chorus starts, in seconds; `None` where none was looked for or found.
+    pub chorus: Option<f64>,
+    /// Share of its samples at full scale or beyond, from 0 to 1.
+    pub clipped: f64,
 }
 
-/// A data set that was built.
+/// Features of songs: one row a song.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeatureTable {
+    /// The features' names.
+    pub names: Vec<String>,
+    /// The songs in the data set's order, each with a value for every name; `None` where the song
+    /// gives none.
+    pub rows: Vec<Vec<Option<f64>>>,
+}
+
+/// A data set that was built. Its index is in memory, its frames are mapped: memory does not grow with
+/// the length of the songs.
 #[derive(Debug)]
 pub struct Dataset {
     /// Where it is.
@@ -46,104 +56,238 @@ pub struct Dataset {
     /// Settings of all frames.
     pub front_end: FrontEndSettings,
     /// The songs that could be read, in the order of the manifest.
-    pub songs: Vec<Song>,
-    /// SHA-256 over settings, audio hashes and manifest rows, in hexadecimal.
+    pub songs: Vec<SongEntry>,
+    /// SHA-256 over settings, audio hashes and manifest rows, in hexadecimal: the same however the data
+    /// set was built.
     pub sha256: String,
-}
-
-pub(super) fn frames_path(folder: &Path, track_id: &str) -> PathBuf {
-    folder.join("frames").join(format!("{track_id}.safetensors"))
-}
-
-pub(super) fn write_frames(folder: &Path, track_id: &str, frames: &Frames) -> Result<()> {
-    let mel: Vec<f32> = frames.iter().flat_map(|frame| frame.mel_db.iter().copied()).collect();
-    let level: Vec<f32> = frames.iter().map(|frame| frame.level_db).collect();
-    let tensors = HashMap::from([
-        ("mel_db", Tensor::from_vec(mel, (frames.len(), frames.bands()), &Device::Cpu)?),
-        ("level_db", Tensor::from_vec(level, frames.len(), &Device::Cpu)?),
-    ]);
-    files::write_whole(&frames_path(folder, track_id), |path| {
-        Ok(candle_core::safetensors::save(&tensors, path)?)
-    })
-}
-
-fn read_frames(folder: &Path, track_id: &str, bands: usize) -> Result<Frames> {
-    let path = frames_path(folder, track_id);
-    let read = || -> Result<Frames> {
-        let tensors = candle_core::safetensors::load(&path, &Device::Cpu)?;
-        let tensor = |name: &str| tensors.get(name).with_context(|| format!("no tensor {name}"));
-        let mel = tensor("mel_db")?.to_vec2::<f32>()?;
-        let level = tensor("level_db")?.to_vec1::<f32>()?;
-        ensure!(mel.len() == level.len(), "its tensors differ in length");
-        let mut frames = Frames::new(bands);
-        for (mel_db, level_db) in mel.iter().zip(level) {
-            ensure!(mel_db.len() == bands, "its frames have {} bands, not {bands}", mel_db.len());
-            frames.push(Frame { mel_db, level_db });
-        }
-        Ok(frames)
-    };
-    read().with_context(|| {
-        format!("{} is damaged; delete it and run `dataset build` again", path.display())
-    })
-}
-
-pub(super) fn index_path(folder: &Path) -> PathBuf {
-    folder.join("index.csv")
-}
-
-/// The index as far as it has been written; empty when there is none yet.
-pub(super) fn read_index(folder: &Path) -> Result<Vec<IndexRow>> {
-    let path = index_path(folder);
-    if !path.exists() {
-        return Ok(Vec::new());
-    }
-    csv::Reader::from_path(&path)
-        .and_then(|mut reader| reader.deserialize().collect())
-        .with_context(|| format!("cannot read {}", path.display()))
-}
-
-pub(super) fn write_index(folder: &Path, rows: &[IndexRow]) -> Result<()> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    for row in rows {
-        writer.serialize(row)?;
-    }
-    files::write_bytes(&index_path(folder), writer.into_inner().map_err(|e| e.into_error())?)
+    /// What it was made from and how.
+    pub description: Description,
+    /// Songs that could not be read, with the reason.
+    pub skipped: Vec<(String, String)>,
+    /// The manifest's columns in their order.
+    pub(super) header: Vec<String>,
+    /// Of each song: its row in the manifest and what the index says.
+    pub(super) built: Vec<(u64, BuiltSong)>,
+    /// Rows of tracks that were neither read nor skipped.
+    pub(super) unread: Vec<(u64, Track)>,
+    /// Rows of tracks that were skipped.
+    pub(super) skipped_rows: Vec<(u64, Track)>,
+    shards: BTreeMap<u32, Shard>,
+    _lock: Option<File>,
 }
 
 impl Dataset {
-    /// Opens a data set and reads all its frames into memory.
+    /// Opens a data set. Its shards are mapped and their lengths checked; the frames themselves are not
+    /// read (see [`Dataset::verify`]).
     ///
     /// # Errors
-    /// When the folder was not made by `dataset build`, or a file in it is damaged.
+    /// When the folder was not made by `dataset build`, was made by another version, holds no songs, or
+    /// a file in it is damaged; the message says what to do.
     pub fn open(folder: &Path) -> Result<Self> {
-        let settings = folder.join("front_end.json");
-        let text = std::fs::read(&settings).with_context(|| {
-            format!(
-                "{} is no data set; make it with `earworm-train dataset build`",
-                folder.display()
-            )
-        })?;
-        let front_end: FrontEndSettings = serde_json::from_slice(&text)
-            .with_context(|| format!("cannot read {}", settings.display()))?;
-        front_end.validate().with_context(|| format!("cannot use {}", settings.display()))?;
-        let manifest = Manifest::load(&folder.join("tracks.csv"))?;
-        let index = read_index(folder)?;
-        let by_id: HashMap<&str, &IndexRow> =
-            index.iter().map(|row| (row.track_id.as_str(), row)).collect();
-
-        let mut hash = Sha256::new();
-        hash.update(serde_json::to_vec(&front_end)?);
-        let mut songs = Vec::new();
-        for track in manifest.tracks {
-            let Some(row) = by_id.get(track.id.as_str()) else { continue };
-            hash.update(serde_json::to_vec(&(&row.sha256, &track.columns))?);
-            let frames = read_frames(folder, &track.id, front_end.n_mels)?;
-            songs.push(Song { track, frames });
-        }
-        if songs.is_empty() {
-            bail!("the data set {} has no songs", folder.display());
-        }
-        let sha256 = files::hex(&hash.finalize());
-        Ok(Self { folder: folder.to_owned(), front_end, songs, sha256 })
+        let dataset = Self::open_any(folder)?;
+        ensure!(!dataset.songs.is_empty(), "the data set {} has no songs", folder.display());
+        Ok(dataset)
     }
+
+    /// The same for a data set that may be empty.
+    pub(super) fn open_any(folder: &Path) -> Result<Self> {
+        let description = Description::load(folder)?;
+        let lock = reader_lock(folder);
+        let layout = layout_of(&description)?;
+        let tracks::Rows { header, tracks } = tracks::read(folder, &description.schema)?;
+        let mut entries: HashMap<String, Entry> = index::read(folder)?.into_iter().collect();
+
+        let mut dataset = Self {
+            folder: folder.to_owned(),
+            front_end: description.extraction.front_end.clone(),
+            songs: Vec::new(),
+            sha256: String::new(),
+            description,
+            skipped: Vec::new(),
+            header,
+            built: Vec::new(),
+            unread: Vec::new(),
+            skipped_rows: Vec::new(),
+            shards: BTreeMap::new(),
+            _lock: lock,
+        };
+        let mut hash = Sha256::new();
+        hash.update(serde_json::to_vec(&dataset.description.extraction)?);
+        for (row, track) in tracks {
+            match entries.remove(&track.id) {
+                None => dataset.unread.push((row, track)),
+                Some(Entry::Skipped { reason }) => {
+                    dataset.skipped.push((track.id.clone(), reason));
+                    dataset.skipped_rows.push((row, track));
+                }
+                Some(Entry::Built(song)) => {
+                    hash.update(serde_json::to_vec(&(
+                        &track.id,
+                        &song.audio_sha256,
+                        &track.columns,
+                    ))?);
+                    let number = song.place.shard;
+                    if let std::collections::btree_map::Entry::Vacant(slot) =
+                        dataset.shards.entry(number)
+                    {
+                        let path = shard::path_of(folder, number, &layout);
+                        slot.insert(Shard::open(&path, layout).with_context(|| damaged(folder))?);
+                    }
+                    dataset.shards[&number]
+                        .record(song.place.offset, song.frames)
+                        .with_context(|| {
+                            shard::path_of(folder, number, &layout).display().to_string()
+                        })
+                        .with_context(|| damaged(folder))?;
+                    dataset.songs.push(SongEntry {
+                        track,
+                        frames: song.frames as usize,
+                        audible: song.audible as usize,
+                        seconds: song.seconds,
+                        sha256: song.audio_sha256.clone(),
+                        chorus: song.chorus,
+                        clipped: song.clipped,
+                    });
+                    dataset.built.push((row, song));
+                }
+            }
+        }
+        dataset.sha256 = files::hex(&hash.finalize());
+        Ok(dataset)
+    }
+
+    /// All frames of a song, silent ones included, as they lie on the disk.
+    ///
+    /// # Panics
+    /// When there is no such song.
+    pub fn frames(&self, song: usize) -> FramesView<'_> {
+        self.record(song).frames
+    }
+
+    pub(super) fn record(&self, song: usize) -> Record<'_> {
+        let (_, entry) = &self.built[song];
+        let Place { shard, offset } = entry.place;
+        match self.shards[&shard].record(offset, entry.frames) {
+            Ok(record) => record,
+            Err(_) => unreachable!("every song's place was checked when the data set was opened"),
+        }
+    }
+
+    /// The numbers of the shards that hold songs.
+    pub(super) fn shard_numbers(&self) -> impl Iterator<Item = u32> {
+        self.shards.keys().copied()
+    }
+
+    /// Bytes of all shards, and of what songs take up in them.
+    pub fn bytes(&self) -> (u64, u64) {
+        let all = self.shards.values().map(Shard::len).sum();
+        let used = (0..self.songs.len()).map(|song| self.record(song).bytes.len() as u64).sum();
+        (all, used)
+    }
+
+    /// Reads all frames and compares them with the hashes they were written with.
+    ///
+    /// # Errors
+    /// When frames are damaged; the message names the first such song and says what to do.
+    pub fn verify(&self) -> Result<()> {
+        let damaged: Vec<&str> = (0..self.songs.len())
+            .into_par_iter()
+            .filter(|&song| {
+                files::sha256_hex(self.record(song).bytes) != self.built[song].1.content_sha256
+            })
+            .map(|song| self.songs[song].track.id.as_str())
+            .collect();
+        match damaged.as_slice() {
+            [] => Ok(()),
+            [first, others @ ..] => bail!(
+                "the frames of track {first}{} in {} are damaged; run `dataset build` again with --verify",
+                if others.is_empty() {
+                    String::new()
+                } else {
+                    format!(" and {} more", others.len())
+                },
+                self.folder.display()
+            ),
+        }
+    }
+
+    /// The features of all songs; `None` where the data set was built without any.
+    ///
+    /// # Errors
+    /// When the file with the features is damaged or does not belong to the songs.
+    pub fn features(&self) -> Result<Option<FeatureTable>> {
+        let names = &self.description.feature_names;
+        if names.is_empty() {
+            return Ok(None);
+        }
+        let read = || -> Result<FeatureTable> {
+            let mut table = table_file::read(&self.features_path())?;
+            ensure!(
+                table.notes.get(SONGS_NOTE) == Some(&self.content_hash())
+                    && table.rows == self.songs.len(),
+                "its features are not those of its songs"
+            );
+            let mut rows = vec![Vec::with_capacity(names.len()); self.songs.len()];
+            for name in names {
+                for (row, cell) in rows.iter_mut().zip(table.real(name)?) {
+                    row.push(cell);
+                }
+            }
+            Ok(FeatureTable { names: names.clone(), rows })
+        };
+        read().map(Some).with_context(|| damaged(&self.folder))
+    }
+
+    fn features_path(&self) -> PathBuf {
+        self.folder.join("features.parquet")
+    }
+
+    /// A hash over the songs' frames and features, in their order.
+    fn content_hash(&self) -> String {
+        let mut hash = Sha256::new();
+        for (entry, (_, song)) in self.songs.iter().zip(&self.built) {
+            hash.update(entry.track.id.as_bytes());
+            hash.update([0]);
+            hash.update(song.content_sha256.as_bytes());
+        }
+        files::hex(&hash.finalize())
+    }
+
+    /// Writes `features.parquet` from the shards, or takes it away where there are no features.
+    pub(super) fn write_features(&self) -> Result<()> {
+        let names = &self.description.feature_names;
+        let path = self.features_path();
+        if names.is_empty() {
+            std::fs::remove_file(path).ok();
+            return Ok(());
+        }
+        let hash = self.content_hash();
+        let noted = table_file::notes(&path).ok();
+        if noted.is_some_and(|notes| notes.get(SONGS_NOTE) == Some(&hash)) {
+            return Ok(());
+        }
+        let mut columns = vec![("track_id", Kind::Text)];
+        columns.extend(names.iter().map(|name| (name.as_str(), Kind::Real)));
+        let songs: Vec<usize> = (0..self.songs.len()).collect();
+        let batches = songs.chunks(ROWS_AT_A_TIME).map(|songs| {
+            let id = |&song: &usize| Some(self.songs[song].track.id.clone());
+            let mut cells = vec![Cells::Text(songs.iter().map(id).collect())];
+            cells.extend((0..names.len()).map(|feature| {
+                let value = |&song: &usize| {
+                    let value = self.record(song).features[feature];
+                    value.is_finite().then_some(f64::from(value))
+                };
+                Cells::Real(songs.iter().map(value).collect())
+            }));
+            Ok(cells)
+        });
+        table_file::write(&path, &columns, &[(SONGS_NOTE, hash)], batches)
+    }
+}
+
+/// Note in `features.parquet`: the hash of the songs whose features it holds.
+const SONGS_NOTE: &str = "earworm.songs";
+
+fn damaged(folder: &Path) -> String {
+    format!("the data set {} is damaged; run `dataset build` again", folder.display())
 }

@@ -5,8 +5,10 @@ use std::fmt::Write;
 use earworm_scorer::Model;
 use earworm_scorer::model::{Calibration, Metadata};
 
+use crate::calibrate::FittedOn;
 use crate::evaluate::Evaluation;
 use crate::recipe::Recipe;
+use crate::run::{Split, Task};
 
 /// Writes the card.
 pub fn model_card(
@@ -34,11 +36,7 @@ fn write_card(
     writeln!(card, "## What the score says\n\n{}\n", metadata.label)?;
     writeln!(card, "## How far to trust it\n\n{}\n", metadata.trust)?;
     writeln!(card, "## Measured\n")?;
-    writeln!(
-        card,
-        "Grouped cross-validation in {} folds over {} songs of {} artists: every song was judged by a model that had not heard its artist. Figures are taken within each fold and averaged; intervals are 95 %, from a bootstrap over artists. A model that knows nothing has an AUC of 0.5 and a Spearman correlation of 0.\n",
-        recipe.cross_validation.folds, evaluation.songs, evaluation.groups
-    )?;
+    writeln!(card, "{}\n", how_measured(recipe, evaluation))?;
     writeln!(card, "| figure | songs | value | 95 % interval |\n| --- | --- | --- | --- |")?;
     for m in &metadata.metrics {
         writeln!(
@@ -48,13 +46,14 @@ fn write_card(
         )?;
     }
     writeln!(card, "\n## Calibration\n")?;
-    if let Calibration::Platt { slope, intercept } = metadata.calibration {
-        writeln!(
-            card,
-            "Platt scaling with slope {slope:.3} and intercept {intercept:.3}, fitted on the predictions of the cross-validation:\n"
-        )?;
+    writeln!(card, "{}\n", calibration(metadata, evaluation))?;
+    let was = match evaluation.task {
+        Task::Share => "songs above the median".to_owned(),
+        _ => format!("songs that are “{}”", metadata.score_class),
+    };
+    if !evaluation.reliability.is_empty() {
+        writeln!(card, "| score said (mean) | {was} | songs |\n| --- | --- | --- |")?;
     }
-    writeln!(card, "| score said (mean) | songs above the median | songs |\n| --- | --- | --- |")?;
     for (said, was, songs) in &evaluation.reliability {
         writeln!(card, "| {:.0} | {:.0} % | {songs} |", said * 100.0, was * 100.0)?;
     }
@@ -88,15 +87,92 @@ fn write_card(
         metadata.window_seconds(),
         front_end.seconds(metadata.warm_up_frames)
     )?;
-    writeln!(
-        card,
-        "LSTM of {} layers with {} hidden values and linear layers of {:?}; seed {}.\n",
-        recipe.model.layers, recipe.model.hidden, recipe.model.head, recipe.seed
-    )?;
+    writeln!(card, "{}; seed {}.\n", recipe.model.describe(), recipe.seed)?;
     writeln!(
         card,
         "Licence of the model: {}. SHA-256 of `model.onnx`: `{}`.",
         metadata.licence,
         model.sha256()
     )
+}
+
+fn how_measured(recipe: &Recipe, evaluation: &Evaluation) -> String {
+    let (songs, groups, unit) = (evaluation.songs, evaluation.groups, &evaluation.unit);
+    let split = match (evaluation.split, unit.as_str()) {
+        (Split::Folds, "songs") => format!(
+            "Cross-validation in {} folds over {songs} songs: every song was judged by a model that had not heard it. Figures are taken within each fold and averaged; intervals are 95 %, from a bootstrap over songs.",
+            recipe.split.folds
+        ),
+        (Split::Folds, unit) => format!(
+            "Grouped cross-validation in {} folds over {songs} songs of {groups} {unit}: every song was judged by a model that had not heard its {}. Figures are taken within each fold and averaged; intervals are 95 %, from a bootstrap over {unit}.",
+            recipe.split.folds,
+            unit.trim_end_matches('s')
+        ),
+        (Split::Test, unit) => format!(
+            "Judged on {songs} songs set aside for it; intervals are 95 %, from a bootstrap over {unit}."
+        ),
+    };
+    let nothing = match (evaluation.task, &evaluation.majority) {
+        (Task::Share, _) => {
+            "A model that knows nothing has an AUC of 0.5 and a Spearman correlation of 0."
+                .to_owned()
+        }
+        (Task::Binary | Task::Classes, Some(majority)) => format!(
+            "A model that knows nothing has an AUC of 0.5; always saying “{}” has an accuracy of {:.3}.",
+            majority.class, majority.share
+        ),
+        _ => "A model that knows nothing has a Spearman correlation and an R² of 0.".to_owned(),
+    };
+    format!("{split} {nothing}")
+}
+
+fn calibration(metadata: &Metadata, evaluation: &Evaluation) -> String {
+    let on = match (evaluation.calibration_fitted_on, evaluation.split) {
+        (FittedOn::Validation, _) => "fitted on validation songs",
+        (_, Split::Folds) => "fitted on the predictions of the cross-validation",
+        (_, Split::Test) => "fitted on the judged songs",
+    };
+    match &metadata.calibration {
+        Calibration::Identity => "None: scores are the model's own values.".to_owned(),
+        Calibration::Platt { slope, intercept } => {
+            format!("Platt scaling with slope {slope:.3} and intercept {intercept:.3}, {on}:")
+        }
+        Calibration::Temperature { t } => format!("Outputs are divided by {t:.3}, {on}:"),
+        Calibration::Isotonic { x, .. } => {
+            format!("An isotonic line through {} points, {on}:", x.len())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluate::trust::tests::{evaluation, figure};
+
+    /// The card of the committed model is what would be written of it today.
+    #[test]
+    fn the_committed_card_is_written_again() {
+        let model = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/emotify-lstm");
+        let committed = include_str!("../../../models/emotify-lstm/README.md");
+        let recipe: Recipe =
+            toml::from_str(include_str!("../../recipes/emotify-lstm.toml")).unwrap();
+        let model = Model::load(model.join("model.onnx")).unwrap();
+        let figures = model
+            .metadata()
+            .metrics
+            .iter()
+            .map(|m| figure(&m.name, &m.scope, m.value, m.low, m.high));
+        let mut evaluation = evaluation(Task::Share, figures.collect());
+        evaluation.calibration_fitted_on = FittedOn::Judged;
+        // As evaluation.json of that run has it.
+        evaluation.reliability = vec![
+            (0.35804105767836936, 0.4, 65),
+            (0.42406535148620605, 0.38461538461538464, 65),
+            (0.47153489681390615, 0.4461538461538462, 65),
+            (0.5493264317512512, 0.5384615384615384, 65),
+            (0.6689750395837377, 0.7049180327868853, 61),
+        ];
+        let written = model_card(model.metadata(), &recipe, &evaluation, &model);
+        assert_eq!(written, committed);
+    }
 }

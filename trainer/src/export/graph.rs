@@ -1,7 +1,9 @@
-//! The ONNX graph of a network, written with the protobuf types that tract reads.
+//! Builds ONNX graphs with the protobuf types that tract reads.
 
-use anyhow::Result;
-use candle_core::Tensor;
+use std::collections::HashSet;
+
+use anyhow::{Result, ensure};
+use candle_core::{DType, Tensor};
 use earworm_scorer::model::{METADATA_KEY, Metadata};
 use prost::Message;
 use tract_onnx::pb::{
@@ -11,7 +13,7 @@ use tract_onnx::pb::{
     type_proto,
 };
 
-use crate::nn::{LEAK, Network};
+use crate::nn::Network;
 
 /// ONNX operator set: the latest that every operator used here has the same meaning in, old enough
 /// for any runtime of the last years.
@@ -19,185 +21,139 @@ const OPSET: i64 = 17;
 /// Version of the file format that came with that operator set.
 const IR_VERSION: i64 = 8;
 
-/// A network as an ONNX file of the streaming contract: input `mel [batch, frames, bands]`, outputs
-/// `score [batch, classes]`; states are `h` and `c` of each layer, and the sum and number of the
-/// hidden states so far. The metadata's classes are the network's first outputs; auxiliary ones
-/// behind them are left out.
+/// A network as an ONNX file of its contract: input `mel [batch, frames, bands]`, output
+/// `score [batch, classes]`, and the states of a streaming network. The metadata's classes are the
+/// network's first outputs; auxiliary ones behind them are left out.
 ///
 /// # Errors
-/// When a weight cannot be read from its device.
-pub fn onnx_bytes(network: &Network, metadata: &Metadata) -> Result<Vec<u8>> {
-    let mut graph = Graph::default();
-    let shape = &network.shape;
-    let hidden = shape.hidden as i64;
-    graph.input("mel", &[any("batch"), any("frames"), size(shape.bands)]);
-    graph.output("score", &[any("batch"), size(metadata.classes.len())]);
-
-    graph.weights("mean", &[shape.bands], values(&network.mean)?);
-    graph.weights("deviation", &[shape.bands], values(&network.deviation)?);
-    graph.integers("axis.directions", &[1], vec![1]);
-    graph.node("Sub", &["mel", "mean"], &["centred"], vec![]);
-    graph.node("Div", &["centred", "deviation"], &["standardised"], vec![]);
-    graph.node("Transpose", &["standardised"], &["lstm.0.x"], vec![ints("perm", &[1, 0, 2])]);
-
-    for (n, layer) in network.lstm.iter().enumerate() {
-        let inputs = if n == 0 { shape.bands } else { shape.hidden };
-        let name = |part: &str| format!("lstm.{n}.{part}");
-        let (h, c) = (format!("state.{}", 2 * n), format!("state.{}", 2 * n + 1));
-        graph.weights(&name("w"), &[1, 4 * shape.hidden, inputs], values(&layer.input)?);
-        graph.weights(&name("r"), &[1, 4 * shape.hidden, shape.hidden], values(&layer.recurrent)?);
-        // ONNX has a bias for the input and one for the recurrence; their sum counts.
-        let mut bias = values(&layer.bias)?;
-        bias.resize(8 * shape.hidden, 0.0);
-        graph.weights(&name("b"), &[1, 8 * shape.hidden], bias);
-        let state = [size(1), any("batch"), size(shape.hidden)];
-        for s in [&h, &c] {
-            graph.input(&format!("{s}.in"), &state);
-            graph.output(&format!("{s}.out"), &state);
-        }
-        graph.node(
-            "LSTM",
-            &[
-                &name("x"),
-                &name("w"),
-                &name("r"),
-                &name("b"),
-                "",
-                &format!("{h}.in"),
-                &format!("{c}.in"),
-            ],
-            &[&name("y"), &format!("{h}.out"), &format!("{c}.out")],
-            vec![int("hidden_size", hidden)],
-        );
-        let next = format!("lstm.{}.x", n + 1);
-        graph.node("Squeeze", &[&name("y"), "axis.directions"], &[&next], vec![]);
-    }
-    let top = format!("lstm.{}.x", network.lstm.len());
-    // The mean of the hidden states so far: their sum and number are states as well.
-    let (sum, count) = (2 * network.lstm.len(), 2 * network.lstm.len() + 1);
-    for (n, width) in [(sum, shape.hidden), (count, 1)] {
-        graph.input(&format!("state.{n}.in"), &[any("batch"), size(width)]);
-        graph.output(&format!("state.{n}.out"), &[any("batch"), size(width)]);
-    }
-    let state = |n: usize, end: &str| format!("state.{n}.{end}");
-    graph.integers("axis.frames", &[1], vec![0]);
-    graph.integers("axis.hidden.start", &[1], vec![0]);
-    graph.integers("axis.hidden.end", &[1], vec![1]);
-    graph.integers("axis.hidden", &[1], vec![2]);
-    graph.weights("zero", &[1], vec![0.0]);
-    graph.weights("one", &[1], vec![1.0]);
-    graph.node("ReduceSum", &[&top, "axis.frames"], &["pool.new"], vec![int("keepdims", 0)]);
-    graph.node("Add", &[&state(sum, "in"), "pool.new"], &[&state(sum, "out")], vec![]);
-    // One for each frame and sequence, whatever their number.
-    let first = ["axis.hidden.start", "axis.hidden.end", "axis.hidden"];
-    graph.node("Slice", &[&top, first[0], first[1], first[2]], &["pool.column"], vec![]);
-    graph.node("Mul", &["pool.column", "zero"], &["pool.zeros"], vec![]);
-    graph.node("Add", &["pool.zeros", "one"], &["pool.ones"], vec![]);
-    graph.node(
-        "ReduceSum",
-        &["pool.ones", "axis.frames"],
-        &["pool.frames"],
-        vec![int("keepdims", 0)],
+/// When the metadata name another contract, or a weight cannot be read from its device.
+pub fn onnx_bytes(network: &dyn Network, metadata: &Metadata) -> Result<Vec<u8>> {
+    ensure!(
+        metadata.contract == network.contract(),
+        "the network is for the contract {:?}, the metadata say {:?}",
+        network.contract(),
+        metadata.contract
     );
-    graph.node("Add", &[&state(count, "in"), "pool.frames"], &[&state(count, "out")], vec![]);
-    graph.node("Div", &[&state(sum, "out"), &state(count, "out")], &["head.0.x"], vec![]);
+    let mut graph = Graph::default();
+    network.write_onnx(&mut graph, metadata.classes.len())?;
+    graph.encode(metadata)
+}
 
-    let classes = metadata.classes.len();
-    for (n, linear) in network.head.iter().enumerate() {
-        let last = n + 1 == network.head.len();
-        let (mut outputs, inputs) = linear.weight.dims2()?;
-        if last {
-            outputs = classes;
-        }
-        let name = |part: &str| format!("head.{n}.{part}");
-        let mut x = name("x");
-        if n > 0 {
-            let rectified = name("rectified");
-            graph.node("LeakyRelu", &[&x], &[&rectified], vec![float("alpha", LEAK as f32)]);
-            x = rectified;
-        }
-        graph.weights(
-            &name("w"),
-            &[inputs, outputs],
-            values(&linear.weight.narrow(0, 0, outputs)?.t()?)?,
-        );
-        graph.weights(&name("b"), &[outputs], values(&linear.bias.narrow(0, 0, outputs)?)?);
-        graph.node("MatMul", &[&x, &name("w")], &[&name("product")], vec![]);
-        let next = if last { "score".to_owned() } else { format!("head.{}.x", n + 1) };
-        graph.node("Add", &[&name("product"), &name("b")], &[&next], vec![]);
+/// A dimension of an input or output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dim {
+    /// Any size; the name says what it counts.
+    Any(&'static str),
+    /// This size.
+    Size(usize),
+}
+
+/// An attribute of a node.
+pub struct Attribute(AttributeProto);
+
+impl Attribute {
+    fn of(name: &str, kind: AttributeType) -> AttributeProto {
+        AttributeProto { name: name.to_owned(), r#type: kind.into(), ..Default::default() }
     }
-    Ok(graph.into_model(metadata)?.encode_to_vec())
+
+    /// A whole number.
+    pub fn int(name: &str, value: i64) -> Self {
+        Self(AttributeProto { i: value, ..Self::of(name, AttributeType::Int) })
+    }
+
+    /// Whole numbers.
+    pub fn ints(name: &str, values: &[i64]) -> Self {
+        Self(AttributeProto { ints: values.to_vec(), ..Self::of(name, AttributeType::Ints) })
+    }
+
+    /// A number.
+    pub fn float(name: &str, value: f32) -> Self {
+        Self(AttributeProto { f: value, ..Self::of(name, AttributeType::Float) })
+    }
 }
 
-fn values(tensor: &Tensor) -> Result<Vec<f32>> {
-    Ok(tensor.contiguous()?.flatten_all()?.to_vec1()?)
-}
-
-/// A dimension that any size fits.
-fn any(name: &str) -> dimension::Value {
-    dimension::Value::DimParam(name.to_owned())
-}
-
-fn size(size: usize) -> dimension::Value {
-    dimension::Value::DimValue(size as i64)
-}
-
-fn attribute(name: &str, kind: AttributeType) -> AttributeProto {
-    AttributeProto { name: name.to_owned(), r#type: kind.into(), ..Default::default() }
-}
-
-fn int(name: &str, value: i64) -> AttributeProto {
-    AttributeProto { i: value, ..attribute(name, AttributeType::Int) }
-}
-
-fn ints(name: &str, values: &[i64]) -> AttributeProto {
-    AttributeProto { ints: values.to_vec(), ..attribute(name, AttributeType::Ints) }
-}
-
-fn float(name: &str, value: f32) -> AttributeProto {
-    AttributeProto { f: value, ..attribute(name, AttributeType::Float) }
-}
-
+/// An ONNX graph in the making. Values are known by name; every name is given once.
 #[derive(Default)]
-struct Graph {
+pub struct Graph {
     proto: GraphProto,
+    constants: HashSet<String>,
+    states: usize,
+    applied: usize,
 }
 
 impl Graph {
-    fn input(&mut self, name: &str, shape: &[dimension::Value]) {
+    /// Declares an input of 32-bit floats.
+    pub fn input(&mut self, name: &str, shape: &[Dim]) {
         self.proto.input.push(value_info(name, shape));
     }
 
-    fn output(&mut self, name: &str, shape: &[dimension::Value]) {
+    /// Declares an output of 32-bit floats, which a node must give.
+    pub fn output(&mut self, name: &str, shape: &[Dim]) {
         self.proto.output.push(value_info(name, shape));
     }
 
-    fn weights(&mut self, name: &str, dims: &[usize], values: Vec<f32>) {
+    /// Declares the next state, a pair of input and output; returns the names of both.
+    pub fn state(&mut self, shape: &[Dim]) -> (String, String) {
+        let name = format!("state.{}", self.states);
+        let (from, to) = (format!("{name}.in"), format!("{name}.out"));
+        self.states += 1;
+        self.input(&from, shape);
+        self.output(&to, shape);
+        (from, to)
+    }
+
+    fn constant(&mut self, name: &str, dims: Vec<i64>, kind: DataType, raw_data: Vec<u8>) {
+        let fresh = self.constants.insert(name.to_owned());
+        debug_assert!(fresh, "two constants are called {name}");
         self.proto.initializer.push(TensorProto {
             name: name.to_owned(),
-            dims: dims.iter().map(|&d| d as i64).collect(),
-            data_type: DataType::Float.into(),
-            raw_data: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            dims,
+            data_type: kind.into(),
+            raw_data,
             ..Default::default()
         });
     }
 
-    fn integers(&mut self, name: &str, dims: &[i64], values: Vec<i64>) {
-        self.proto.initializer.push(TensorProto {
-            name: name.to_owned(),
-            dims: dims.to_vec(),
-            data_type: DataType::Int64.into(),
-            raw_data: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-            ..Default::default()
-        });
+    /// Adds a tensor of weights.
+    ///
+    /// # Errors
+    /// When it cannot be read from its device.
+    pub fn weights(&mut self, name: &str, tensor: &Tensor) -> Result<()> {
+        let values = tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
+        self.values(name, tensor.dims(), &values);
+        Ok(())
     }
 
-    fn node(
+    /// Adds a constant of floats.
+    pub fn values(&mut self, name: &str, dims: &[usize], values: &[f32]) {
+        let dims = dims.iter().map(|&d| d as i64).collect();
+        let raw = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        self.constant(name, dims, DataType::Float, raw);
+    }
+
+    /// Adds a constant of floats unless there is one of that name already.
+    pub fn values_once(&mut self, name: &str, dims: &[usize], values: &[f32]) {
+        if !self.constants.contains(name) {
+            self.values(name, dims, values);
+        }
+    }
+
+    /// Adds a list of whole numbers, such as axes.
+    pub fn integers(&mut self, name: &str, values: &[i64]) {
+        let raw = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        self.constant(name, vec![values.len() as i64], DataType::Int64, raw);
+    }
+
+    /// Adds a node; an empty name stands for an input that is left out.
+    ///
+    /// # Panics
+    /// When no output is named.
+    pub fn node(
         &mut self,
         op: &str,
         inputs: &[&str],
         outputs: &[&str],
-        attribute: Vec<AttributeProto>,
+        attributes: Vec<Attribute>,
     ) {
         let owned = |names: &[&str]| names.iter().map(|&n| n.to_owned()).collect();
         self.proto.node.push(NodeProto {
@@ -205,14 +161,26 @@ impl Graph {
             op_type: op.to_owned(),
             input: owned(inputs),
             output: owned(outputs),
-            attribute,
+            attribute: attributes.into_iter().map(|a| a.0).collect(),
             ..Default::default()
         });
     }
 
-    fn into_model(mut self, metadata: &Metadata) -> Result<ModelProto> {
+    /// Adds a node with one output, and returns the name it was given.
+    pub fn apply(&mut self, op: &str, inputs: &[&str], attributes: Vec<Attribute>) -> String {
+        let name = format!("value.{}", self.applied);
+        self.applied += 1;
+        self.node(op, inputs, &[&name], attributes);
+        name
+    }
+
+    /// The whole file, with the metadata inside.
+    ///
+    /// # Errors
+    /// When the metadata cannot be written as JSON.
+    pub fn encode(mut self, metadata: &Metadata) -> Result<Vec<u8>> {
         self.proto.name = metadata.name.clone();
-        Ok(ModelProto {
+        let model = ModelProto {
             ir_version: IR_VERSION,
             opset_import: vec![OperatorSetIdProto { domain: String::new(), version: OPSET }],
             producer_name: env!("CARGO_PKG_NAME").to_owned(),
@@ -224,13 +192,19 @@ impl Graph {
             }],
             graph: Some(self.proto),
             ..Default::default()
-        })
+        };
+        Ok(model.encode_to_vec())
     }
 }
 
-fn value_info(name: &str, shape: &[dimension::Value]) -> ValueInfoProto {
-    let dim =
-        |value: &dimension::Value| Dimension { value: Some(value.clone()), ..Default::default() };
+fn value_info(name: &str, shape: &[Dim]) -> ValueInfoProto {
+    let dim = |dim: &Dim| {
+        let value = match dim {
+            Dim::Any(name) => dimension::Value::DimParam((*name).to_owned()),
+            Dim::Size(size) => dimension::Value::DimValue(*size as i64),
+        };
+        Dimension { value: Some(value), ..Default::default() }
+    };
     let tensor = type_proto::Tensor {
         elem_type: DataType::Float as i32,
         shape: Some(TensorShapeProto { dim: shape.iter().map(dim).collect() }),

@@ -3,61 +3,73 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use earworm_scorer::Model;
 
-use crate::batch::{Audible, side_by_side};
 use crate::dataset::Dataset;
-use crate::nn::Network;
+use crate::examples::Audible;
+use crate::nn::{Contract, Network};
 
 /// Raw outputs may differ by this much. Both sum in float32, in different order.
 pub const LARGEST_DIFFERENCE: f32 = 1e-4;
 
 /// Songs compared, one window of each.
 const SONGS: usize = 16;
-/// Frames that tract takes at a time, with states carried on, as the scorer does.
+/// Frames that tract takes at a time of a streaming model, with states carried on, as the scorer does.
 const CHUNK: usize = 4;
 
-/// The largest difference of raw outputs between Candle, which sees a window at once, and tract,
-/// which sees it in chunks, over windows of real songs; and the number of windows.
+/// The largest difference of raw outputs between Candle and tract over windows of real songs, and the
+/// number of windows. See [`compare`].
 ///
 /// # Errors
 /// When one of the two fails.
 pub fn largest_difference(
-    network: &Network,
+    network: &dyn Network,
     model: &Arc<Model>,
     dataset: &Dataset,
 ) -> Result<(f32, usize)> {
     let metadata = model.metadata();
     let settings = &metadata.front_end;
-    let bands = settings.n_mels;
-    let frames = metadata.window_frames / CHUNK * CHUNK;
-    let step = dataset.songs.len().div_ceil(SONGS);
-    let windows: Vec<Vec<f32>> = dataset
-        .songs
-        .iter()
+    let frames = metadata.window_frames;
+    let step = dataset.songs.len().div_ceil(SONGS).max(1);
+    let windows: Vec<Vec<f32>> = (0..dataset.songs.len())
         .step_by(step)
-        .map(|song| Audible::of(song, settings))
+        .map(|song| Audible::of(dataset.frames(song), settings))
         .filter(|song| song.len() >= frames)
         .map(|song| song.window(settings, (song.len() - frames) / 2, frames))
         .collect();
+    Ok((compare(network, model, &windows)?, windows.len()))
+}
 
+/// The largest difference of raw outputs between Candle, which sees a window at once, and tract, which
+/// sees a window model's window at once and a streaming model's in chunks. Windows are
+/// `[window_frames, bands]`, row by row, as lanes normalise them.
+///
+/// # Errors
+/// When one of the two fails.
+pub fn compare(network: &dyn Network, model: &Arc<Model>, windows: &[Vec<f32>]) -> Result<f32> {
+    let metadata = model.metadata();
+    let bands = metadata.front_end.n_mels;
+    let chunk = match metadata.contract {
+        Contract::Streaming => CHUNK.min(metadata.window_frames),
+        Contract::Window => metadata.window_frames,
+    };
+    let chunks = metadata.window_frames / chunk;
+    let judged_at: Vec<u32> = (1..=chunks).map(|n| (n * chunk - 1) as u32).collect();
     let mut worst = 0.0f32;
-    let mut session = model.session(1, CHUNK)?;
-    for window in &windows {
-        let input = side_by_side(std::slice::from_ref(window), bands, &Device::Cpu)?;
-        let hidden = network.hidden(&input, None)?;
+    let mut session = model.session(1, chunk)?;
+    for window in windows {
+        let input = Tensor::from_slice(window, (metadata.window_frames, 1, bands), &Device::Cpu)?;
+        // [positions, 1, outputs]; a window network has one position.
+        let theirs = network.forward(&input, &judged_at, None)?.squeeze(1)?.to_vec2::<f32>()?;
         session.reset();
-        for (n, chunk) in window.chunks_exact(CHUNK * bands).enumerate() {
-            let ours = session.run(chunk)?;
-            let at = hidden.get((n + 1) * CHUNK - 1)?;
-            let theirs = network.logits(&at, None)?.flatten_all()?.to_vec1::<f32>()?;
-            for (a, b) in ours.iter().zip(&theirs) {
+        for (chunk, theirs) in window.chunks_exact(chunk * bands).zip(theirs) {
+            for (a, b) in session.run(chunk)?.iter().zip(&theirs) {
                 // What is not a number must not pass as small.
                 let difference = (a - b).abs();
                 worst = if difference.is_nan() { f32::INFINITY } else { worst.max(difference) };
             }
         }
     }
-    Ok((worst, windows.len()))
+    Ok(worst)
 }

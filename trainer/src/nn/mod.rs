@@ -1,11 +1,151 @@
-//! Networks in Candle.
+//! Networks in Candle: what they have in common, and [`build`], which makes one from a recipe.
 
-mod lstm_scan;
-mod network;
+mod adam;
+mod dropout;
+mod elementwise;
+mod image;
+mod init;
+mod linear;
+mod lstm;
+mod lstm_layer;
+mod lstm_stack;
+mod mean_lstm;
 mod optimiser;
+mod recipe;
 mod running_mean;
+mod softmax;
+mod standardise;
+mod transformer;
+mod weights;
 
-pub use lstm_scan::{lstm_scan, lstm_steps};
-pub use network::{Dropout, LEAK, Layer, Linear, Network, Shape};
-pub use optimiser::{Optimiser, learning_rate_at};
+use anyhow::{Result, ensure};
+use candle_core::{Device, Tensor};
+
+use crate::Rng;
+use crate::export::Graph;
+
+pub use dropout::Dropout;
+pub use earworm_scorer::model::Contract;
+pub use elementwise::{sequence_mask, standardise};
+pub use lstm_layer::{lstm_layer, lstm_steps};
+pub use mean_lstm::MeanLstm;
+pub use optimiser::{Kind, Optimiser};
+pub use recipe::{
+    AlexNetRecipe, Cnn3Recipe, LstmRecipe, MeanLstmRecipe, MlpRecipe, MobileNetV2Recipe,
+    ModelRecipe, Norm, Positions, TransformerRecipe, Vgg11Recipe,
+};
 pub use running_mean::running_mean;
+pub use weights::Weights;
+
+/// Slope of leaky rectifiers below zero, as in seed system A (PyTorch's default).
+pub const LEAK: f64 = 0.01;
+
+/// A network that is trained in Candle and exported as ONNX.
+pub trait Network: Send + Sync {
+    /// `frames` is `[frames, batch, bands]` as lanes normalise them (dB); returns the raw outputs
+    /// `[positions, batch, outputs]`.
+    ///
+    /// A streaming network answers at every frame index of `judged_at`. A window network sees the
+    /// whole window at once, answers in one position and ignores `judged_at`; it only takes the
+    /// number of frames it was built for. `training` switches dropout and batch statistics on, and
+    /// moves the running statistics of batch norms.
+    ///
+    /// # Errors
+    /// When shapes do not fit or the device fails.
+    fn forward(
+        &self,
+        frames: &Tensor,
+        judged_at: &[u32],
+        training: Option<&mut Rng>,
+    ) -> Result<Tensor>;
+
+    /// Named values: trained ones, and running ones (statistics of batch norms, mean and deviation
+    /// of the bands) that are saved but not trained.
+    fn weights(&self) -> &Weights;
+
+    /// Which contract its ONNX graph fulfils. Streaming networks can be judged at any frame after
+    /// warm-up.
+    fn contract(&self) -> Contract;
+
+    /// Adds the network to an ONNX graph: input `mel [batch, frames, bands]`, output
+    /// `score [batch, outputs]` with the first `outputs` of its outputs, and the states of a
+    /// streaming network.
+    ///
+    /// # Errors
+    /// When there are not that many outputs or a weight cannot be read from its device.
+    fn write_onnx(&self, graph: &mut Graph, outputs: usize) -> Result<()>;
+}
+
+/// What every network is built from.
+#[derive(Clone, Copy)]
+pub struct Blueprint<'a> {
+    /// Mel bands of a frame; columns of a table row.
+    pub bands: usize,
+    /// Frames of a window; one for table rows.
+    pub frames: usize,
+    /// Outputs.
+    pub outputs: usize,
+    /// Mean of each band over the training songs.
+    pub mean: &'a [f32],
+    /// Standard deviation of each band over the training songs, above zero.
+    pub deviation: &'a [f32],
+    /// Bias of each output at the start, such as the logit of its mean target.
+    pub output_bias: &'a [f32],
+    /// All fresh weights follow from it.
+    pub seed: u64,
+    /// Where the weights lie.
+    pub device: &'a Device,
+}
+
+/// A network with fresh weights; every kind says how they are drawn. The last layer's bias is the
+/// blueprint's `output_bias` in all of them.
+///
+/// # Errors
+/// When the recipe or the blueprint has values that do not fit, a file of weights cannot be used, or
+/// the device fails.
+pub fn build(recipe: &ModelRecipe, blueprint: &Blueprint<'_>) -> Result<Box<dyn Network>> {
+    recipe.validate()?;
+    let Blueprint { bands, frames, outputs, .. } = *blueprint;
+    ensure!(
+        bands > 0 && frames > 0 && outputs > 0,
+        "a network needs bands, frames and outputs; it was given {bands}, {frames} and {outputs}"
+    );
+    ensure!(
+        blueprint.mean.len() == bands && blueprint.deviation.len() == bands,
+        "{} means and {} deviations are not one for each of {bands} bands",
+        blueprint.mean.len(),
+        blueprint.deviation.len()
+    );
+    ensure!(
+        blueprint.deviation.iter().all(|&d| d > 0.0),
+        "every band needs a deviation above zero"
+    );
+    ensure!(
+        blueprint.output_bias.len() == outputs,
+        "{} biases are not one for each of {outputs} outputs",
+        blueprint.output_bias.len()
+    );
+    Ok(match recipe {
+        ModelRecipe::MeanLstm(recipe) => Box::new(MeanLstm::new(recipe, blueprint)?),
+        ModelRecipe::Lstm(recipe) => Box::new(lstm::Lstm::new(recipe, blueprint)?),
+        ModelRecipe::Mlp(recipe) => Box::new(image::mlp(recipe, blueprint)?),
+        ModelRecipe::Cnn3(recipe) => Box::new(image::cnn3(recipe, blueprint)?),
+        ModelRecipe::MobileNetV2(recipe) => Box::new(image::mobilenet_v2(recipe, blueprint)?),
+        ModelRecipe::Vgg11(recipe) => Box::new(image::vgg11(recipe, blueprint)?),
+        ModelRecipe::AlexNet(recipe) => Box::new(image::alexnet(recipe, blueprint)?),
+        ModelRecipe::Transformer(recipe) => {
+            Box::new(transformer::Transformer::new(recipe, blueprint)?)
+        }
+    })
+}
+
+/// The rows of `hidden [frames, batch, width]` that are to be judged.
+fn judged(hidden: &Tensor, judged_at: &[u32]) -> Result<Tensor> {
+    let frames = hidden.dim(0)?;
+    ensure!(!judged_at.is_empty(), "no frame to judge at was named");
+    ensure!(
+        judged_at.iter().all(|&at| (at as usize) < frames),
+        "a frame to judge at lies behind the {frames} there are: {judged_at:?}"
+    );
+    Ok(hidden.index_select(&Tensor::new(judged_at, hidden.device())?, 0)?)
+}

@@ -1,74 +1,180 @@
-//! AdamW with a clipped gradient and a schedule.
+//! Adam and AdamW with a clipped gradient, a state that can be saved, and a schedule.
 
-use anyhow::Result;
-use candle_core::{Tensor, Var};
-use candle_nn::optim::{AdamW, Optimizer, ParamsAdamW};
+use std::collections::{BTreeMap, HashMap};
 
-/// AdamW over the variables of a network.
+use anyhow::{Context, Result, ensure};
+use candle_core::{DType, Device, Tensor, Var};
+
+use super::adam::{Moments, Step};
+
+/// Which optimiser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// PyTorch's `Adam`: weight decay is added to the gradient.
+    Adam,
+    /// PyTorch's `AdamW`: weight decay shrinks the weights and does not pass through the moments.
+    AdamW,
+}
+
+/// Keeps the step number in a saved state.
+const STEP: &str = "step";
+
+/// Adam or AdamW over the trained values of a network, with PyTorch's defaults β = (0.9, 0.999) and
+/// ε = 10⁻⁸.
+///
+/// On the CPU a step is one pass over the values of each tensor, with the same result bit for bit on
+/// any number of threads.
+#[derive(Debug)]
 pub struct Optimiser {
-    variables: Vec<Var>,
-    adam: AdamW,
-    clip: f64,
+    kind: Kind,
+    trained: BTreeMap<String, (Var, Moments)>,
+    weight_decay: f64,
+    clip: Option<f64>,
+    steps: u32,
 }
 
 impl Optimiser {
-    /// An optimiser whose gradients are scaled down to a norm of at most `clip`.
+    /// An optimiser of `trained`, which it changes in place. Gradients are scaled down to a norm of
+    /// `clip`, taken over all tensors together, where they are longer.
     ///
     /// # Errors
-    /// When the device fails.
-    pub fn new(variables: Vec<Var>, weight_decay: f64, clip: f64) -> Result<Self> {
-        let params = ParamsAdamW { weight_decay, ..ParamsAdamW::default() };
-        Ok(Self { adam: AdamW::new(variables.clone(), params)?, variables, clip })
+    /// When weight decay is negative, `clip` is not positive or the device fails.
+    pub fn new(
+        kind: Kind,
+        trained: &BTreeMap<String, Var>,
+        weight_decay: f64,
+        clip: Option<f64>,
+    ) -> Result<Self> {
+        ensure!(weight_decay >= 0.0, "weight decay must not be negative, and is {weight_decay}");
+        if let Some(clip) = clip {
+            ensure!(clip > 0.0, "gradients must be clipped to a norm above zero, not {clip}");
+        }
+        let trained = trained
+            .iter()
+            .map(|(name, var)| Ok((name.clone(), (var.clone(), Moments::of(var)?))))
+            .collect::<Result<_>>()?;
+        Ok(Self { kind, trained, weight_decay, clip, steps: 0 })
     }
 
-    /// One step down the gradient of `loss`; returns the gradient's norm before clipping.
+    /// One step down the gradient of `loss`; returns the gradient's norm before clipping. Values that
+    /// `loss` does not depend on stay as they are.
     ///
     /// # Errors
-    /// When the device fails.
+    /// When the norm is not a finite number, in which case nothing is changed, or the device fails.
     pub fn step(&mut self, loss: &Tensor, learning_rate: f64) -> Result<f64> {
-        let mut gradients = loss.backward()?;
+        let gradients = loss.backward()?;
         let mut squares = 0.0;
-        for variable in &self.variables {
-            if let Some(gradient) = gradients.get(variable) {
-                squares += f64::from(gradient.sqr()?.sum_all()?.to_scalar::<f32>()?);
+        for (var, _) in self.trained.values() {
+            if let Some(gradient) = gradients.get(var) {
+                squares += sum_of_squares(gradient)?;
             }
         }
         let norm = squares.sqrt();
-        if norm > self.clip {
-            let scale = self.clip / norm;
-            for variable in &self.variables {
-                if let Some(gradient) = gradients.remove(variable) {
-                    gradients.insert(variable, (gradient * scale)?);
-                }
+        ensure!(
+            norm.is_finite(),
+            "the gradient is no longer a number (its norm is {norm}); lower the learning rate, or look \
+             for values in the data that are no numbers"
+        );
+        self.steps = self.steps.saturating_add(1);
+        let mut step = Step::new(self.steps, learning_rate);
+        match self.kind {
+            Kind::Adam => step.coupled_decay = self.weight_decay,
+            Kind::AdamW => step.shrink = 1.0 - learning_rate * self.weight_decay,
+        }
+        if let Some(clip) = self.clip {
+            // As PyTorch's clip_grad_norm_.
+            step.scale = (clip / (norm + 1e-6)).min(1.0);
+        }
+        for (var, moments) in self.trained.values() {
+            if let Some(gradient) = gradients.get(var) {
+                step.take(var, gradient, moments)?;
             }
         }
-        self.adam.set_learning_rate(learning_rate);
-        self.adam.step(&gradients)?;
         Ok(norm)
+    }
+
+    /// What [`restore`](Self::restore) needs to go on as if never stopped: both moments of every tensor
+    /// as `first.NAME` and `second.NAME`, and the number of steps as `step`. They are copies.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn state(&self) -> Result<HashMap<String, Tensor>> {
+        let mut state = HashMap::new();
+        for (name, (_, moments)) in &self.trained {
+            state.insert(format!("first.{name}"), moments.first.copy()?.detach());
+            state.insert(format!("second.{name}"), moments.second.copy()?.detach());
+        }
+        state.insert(STEP.to_owned(), Tensor::new(&[self.steps], &Device::Cpu)?);
+        Ok(state)
+    }
+
+    /// Takes up a [`state`](Self::state) of an optimiser of the same tensors, bit for bit.
+    ///
+    /// # Errors
+    /// When something is missing, too much, or of another shape or type; nothing is changed then.
+    pub fn restore(&mut self, state: &HashMap<String, Tensor>) -> Result<()> {
+        let find = |name: &str| {
+            state.get(name).with_context(|| format!("the optimiser's state has no {name:?}"))
+        };
+        let steps = find(STEP)?;
+        ensure!(
+            steps.dims() == [1] && steps.dtype() == DType::U32,
+            "the optimiser's state has no number of steps in {STEP:?}"
+        );
+        let mut moves = Vec::new();
+        for (name, (_, moments)) in &self.trained {
+            for (name, to) in [
+                (format!("first.{name}"), &moments.first),
+                (format!("second.{name}"), &moments.second),
+            ] {
+                let from = find(&name)?;
+                ensure!(
+                    from.shape() == to.shape() && from.dtype() == to.dtype(),
+                    "{name:?} in the optimiser's state is {:?} of {:?}, not {:?} of {:?}",
+                    from.dims(),
+                    from.dtype(),
+                    to.dims(),
+                    to.dtype()
+                );
+                moves.push((to, from));
+            }
+        }
+        if let Some(name) = state.keys().find(|name| {
+            let of = name.strip_prefix("first.").or_else(|| name.strip_prefix("second."));
+            *name != STEP && !of.is_some_and(|name| self.trained.contains_key(name))
+        }) {
+            anyhow::bail!("{name:?} in the optimiser's state belongs to another network");
+        }
+        let steps = steps.to_vec1::<u32>()?[0];
+        for (to, from) in moves {
+            to.set(&from.to_device(to.device())?)?;
+        }
+        self.steps = steps;
+        Ok(())
     }
 }
 
-/// The learning rate at a point of training, `progress` from 0 to 1: a linear rise over the first
-/// twentieth, then half a cosine down to a hundredth of `peak`.
-pub fn learning_rate_at(progress: f64, peak: f64) -> f64 {
-    const RISE: f64 = 0.05;
-    const END: f64 = 0.01;
-    if progress < RISE {
-        return peak * (progress / RISE).max(END);
+/// The squares of all values, summed in double precision on the CPU.
+fn sum_of_squares(gradient: &Tensor) -> Result<f64> {
+    /// Sums side by side, so that one need not wait for the other.
+    const LANES: usize = 16;
+    if !(gradient.device().is_cpu() && gradient.dtype() == DType::F32) {
+        let squares = gradient.to_dtype(DType::F32)?.sqr()?;
+        return Ok(f64::from(squares.sum_all()?.to_scalar::<f32>()?));
     }
-    let rest = ((progress - RISE) / (1.0 - RISE)).min(1.0);
-    peak * (END + (1.0 - END) * 0.5 * (1.0 + (std::f64::consts::PI * rest).cos()))
+    let sum = super::lstm_layer::with_values([&gradient.contiguous()?], |[values]| {
+        let (whole, rest) = values.as_chunks::<LANES>();
+        let mut sums = [0.0f64; LANES];
+        for values in whole {
+            for (sum, &value) in sums.iter_mut().zip(values) {
+                *sum += f64::from(value) * f64::from(value);
+            }
+        }
+        let rest = rest.iter().map(|&value| f64::from(value) * f64::from(value));
+        sums.into_iter().chain(rest).sum::<f64>()
+    })?;
+    Ok(sum)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_schedule_rises_and_falls() {
-        assert!(learning_rate_at(0.0, 1.0) < 0.02);
-        assert!((learning_rate_at(0.05, 1.0) - 1.0).abs() < 1e-12);
-        assert!(learning_rate_at(0.5, 1.0) < 0.6);
-        assert!((learning_rate_at(1.0, 1.0) - 0.01).abs() < 1e-12);
-    }
-}
+mod tests;

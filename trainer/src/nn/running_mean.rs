@@ -1,20 +1,21 @@
 //! The mean over all frames so far, at every frame.
 
-use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor};
+use rayon::prelude::*;
+
+use super::lstm_layer::{by_step, contiguous, shares, with_values};
 
 /// `y_t = (x_0 + … + x_t) / (t + 1)` along the first axis of `[steps, batch, width]`.
 ///
 /// # Errors
 /// When the shape does not fit or the device fails.
 pub fn running_mean(x: &Tensor) -> Result<Tensor> {
-    match x.device() {
-        Device::Cpu => x.contiguous()?.apply_op1(RunningMean),
-        device => {
-            let steps = x.dim(0)?;
-            let counts = Tensor::arange(1u32, steps as u32 + 1, device)?.to_dtype(x.dtype())?;
-            x.cumsum(0)?.broadcast_div(&counts.reshape((steps, 1, 1))?)
-        }
+    if x.device().is_cpu() && x.dtype() == DType::F32 {
+        return x.contiguous()?.apply_op1(RunningMean);
     }
+    let steps = x.dim(0)?;
+    let counts = Tensor::arange(1u32, steps as u32 + 1, x.device())?.to_dtype(x.dtype())?;
+    x.cumsum(0)?.broadcast_div(&counts.reshape((steps, 1, 1))?)
 }
 
 struct RunningMean;
@@ -26,41 +27,61 @@ impl CustomOp1 for RunningMean {
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (steps, batch, width) = layout.shape().dims3()?;
-        let Some((start, end)) = layout.contiguous_offsets() else {
-            candle_core::bail!("running-mean: the tensor must be contiguous")
-        };
-        let row = batch * width;
-        let mut sums = vec![0.0f32; row];
-        let mut means = Vec::with_capacity(steps * row);
-        for (t, x) in storage.as_slice::<f32>()?[start..end].chunks_exact(row.max(1)).enumerate() {
-            let scale = 1.0 / (t + 1) as f32;
-            sums.iter_mut().zip(x).for_each(|(sum, x)| *sum += x);
-            means.extend(sums.iter().map(|sum| sum * scale));
-        }
+        let (x, row) = (contiguous(storage, layout)?, batch * width);
+        let means = by_column(steps, row, |first, mut means| {
+            let mut sums = vec![0.0f32; means.first().map_or(0, |means| means.len())];
+            for (t, means) in means.iter_mut().enumerate() {
+                let scale = 1.0 / (t + 1) as f32;
+                let x = &x[t * row + first..];
+                for ((mean, sum), x) in means.iter_mut().zip(&mut sums).zip(x) {
+                    *sum += x;
+                    *mean = *sum * scale;
+                }
+            }
+        });
         Ok((CpuStorage::F32(means), layout.shape().clone()))
     }
 
     /// `dx_t = Σ_{s ≥ t} dy_s / (s + 1)`.
     fn bwd(&self, _x: &Tensor, _y: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
         let (steps, batch, width) = gradient.dims3()?;
-        let row = batch * width;
-        let mut values = gradient.flatten_all()?.to_vec1::<f32>()?;
-        let mut sums = vec![0.0f32; row];
-        for t in (0..steps).rev() {
-            let scale = 1.0 / (t + 1) as f32;
-            for (value, sum) in values[t * row..(t + 1) * row].iter_mut().zip(&mut sums) {
-                *sum += *value * scale;
-                *value = *sum;
-            }
-        }
+        let (gradient, row) = (gradient.contiguous()?, batch * width);
+        let values = with_values([&gradient], |[gradient]| {
+            by_column(steps, row, |first, mut values| {
+                let mut sums = vec![0.0f32; values.first().map_or(0, |values| values.len())];
+                for (t, values) in values.iter_mut().enumerate().rev() {
+                    let scale = 1.0 / (t + 1) as f32;
+                    let gradient = &gradient[t * row + first..];
+                    for ((value, sum), gradient) in values.iter_mut().zip(&mut sums).zip(gradient) {
+                        *sum += gradient * scale;
+                        *value = *sum;
+                    }
+                }
+            })
+        })?;
         Ok(Some(Tensor::from_vec(values, (steps, batch, width), gradient.device())?))
     }
+}
+
+/// Makes a buffer of `steps` rows, its columns shared out among threads: `work(first column, slices)`
+/// has a slice of each row.
+fn by_column(steps: usize, row: usize, work: impl Fn(usize, Vec<&mut [f32]>) + Sync) -> Vec<f32> {
+    let mut values = vec![0.0; steps * row];
+    let shares = shares(row);
+    let mut first = 0;
+    let mut pieces = Vec::new();
+    for (slices, share) in by_step(&mut values, steps, 1, &shares).into_iter().zip(&shares) {
+        pieces.push((first, slices));
+        first += share;
+    }
+    pieces.into_par_iter().for_each(|(first, slices)| work(first, slices));
+    values
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::Var;
+    use candle_core::{Device, Var};
 
     #[test]
     fn equals_cumulative_sums_and_their_gradient() {

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
-use super::measure::{Run, run};
+use super::measure::{Run, Spread, run};
 use crate::venv;
 use crate::workspace::{Workspace, succeed};
 
@@ -39,14 +39,6 @@ struct Ratio {
     wall: f64,
     cpu: f64,
     peak: f64,
-}
-
-/// The middle and the ends of some values.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-struct Spread {
-    median: f64,
-    min: f64,
-    max: f64,
 }
 
 /// Makes the song, then lets both score it `runs` times, A B A B, after one run each to warm up.
@@ -92,17 +84,6 @@ fn make_song(workspace: &Workspace, scripts: &Path, python: &Path) -> Result<Pat
     make.arg(scripts.join("make_song.py")).arg(workspace.demo()).arg(SONG_SECONDS.to_string());
     succeed(make.arg(&song)).context("cannot make the song to score")?;
     Ok(song)
-}
-
-impl Spread {
-    /// # Panics
-    /// When there are no values.
-    fn of(values: impl Iterator<Item = f64>) -> Self {
-        let mut values: Vec<_> = values.collect();
-        values.sort_by(f64::total_cmp);
-        let (low, high) = (values[(values.len() - 1) / 2], values[values.len() / 2]);
-        Self { median: (low + high) / 2.0, min: values[0], max: values[values.len() - 1] }
-    }
 }
 
 impl Measured {
@@ -156,14 +137,6 @@ impl Comparison {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_middle_of_odd_and_even_counts() {
-        let of = |values: &[f64]| Spread::of(values.iter().copied());
-        assert_eq!(of(&[3.0, 1.0, 2.0]), Spread { median: 2.0, min: 1.0, max: 3.0 });
-        assert_eq!(of(&[4.0, 1.0, 2.0, 3.0]), Spread { median: 2.5, min: 1.0, max: 4.0 });
-        assert_eq!(of(&[5.0]), Spread { median: 5.0, min: 5.0, max: 5.0 });
-    }
 
     #[test]
     fn the_table_compares_medians() {

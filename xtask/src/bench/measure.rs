@@ -19,6 +19,25 @@ pub(super) struct Run {
     pub(super) peak_mib: f64,
 }
 
+/// The middle and the ends of some values.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(super) struct Spread {
+    pub(super) median: f64,
+    pub(super) min: f64,
+    pub(super) max: f64,
+}
+
+impl Spread {
+    /// # Panics
+    /// When there are no values.
+    pub(super) fn of(values: impl Iterator<Item = f64>) -> Self {
+        let mut values: Vec<_> = values.collect();
+        values.sort_by(f64::total_cmp);
+        let (low, high) = (values[(values.len() - 1) / 2], values[values.len() / 2]);
+        Self { median: (low + high) / 2.0, min: values[0], max: values[values.len() - 1] }
+    }
+}
+
 /// Runs a program, its output thrown away, and measures it.
 pub(super) fn run(command: &mut Command) -> Result<Run> {
     command.stdin(Stdio::null()).stdout(Stdio::null());
@@ -61,6 +80,14 @@ fn wait(_: Child) -> Result<(ExitStatus, f64, f64)> {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_middle_of_odd_and_even_counts() {
+        let of = |values: &[f64]| Spread::of(values.iter().copied());
+        assert_eq!(of(&[3.0, 1.0, 2.0]), Spread { median: 2.0, min: 1.0, max: 3.0 });
+        assert_eq!(of(&[4.0, 1.0, 2.0, 3.0]), Spread { median: 2.5, min: 1.0, max: 4.0 });
+        assert_eq!(of(&[5.0]), Spread { median: 5.0, min: 5.0, max: 5.0 });
+    }
 
     #[test]
     fn time_and_memory_are_those_of_the_program() {

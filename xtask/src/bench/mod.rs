@@ -1,10 +1,13 @@
-//! `cargo xtask bench`: how fast the engine is, and how fast whole processes score a file.
+//! `cargo xtask bench`: how fast the engine is, how fast whole processes score a file, how fast the
+//! features of songs are, and how fast a network is trained.
 //!
 //! Results are printed and written to `<target>/bench/summary.json` and `summary.md`.
 
 mod engine;
+mod features;
 mod file;
 mod measure;
+mod training;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -24,6 +27,10 @@ struct Summary {
     engine: Option<Vec<engine::Estimate>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<file::Comparison>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    training: Option<training::Comparison>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    features: Option<features::Comparison>,
 }
 
 /// What the numbers depend on most.
@@ -50,12 +57,19 @@ impl Machine {
 pub(crate) fn bench(workspace: &Workspace, args: BenchArgs) -> Result<ExitCode> {
     system::ensure(&[&system::C_COMPILER])?;
     let wanted = |part| args.only.is_none_or(|only| only == part);
-    let mut summary = Summary { machine: Machine::this_one(), engine: None, file: None };
+    let machine = Machine::this_one();
+    let mut summary = Summary { machine, engine: None, file: None, training: None, features: None };
     if wanted(BenchPart::Engine) {
         summary.engine = Some(engine::measure(workspace)?);
     }
     if wanted(BenchPart::File) {
         summary.file = Some(file::measure(workspace, args.runs)?);
+    }
+    if wanted(BenchPart::Training) {
+        summary.training = Some(training::measure(workspace, args.runs)?);
+    }
+    if wanted(BenchPart::Features) {
+        summary.features = Some(features::measure(workspace, args.runs)?);
     }
     let markdown = summary.to_markdown();
     println!("\n{markdown}");
@@ -82,6 +96,8 @@ impl Summary {
         for table in [
             self.engine.as_deref().map(engine::to_markdown),
             self.file.as_ref().map(file::Comparison::to_markdown),
+            self.training.as_ref().map(training::Comparison::to_markdown),
+            self.features.as_ref().map(features::Comparison::to_markdown),
         ]
         .into_iter()
         .flatten()

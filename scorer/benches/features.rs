@@ -1,0 +1,171 @@
+//! How fast the features of whole songs are; `cargo xtask bench --only features` compares them with
+//! librosa, torchaudio and pychorus.
+//!
+//! `cargo bench --workspace --bench features -- [FILE…]` prints one line of JSON. Times are seconds
+//! on one thread, the shortest of some rounds, and those of sounds are for 30 s of it. Without files
+//! it makes two songs; `--make FOLDER` writes them as wav and ends.
+
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use earworm_scorer::decode::AudioFile;
+use earworm_scorer::features::{Extractor, FeatureSet, find_chorus};
+use earworm_scorer::front_end::{
+    FrontEnd, FrontEndSettings, LevelKind, LevelSettings, MelNorm, MelScale,
+};
+use earworm_scorer::{Resampler, downmix_interleaved};
+
+#[allow(dead_code, unreachable_pub, reason = "the tests use it too")]
+#[path = "../tests/common/songs.rs"]
+mod songs;
+
+const RATE: u32 = songs::RATE;
+const BOTH: [FeatureSet; 2] = [FeatureSet::Descriptors, FeatureSet::LowLevel];
+/// Seconds of sound that mel bands and descriptors are timed on.
+const SOUND: usize = 30;
+/// Files that are timed one by one; all of them are in the throughput.
+const TIMED: usize = 4;
+const ROUNDS: usize = 7;
+const THREADS: usize = 2;
+/// Sections of at least this many seconds are looked for, here as by the peer.
+const CLIP_SECONDS: f64 = 10.0;
+
+fn main() {
+    let mut arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    if arguments.first().is_some_and(|a| a == "--make") {
+        let folder = PathBuf::from(arguments.get(1).expect("--make FOLDER"));
+        make(&folder).iter().for_each(|file| println!("{}", file.display()));
+        return;
+    }
+    let temporary = tempfile::tempdir().expect("a temporary folder");
+    if arguments.is_empty() {
+        let made = make(temporary.path());
+        arguments = made.iter().map(|file| file.display().to_string()).collect();
+    }
+    let files: Vec<PathBuf> = arguments.into_iter().map(PathBuf::from).collect();
+    let timed = &files[..files.len().min(TIMED)];
+    let songs: Vec<Vec<f32>> = timed.iter().map(|file| decode(file)).collect();
+    let starts: Vec<&[f32]> =
+        songs.iter().map(|song| &song[..song.len().min(SOUND * RATE as usize)]).collect();
+    let seconds: f64 = starts.iter().map(|song| song.len() as f64 / f64::from(RATE)).sum();
+    let a_sound = SOUND as f64 / seconds;
+
+    let mut front_end = FrontEnd::new(&mel_settings()).expect("valid settings");
+    let mel = shortest(|| starts.iter().for_each(|s| drop(black_box(front_end.frames_of(s)))));
+    let descriptors = extraction(&starts, &BOTH[..1]);
+    let low_level = extraction(&starts, &BOTH[1..]);
+    let both = extraction(&starts, &BOTH);
+    let chorus = shortest(|| {
+        for file in timed {
+            black_box(find_chorus(&decode(file), RATE, CLIP_SECONDS));
+        }
+    });
+    let (rate, decoding) = throughput(&files);
+    println!(
+        "{{\"mel_db\": {}, \"descriptors\": {}, \"low_level\": {}, \"both\": {}, \
+         \"chorus_of_a_file\": {}, \"songs\": {}, \"threads\": {THREADS}, \
+         \"songs_per_second\": {rate}, \"share_of_decoding\": {decoding}}}",
+        mel * a_sound,
+        descriptors * a_sound,
+        low_level * a_sound,
+        both * a_sound,
+        chorus / timed.len() as f64,
+        files.len(),
+    );
+}
+
+/// 30 s of mel decibels as librosa and torchaudio make them, 2048/512/128.
+fn mel_settings() -> FrontEndSettings {
+    FrontEndSettings {
+        sample_rate: RATE,
+        n_fft: 2048,
+        hop: 512,
+        n_mels: 128,
+        mel_scale: MelScale::Slaney,
+        mel_norm: MelNorm::Slaney,
+        f_min: 0.0,
+        f_max: RATE as f32 / 2.0,
+        amin: 1e-10,
+        level: LevelSettings { kind: LevelKind::None, gate_db: -70.0, floor_db: 80.0 },
+    }
+}
+
+/// Seconds of the quickest of some rounds.
+fn shortest(mut round: impl FnMut()) -> f64 {
+    let time = |_| {
+        let start = Instant::now();
+        round();
+        start.elapsed().as_secs_f64()
+    };
+    (0..ROUNDS).map(time).fold(f64::MAX, f64::min)
+}
+
+fn extraction(songs: &[&[f32]], sets: &[FeatureSet]) -> f64 {
+    let mut extractor = Extractor::new(RATE, sets).expect("a rate that suits");
+    shortest(|| {
+        for song in songs {
+            black_box(extractor.extract(song).expect("sound"));
+        }
+    })
+}
+
+/// Files a second through decoding and all features on [`THREADS`] threads, and the share of their
+/// time that was decoding and resampling.
+fn throughput(files: &[PathBuf]) -> (f64, f64) {
+    let next = AtomicUsize::new(0);
+    let start = Instant::now();
+    let times: Vec<(f64, f64)> = std::thread::scope(|scope| {
+        let work = || {
+            let mut extractor = Extractor::new(RATE, &BOTH).expect("a rate that suits");
+            let (mut decoding, mut all) = (0.0, 0.0);
+            while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let start = Instant::now();
+                let samples = decode(file);
+                decoding += start.elapsed().as_secs_f64();
+                black_box(extractor.extract(&samples).expect("sound"));
+                all += start.elapsed().as_secs_f64();
+            }
+            (decoding, all)
+        };
+        let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().map(|t| t.join().expect("no thread panics")).collect()
+    });
+    let seconds = start.elapsed().as_secs_f64();
+    let (decoding, all) = times.iter().fold((0.0, 0.0), |sum, t| (sum.0 + t.0, sum.1 + t.1));
+    (files.len() as f64 / seconds, decoding / all)
+}
+
+fn decode(path: &Path) -> Vec<f32> {
+    let mut file = AudioFile::open(path).unwrap_or_else(|error| panic!("{error}"));
+    let format = file.format();
+    let mut resampler = Resampler::new(format.sample_rate, RATE).expect("a rate that suits");
+    let (mut mono, mut samples) = (Vec::new(), Vec::new());
+    while let Some(block) = file.next_block().expect("the file can be read") {
+        downmix_interleaved(block, format.channels, &mut mono);
+        resampler.push(&mono, |out| samples.extend_from_slice(out));
+    }
+    resampler.finish(|out| samples.extend_from_slice(out));
+    samples
+}
+
+/// Writes two made songs.
+fn make(folder: &Path) -> Vec<PathBuf> {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: RATE,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let write = |seed: u64| {
+        let path = folder.join(format!("made-{seed}.wav"));
+        let mut wav = hound::WavWriter::create(&path, spec).expect("a file can be written");
+        for x in songs::make(seed).samples {
+            wav.write_sample((x.clamp(-1.0, 1.0) * 32_767.0) as i16).expect("room on the disk");
+        }
+        wav.finalize().expect("room on the disk");
+        path
+    };
+    [0, 1].map(write).to_vec()
+}

@@ -1,0 +1,121 @@
+//! One training step of a stacked LSTM, as often as asked: what `cargo xtask bench --only training`
+//! compares with PyTorch (`xtask/bench/train_peer.py`, which does the same and speaks the same way).
+//!
+//! Arguments: FRAMES BATCH. For every line on standard input it makes that many steps (forward, backward,
+//! AdamW with clipping) and prints the milliseconds of each, separated by blanks. The network: 64
+//! standardised bands, three LSTM layers of 128, the last step, a head of 512, 512 and 1 with leaky
+//! rectifiers; f32, on RAYON_NUM_THREADS threads.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, Write};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use candle_core::{DType, Device, Tensor, Var};
+use earworm_train::Rng;
+use earworm_train::memory::keep_freed;
+use earworm_train::nn::{Kind, Optimiser, lstm_layer, standardise};
+use rand::{RngExt, SeedableRng};
+
+const BANDS: usize = 64;
+const HIDDEN: usize = 128;
+const LAYERS: usize = 3;
+const HEAD: usize = 512;
+
+fn main() -> Result<()> {
+    keep_freed();
+    let sizes: Vec<usize> = std::env::args().skip(1).filter_map(|arg| arg.parse().ok()).collect();
+    let [frames, batch] = sizes[..] else {
+        // As `cargo bench` and `cargo test --benches` call it.
+        println!("usage: training FRAMES BATCH");
+        return Ok(());
+    };
+    let mut network = Network::new(frames, batch)?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "ready")?;
+    out.flush()?;
+    for line in std::io::stdin().lock().lines() {
+        let line = line?;
+        let count: usize = line.trim().parse().with_context(|| format!("no number: {line:?}"))?;
+        let mut times = Vec::new();
+        for _ in 0..count {
+            let start = Instant::now();
+            network.step()?;
+            times.push(format!("{:.3}", 1e3 * start.elapsed().as_secs_f64()));
+        }
+        writeln!(out, "{}", times.join(" "))?;
+        out.flush()?;
+    }
+    Ok(())
+}
+
+struct Network {
+    frames: Tensor,
+    truth: Tensor,
+    mean: Tensor,
+    deviation: Tensor,
+    vars: BTreeMap<String, Var>,
+    optimiser: Optimiser,
+}
+
+impl Network {
+    fn new(frames: usize, batch: usize) -> Result<Self> {
+        let mut rng = Rng::seed_from_u64(1);
+        let mut uniform = |shape: &[usize], fan: usize| -> Result<Var> {
+            let limit = 1.0 / (fan as f32).sqrt();
+            let draws: Vec<f32> =
+                (0..shape.iter().product()).map(|_| rng.random_range(-limit..limit)).collect();
+            Ok(Var::from_tensor(&Tensor::from_vec(draws, shape, &Device::Cpu)?)?)
+        };
+        let mut vars = BTreeMap::new();
+        for layer in 0..LAYERS {
+            let inputs = if layer == 0 { BANDS } else { HIDDEN };
+            vars.insert(format!("lstm.{layer}.input"), uniform(&[4 * HIDDEN, inputs], HIDDEN)?);
+            vars.insert(format!("lstm.{layer}.recurrent"), uniform(&[4 * HIDDEN, HIDDEN], HIDDEN)?);
+            vars.insert(format!("lstm.{layer}.bias"), uniform(&[4 * HIDDEN], HIDDEN)?);
+        }
+        for (layer, (outputs, inputs)) in
+            [(HEAD, HIDDEN), (HEAD, HEAD), (1, HEAD)].into_iter().enumerate()
+        {
+            vars.insert(format!("head.{layer}.weight"), uniform(&[outputs, inputs], inputs)?);
+            vars.insert(format!("head.{layer}.bias"), uniform(&[outputs], inputs)?);
+        }
+        let optimiser = Optimiser::new(Kind::AdamW, &vars, 0.01, Some(1.0))?;
+        let truth = (0..batch).map(|n| (n % 2) as f32).collect::<Vec<_>>();
+        Ok(Self {
+            frames: Tensor::randn(-20.0f32, 10.0, (frames, batch, BANDS), &Device::Cpu)?,
+            truth: Tensor::from_vec(truth, batch, &Device::Cpu)?,
+            mean: Tensor::full(-20.0f32, BANDS, &Device::Cpu)?,
+            deviation: Tensor::full(10.0f32, BANDS, &Device::Cpu)?,
+            vars,
+            optimiser,
+        })
+    }
+
+    fn step(&mut self) -> Result<f32> {
+        let mut x = standardise(&self.frames, &self.mean, &self.deviation)?;
+        let var = |name: String| self.vars[&name].as_tensor();
+        for layer in 0..LAYERS {
+            x = lstm_layer(
+                &x,
+                var(format!("lstm.{layer}.input")),
+                var(format!("lstm.{layer}.recurrent")),
+                var(format!("lstm.{layer}.bias")),
+            )?;
+        }
+        let mut x = x.get(x.dim(0)? - 1)?;
+        for layer in 0..3 {
+            if layer > 0 {
+                x = candle_nn::ops::leaky_relu(&x, 0.01)?;
+            }
+            let weight = var(format!("head.{layer}.weight"));
+            x = x.matmul(&weight.t()?)?.broadcast_add(var(format!("head.{layer}.bias")))?;
+        }
+        // −y ln p − (1 − y) ln(1 − p) = max(x, 0) − x y + ln(1 + exp(−|x|))
+        let x = x.squeeze(1)?.to_dtype(DType::F32)?;
+        let tail = (x.abs()?.neg()?.exp()? + 1.0)?.log()?;
+        let loss = ((x.relu()? - (&x * &self.truth)?)? + tail)?.mean_all()?;
+        self.optimiser.step(&loss, 1e-3)?;
+        Ok(loss.to_scalar::<f32>()?)
+    }
+}

@@ -1,0 +1,265 @@
+//! The command line.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, ensure};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use earworm_train::compare::{self, Against};
+use earworm_train::fit::{Ended, FitOptions, fit};
+use earworm_train::recipe::Recipe;
+use earworm_train::{chorus, dataset, device, evaluate, export, report};
+
+/// Exit code of work that Ctrl-C stopped.
+const STOPPED: u8 = 130;
+
+/// Builds data sets from songs, trains models on them, measures and exports them.
+#[derive(Parser)]
+#[command(version, about)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Work with data sets.
+    #[command(subcommand)]
+    Dataset(dataset::cli::DatasetCommand),
+    /// Find the chorus of a song: its most repeated section.
+    Chorus {
+        /// The audio file.
+        file: PathBuf,
+        /// Length of the section in seconds.
+        #[arg(long, default_value_t = 15.0)]
+        seconds: f64,
+        /// Also draws the similarity of the song to itself, and the choice, as PNG.
+        #[arg(long)]
+        plot: Option<PathBuf>,
+    },
+    /// Train what a recipe describes, then measure it. A run that was stopped goes on where it was.
+    Fit {
+        /// The recipe, a TOML file.
+        #[arg(required_unless_present = "resume")]
+        recipe: Option<PathBuf>,
+        /// Folder of the run.
+        #[arg(long, required_unless_present = "resume")]
+        out: Option<PathBuf>,
+        /// Goes on with the run in this folder, by the recipe that it holds.
+        #[arg(long, value_name = "RUN", conflicts_with_all = ["recipe", "out", "set", "data"])]
+        resume: Option<PathBuf>,
+        #[command(flatten)]
+        training: TrainingArguments,
+    },
+    /// Choose between configurations by cross-validation; the best is trained and tested once.
+    Cv {
+        /// The recipe, a TOML file. Its `[search]` section may be given or changed here.
+        recipe: PathBuf,
+        /// Folder of the run.
+        #[arg(long)]
+        out: PathBuf,
+        /// Values to be tried for a key, such as `model.k=3,5,8`; every combination is tried.
+        #[arg(long, value_name = "KEY=A,B,…")]
+        grid: Vec<String>,
+        /// Folds inside the training songs.
+        #[arg(long)]
+        folds: Option<usize>,
+        /// What decides: accuracy, auc or loss.
+        #[arg(long)]
+        metric: Option<String>,
+        #[command(flatten)]
+        training: TrainingArguments,
+    },
+    /// Measure a finished run on the songs each of its models had not seen.
+    Evaluate {
+        /// Folder of the run.
+        run: PathBuf,
+    },
+    /// Put runs on the same songs side by side, with paired tests.
+    Compare {
+        /// Folders of the runs.
+        #[arg(required = true, num_args = 2..)]
+        runs: Vec<PathBuf>,
+        /// Which run the others are held against.
+        #[arg(long, value_enum, default_value = "first")]
+        against: AgainstArgument,
+        /// Write the comparison as one HTML file, too.
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
+        /// Write the table as CSV, too.
+        #[arg(long, value_name = "FILE")]
+        csv: Option<PathBuf>,
+    },
+    /// Write a run's report, one HTML file with all pictures.
+    Report {
+        /// Folder of the run.
+        run: PathBuf,
+        /// Where to write it; `report.html` in the run's folder without it.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+    /// Write a run's model as ONNX with its card; refuses unless tract reproduces it.
+    Export {
+        /// Folder of the run.
+        run: PathBuf,
+        /// Folder of the model: `model.onnx` and `README.md` are written there.
+        #[arg(long)]
+        out: PathBuf,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum AgainstArgument {
+    /// The first that is named.
+    First,
+    /// The one with the best first figure.
+    Best,
+}
+
+#[derive(Args)]
+pub(crate) struct TrainingArguments {
+    /// Folder that `dataset build` made; overrides the recipe's `data.set`.
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Changes a key of the recipe, such as `budget.epochs=3`; can be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// `cpu`, or in builds with CUDA `cuda` or `cuda:1`.
+    #[arg(long, default_value = "cpu")]
+    device: String,
+    /// Parts (folds, configurations) trained at the same time.
+    #[arg(long, default_value_t = 1)]
+    jobs: usize,
+}
+
+impl TrainingArguments {
+    fn overrides(&self) -> Vec<String> {
+        let data = self.data.iter().map(|set| format!("data.set={}", set.display()));
+        data.chain(self.set.iter().cloned()).collect()
+    }
+
+    fn train(&self, recipe: &Recipe, out: &Path) -> Result<ExitCode> {
+        ensure!(self.jobs > 0, "--jobs must be at least 1");
+        let options = FitOptions {
+            device: device::open(&self.device)?,
+            device_name: self.device.clone(),
+            jobs: self.jobs,
+        };
+        if fit(recipe, out, &options)? == Ended::Stopped {
+            eprintln!(
+                "stopped; `earworm-train fit --resume {}` goes on where it was",
+                out.display()
+            );
+            return Ok(ExitCode::from(STOPPED));
+        }
+        println!("{}", evaluate::evaluate(out)?);
+        println!("report: {}", out.join("report.html").display());
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Does what the command says.
+pub(crate) fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Dataset(command) => command.run(),
+        Command::Chorus { file, seconds, plot } => {
+            println!("{}", chorus::run(&file, seconds, plot.as_deref())?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Fit { recipe, out, resume, training } => match (recipe, out, resume) {
+            (_, _, Some(run)) => {
+                let recipe = Recipe::load(&run.join("recipe.toml"), &[])
+                    .context("there is nothing to go on with")?;
+                training.train(&recipe, &run)
+            }
+            (Some(recipe), Some(out), None) => {
+                training.train(&Recipe::load(&recipe, &training.overrides())?, &out)
+            }
+            _ => anyhow::bail!("give a recipe and --out, or --resume"),
+        },
+        Command::Cv { recipe, out, grid, folds, metric, training } => {
+            let mut overrides = training.overrides();
+            overrides.extend(folds.map(|folds| format!("search.folds={folds}")));
+            overrides.extend(metric.map(|metric| format!("search.metric={metric}")));
+            if !grid.is_empty() {
+                overrides.push(format!("search.grid={}", grid_as_toml(&grid)?));
+            }
+            let recipe = Recipe::load(&recipe, &overrides)?;
+            ensure!(
+                recipe.search.is_some(),
+                "there is nothing to choose from; give --grid KEY=A,B or a [search] section"
+            );
+            training.train(&recipe, &out)
+        }
+        Command::Evaluate { run } => {
+            println!("{}", evaluate::evaluate(&run)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Compare { runs, against, html, csv } => {
+            let against = match against {
+                AgainstArgument::First => Against::First,
+                AgainstArgument::Best => Against::Best,
+            };
+            let comparison = compare::compare(&runs, against)?;
+            if let Some(path) = html {
+                compare::write_html(&comparison, &path)?;
+            }
+            if let Some(path) = csv {
+                compare::write_csv(&comparison, &path)?;
+            }
+            println!("{comparison}");
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Report { run, out } => {
+            println!("wrote {}", report::report(&run, out.as_deref())?.display());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Export { run, out } => {
+            println!("{}", export::export(&run, &out)?);
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// `["model.k=3,5", …]` as the inline table `{ "model.k" = [3, 5], … }`.
+fn grid_as_toml(grid: &[String]) -> Result<String> {
+    let entries: Vec<String> = grid
+        .iter()
+        .map(|entry| {
+            let (key, values) = entry
+                .split_once('=')
+                .with_context(|| format!("--grid {entry}: write it as key=a,b,c"))?;
+            let values: Vec<String> = values
+                .split(',')
+                .map(|value| {
+                    let value = value.trim();
+                    let plain = toml::from_str::<toml::Table>(&format!("v = {value}")).is_ok();
+                    if plain { value.to_owned() } else { format!("{value:?}") }
+                })
+                .collect();
+            Ok(format!("{:?} = [{}]", key.trim(), values.join(", ")))
+        })
+        .collect::<Result<_>>()?;
+    Ok(format!("{{ {} }}", entries.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn grids_become_toml() {
+        let grid = ["model.k=3, 5".to_owned(), "model.kind=knn,svm".to_owned()];
+        assert_eq!(
+            grid_as_toml(&grid).unwrap(),
+            r#"{ "model.k" = [3, 5], "model.kind" = ["knn", "svm"] }"#
+        );
+        assert!(grid_as_toml(&["model.k".to_owned()]).is_err());
+    }
+}

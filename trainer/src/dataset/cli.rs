@@ -1,0 +1,173 @@
+//! `earworm-train dataset …` on the command line.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::Subcommand;
+
+use super::build::{self, BuildOptions};
+use super::description::Part;
+use super::merge;
+use super::song_features::FeatureSet;
+use super::stats::{self, Source, StatsOptions};
+use super::store::Dataset;
+
+/// Exit code of a build that Ctrl-C stopped: 128 + SIGINT.
+const INTERRUPTED: u8 = 130;
+
+/// What can be done with data sets.
+#[derive(Debug, Subcommand)]
+pub enum DatasetCommand {
+    /// Turn a manifest and a folder of audio into mel frames on disk. Run it again to resume.
+    Build {
+        /// CSV or Parquet file with one row a song and a column that names its audio file.
+        #[arg(long)]
+        manifest: PathBuf,
+        /// Folder that the file column is relative to.
+        #[arg(long)]
+        audio: PathBuf,
+        /// Folder of the data set; with --shard, the folder that holds the parts.
+        #[arg(long)]
+        out: PathBuf,
+        /// TOML file that says which columns hold id, file, group and genre.
+        #[arg(long)]
+        schema: Option<PathBuf>,
+        /// TOML file with front-end settings; the default model's without it.
+        #[arg(long)]
+        front_end: Option<PathBuf>,
+        /// Features to compute: descriptors, low-level.
+        #[arg(long, value_delimiter = ',', value_name = "SETS")]
+        features: Vec<FeatureSet>,
+        /// Find each song's chorus, as a clip of this many seconds.
+        #[arg(long, value_name = "SECONDS")]
+        chorus: Option<f64>,
+        /// Build only part i of n, from 0: written to OUT/part-i-of-n.
+        #[arg(long, value_name = "I/N")]
+        shard: Option<Part>,
+        /// Songs decoded at the same time; all processors without it.
+        #[arg(long)]
+        jobs: Option<usize>,
+        /// Compare frames that are there with their hashes; read damaged songs again.
+        #[arg(long)]
+        verify: bool,
+    },
+    /// Make one data set of all parts that `build --shard` made.
+    Merge {
+        /// Folders of the parts.
+        #[arg(required = true)]
+        parts: Vec<PathBuf>,
+        /// Folder of the merged data set.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Free the space of songs that were replaced or left the manifest.
+    Compact {
+        /// Folder of the data set.
+        folder: PathBuf,
+    },
+    /// Compare all frames of a data set with the hashes they were written with.
+    Verify {
+        /// Folder of the data set.
+        folder: PathBuf,
+    },
+    /// Show what is in a data set or a table, in pictures and with warnings.
+    Stats {
+        /// Folder of the data set.
+        #[arg(required_unless_present = "table")]
+        folder: Option<PathBuf>,
+        /// A table without audio instead, CSV or Parquet.
+        #[arg(long, conflicts_with = "folder")]
+        table: Option<PathBuf>,
+        /// TOML file that says which columns of the table hold what.
+        #[arg(long, requires = "table")]
+        schema: Option<PathBuf>,
+        /// A recipe: shows its targets and searches its folds for leaks.
+        #[arg(long)]
+        recipe: Option<PathBuf>,
+        /// Column that says on which side of a split each song is; searched for leaks.
+        #[arg(long, value_name = "COLUMN")]
+        split: Option<String>,
+        /// Column whose values must not be on both sides; the recipe's or the schema's without it.
+        #[arg(long, value_name = "COLUMN")]
+        group: Option<String>,
+        /// Folder of the pictures and stats.json [default: stats in the data set's folder, or stats].
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+}
+
+impl DatasetCommand {
+    /// Does it and prints what came of it.
+    ///
+    /// # Errors
+    /// Those of the functions behind the commands.
+    pub fn run(self) -> Result<ExitCode> {
+        match self {
+            Self::Build {
+                manifest,
+                audio,
+                out,
+                schema,
+                front_end,
+                features,
+                chorus,
+                shard: part,
+                jobs,
+                verify,
+            } => {
+                if jobs == Some(0) {
+                    bail!("--jobs must be at least 1");
+                }
+                let report = build::build(&BuildOptions {
+                    manifest,
+                    audio,
+                    out,
+                    schema,
+                    front_end,
+                    features,
+                    chorus,
+                    part,
+                    jobs,
+                    verify,
+                    shard_bytes: None,
+                })?;
+                println!("{report}");
+                Ok(if report.stopped { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
+            }
+            Self::Merge { parts, out } => {
+                println!("{}", merge::merge(&parts, &out)?);
+                Ok(ExitCode::SUCCESS)
+            }
+            Self::Compact { folder } => {
+                let (before, after) = merge::compact(&folder)?;
+                let megabytes = |bytes: u64| bytes as f64 / 1e6;
+                println!("{:.1} MB before, {:.1} MB now", megabytes(before), megabytes(after));
+                Ok(ExitCode::SUCCESS)
+            }
+            Self::Verify { folder } => {
+                let dataset = Dataset::open(&folder)?;
+                dataset.verify()?;
+                dataset.features()?;
+                println!("{} songs are sound; sha256 {}", dataset.songs.len(), dataset.sha256);
+                Ok(ExitCode::SUCCESS)
+            }
+            Self::Stats { folder, table, schema, recipe, split, group, out } => {
+                let (source, out) = match (folder, table) {
+                    (None, Some(path)) => (
+                        Source::Table { path, schema },
+                        out.unwrap_or_else(|| PathBuf::from("stats")),
+                    ),
+                    (folder, _) => {
+                        let folder = folder.context("name a data set or a --table")?;
+                        let out = out.unwrap_or_else(|| folder.join("stats"));
+                        (Source::Dataset(folder), out)
+                    }
+                };
+                let stats = stats::stats(&StatsOptions { source, recipe, split, group, out })?;
+                println!("{stats}");
+                Ok(ExitCode::SUCCESS)
+            }
+        }
+    }
+}

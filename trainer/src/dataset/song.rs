@@ -1,0 +1,118 @@
+//! One audio file: to mel frames, features and what there is to warn of.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use earworm_scorer::decode::AudioFile;
+use earworm_scorer::front_end::{FrontEnd, is_silent};
+use earworm_scorer::{Resampler, downmix_interleaved};
+use sha2::{Digest, Sha256};
+
+use super::description::Extraction;
+use super::song_features::FeatureSource;
+use crate::files;
+
+/// The largest sample of 16-bit audio: what reaches it has been cut off, or nearly.
+const FULL_SCALE: f32 = 32767.0 / 32768.0;
+
+/// What is kept of a song.
+pub(super) struct SongContent {
+    /// Mel frames in dB, then levels in dBFS, then features: as they lie in a shard.
+    pub(super) values: Vec<f32>,
+    /// Number of frames.
+    pub(super) frames: usize,
+    /// Frames that are not silent.
+    pub(super) audible: usize,
+    /// Length of the audio.
+    pub(super) seconds: f64,
+    /// Share of samples at full scale or beyond.
+    pub(super) clipped: f64,
+    /// Where the chorus starts, in seconds.
+    pub(super) chorus: Option<f64>,
+}
+
+/// Reads an audio file through the scorer's own path.
+///
+/// # Errors
+/// When the file cannot be decoded or resampled, or is shorter than one frame.
+pub(super) fn read(
+    path: &Path,
+    extraction: &Extraction,
+    features: usize,
+    source: &dyn FeatureSource,
+) -> Result<SongContent> {
+    let settings = &extraction.front_end;
+    let mut file = AudioFile::open(path)?;
+    let format = file.format();
+    let mut resampler = Resampler::new(format.sample_rate, settings.sample_rate)
+        .with_context(|| path.display().to_string())?;
+    let mut front_end = FrontEnd::new(settings)?;
+    let keep_samples = features > 0 || extraction.chorus_seconds.is_some();
+    let (mut values, mut levels, mut samples) = (Vec::new(), Vec::new(), Vec::new());
+    let mut take = |part: &[f32]| {
+        if keep_samples {
+            samples.extend_from_slice(part);
+        }
+        front_end.push(part, |frame| {
+            values.extend_from_slice(frame.mel_db);
+            levels.push(frame.level_db);
+        });
+    };
+    let mut mono = Vec::new();
+    let (mut length, mut total, mut clipped) = (0usize, 0usize, 0usize);
+    while let Some(block) = file.next_block()? {
+        clipped += block.iter().filter(|sample| sample.abs() >= FULL_SCALE).count();
+        total += block.len();
+        downmix_interleaved(block, format.channels, &mut mono);
+        length += mono.len();
+        resampler.push(&mono, &mut take);
+    }
+    resampler.finish(&mut take);
+    ensure!(!levels.is_empty(), "{} is shorter than one frame", path.display());
+
+    let frames = levels.len();
+    let audible = levels.iter().filter(|&&level| !is_silent(&settings.level, level)).count();
+    values.append(&mut levels);
+    if features > 0 {
+        match source.extract(&samples, settings.sample_rate, &extraction.features) {
+            Ok(found) => {
+                ensure!(found.len() == features, "{} features, not {features}", found.len());
+                values.extend(found.into_iter().map(|v| if v.is_finite() { v } else { f32::NAN }));
+            }
+            Err(error) => {
+                tracing::warn!("{}: no features: {error:#}", path.display());
+                values.resize(values.len() + features, f32::NAN);
+            }
+        }
+    }
+    let chorus = match extraction.chorus_seconds {
+        Some(seconds) => source.chorus(&samples, settings.sample_rate, seconds)?,
+        None => None,
+    };
+    Ok(SongContent {
+        values,
+        frames,
+        audible,
+        seconds: length as f64 / f64::from(format.sample_rate),
+        clipped: clipped as f64 / total.max(1) as f64,
+        chorus,
+    })
+}
+
+/// SHA-256 of a file in hexadecimal, read a piece at a time.
+pub(super) fn hash_file(path: &Path) -> Result<String> {
+    let read = || -> std::io::Result<String> {
+        let mut file = File::open(path)?;
+        let mut hash = Sha256::new();
+        let mut piece = vec![0; 1 << 18];
+        loop {
+            match file.read(&mut piece)? {
+                0 => return Ok(files::hex(&hash.finalize())),
+                count => hash.update(&piece[..count]),
+            }
+        }
+    };
+    read().with_context(|| format!("cannot read {}", path.display()))
+}

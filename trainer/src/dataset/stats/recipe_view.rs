@@ -1,0 +1,111 @@
+//! What statistics need of a recipe: targets, groups, and on which side of a split each song is.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::columns::{Numbers, Origin};
+use crate::dataset::Track;
+use crate::metrics::median;
+use crate::recipe::{Recipe, SplitKind};
+use crate::run::Task;
+use crate::split::{parts, stratified_folds};
+use crate::targets::{Head, targets};
+
+/// A recipe as far as statistics go.
+pub(super) struct RecipeView {
+    /// The column whose values must not be on both sides of a split.
+    pub(super) group: Option<String>,
+    /// The column within whose values results are reported.
+    pub(super) genre: Option<String>,
+    /// What a model would learn, one value a song.
+    pub(super) targets: Vec<Target>,
+    /// The part of the split that judges each song.
+    pub(super) sides: Vec<String>,
+    /// Frames that a song needs at least.
+    pub(super) least_frames: usize,
+}
+
+/// A target.
+pub(super) struct Target {
+    pub(super) numbers: Numbers,
+    /// Whether it is a yes or no, or a class.
+    pub(super) is_class: bool,
+    /// Why songs have no value, the first of each kind.
+    pub(super) problem: Option<String>,
+}
+
+impl RecipeView {
+    /// Reads a recipe and applies it to songs.
+    ///
+    /// # Errors
+    /// When the recipe cannot be read, or its group column is not in the manifest.
+    pub(super) fn load(path: &Path, tracks: &[&Track]) -> Result<Self> {
+        let recipe = Recipe::load(path, &[])?;
+        let column = |name: &Option<String>, without: &dyn Fn(&Track) -> String| {
+            tracks
+                .iter()
+                .map(|track| match name {
+                    Some(name) => track.text(name).map(str::to_owned),
+                    None => Ok(without(track)),
+                })
+                .collect::<Result<Vec<String>>>()
+        };
+        let groups = column(&recipe.data.group, &|track| track.id.clone())?;
+        let targets: Vec<Target> = recipe.heads.iter().map(|head| target(head, tracks)).collect();
+        let classes = targets.first().map_or_else(|| vec![0; tracks.len()], Target::classes);
+        let split = &recipe.split;
+        let sides = match (split.kind, &split.column) {
+            // What `fit` would refuse is to be seen here, so splits are not checked.
+            (SplitKind::Column, Some(name)) => column(&Some(name.clone()), &|_| String::new())?,
+            (SplitKind::Random | SplitKind::Column, _) => {
+                let parts = parts(split, tracks, &groups, &classes, recipe.seed)?;
+                let unseen = |song: &usize| parts.iter().any(|part| part.unseen.contains(song));
+                let side = |song: usize| if unseen(&song) { "test" } else { "train" };
+                (0..tracks.len()).map(|song| side(song).to_owned()).collect()
+            }
+            (SplitKind::Folds, _) => {
+                let own = if split.stratified { classes } else { vec![0; tracks.len()] };
+                let folds = stratified_folds(&groups, &own, split.folds, recipe.seed);
+                folds.iter().map(|fold| format!("fold {}", fold + 1)).collect()
+            }
+        };
+        Ok(Self {
+            targets,
+            sides,
+            least_frames: recipe.data.warm_up_frames,
+            group: recipe.data.group,
+            genre: recipe.data.genre,
+        })
+    }
+}
+
+impl Target {
+    /// The class of each song; shares and values are cut at their middle.
+    fn classes(&self) -> Vec<usize> {
+        let known: Vec<f64> = self.numbers.values.iter().copied().flatten().collect();
+        let middle = median(&known);
+        let class =
+            |value: f64| if self.is_class { value as usize } else { usize::from(value > middle) };
+        self.numbers.values.iter().map(|value| value.map_or(0, class)).collect()
+    }
+}
+
+fn target(head: &Head, tracks: &[&Track]) -> Target {
+    let plain: Vec<Result<(f64, f64)>> = tracks.iter().map(|track| head.share_of(track)).collect();
+    let problem = plain.iter().find_map(|s| s.as_ref().err()).map(|e| format!("{e:#}"));
+    let known: Vec<usize> = (0..tracks.len()).filter(|&song| plain[song].is_ok()).collect();
+    let known_tracks: Vec<&Track> = known.iter().map(|&song| tracks[song]).collect();
+    let all: Vec<usize> = (0..known.len()).collect();
+    let mut values = vec![None; tracks.len()];
+    // A target that cannot be made at all is a problem to be told, not the end of the statistics.
+    let (truth, problem) = match targets(std::slice::from_ref(head), &known_tracks, &all) {
+        Ok(made) => (made.truth, problem),
+        Err(error) => (vec![], problem.or(Some(format!("{error:#}")))),
+    };
+    known.iter().zip(truth).for_each(|(&song, truth)| values[song] = Some(truth));
+    // A target is often called as the column it comes from.
+    let (name, origin) = (format!("target {}", head.name), Origin::Target);
+    let is_class = matches!(head.task(), Task::Binary | Task::Classes);
+    Target { numbers: Numbers { name, origin, values }, is_class, problem }
+}

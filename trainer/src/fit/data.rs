@@ -1,0 +1,130 @@
+//! What a recipe's data are: songs of a data set, or rows of a table.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use earworm_scorer::front_end::FrontEndSettings;
+
+use crate::dataset::{Dataset, FeatureTable, Track};
+use crate::files;
+use crate::recipe::Recipe;
+use crate::run::DataInfo;
+use crate::table::Table;
+
+/// The songs of a recipe.
+pub(super) struct Data {
+    /// Frames, where the data come from a data set.
+    pub(super) set: Option<Dataset>,
+    /// Features, where there are any.
+    pub(super) rows: Option<Table>,
+    /// Names and manifest columns.
+    pub(super) tracks: Vec<Track>,
+    /// Group of each song; each its own where the recipe names no column.
+    pub(super) groups: Vec<String>,
+    /// Genre of each song; empty where the recipe names no column.
+    pub(super) genres: Vec<String>,
+    sha256: String,
+    source: PathBuf,
+}
+
+impl Data {
+    /// Opens what `data.set` or `data.table` names.
+    pub(super) fn open(recipe: &Recipe) -> Result<Self> {
+        let data = &recipe.data;
+        let mut opened = match (&data.set, &data.table) {
+            (Some(folder), _) => {
+                let set = Dataset::open(folder)?;
+                let mut tracks: Vec<Track> =
+                    set.songs.iter().map(|song| song.track.clone()).collect();
+                let features = set.features()?;
+                if let Some(features) = &features {
+                    add_columns(&mut tracks, features);
+                }
+                let rows = if recipe.model.wants_rows(data) {
+                    let features = features.with_context(|| {
+                        format!(
+                            "{} has no features; build it again with `--features descriptors,low-level`",
+                            folder.display()
+                        )
+                    })?;
+                    let ids = tracks.iter().map(|track| track.id.clone()).collect();
+                    Some(Table::new(ids, features.names, features.rows, BTreeMap::new())?)
+                } else {
+                    None
+                };
+                let sha256 = set.sha256.clone();
+                Self {
+                    set: Some(set),
+                    rows,
+                    tracks,
+                    groups: vec![],
+                    genres: vec![],
+                    sha256,
+                    source: folder.clone(),
+                }
+            }
+            (None, Some(path)) => {
+                let table = Table::load(path, data.id.as_deref())?;
+                let content = std::fs::read(path)
+                    .with_context(|| format!("cannot read {}", path.display()))?;
+                let sha256 = files::sha256_hex(&content);
+                let tracks = table.tracks();
+                Self {
+                    set: None,
+                    rows: Some(table),
+                    tracks,
+                    groups: vec![],
+                    genres: vec![],
+                    sha256,
+                    source: path.clone(),
+                }
+            }
+            (None, None) => bail!("data: give either `set` or `table`"),
+        };
+        let column = |name: &Option<String>, without: &dyn Fn(&Track) -> String| {
+            opened
+                .tracks
+                .iter()
+                .map(|track| match name {
+                    Some(column) => track.text(column).map(str::to_owned),
+                    None => Ok(without(track)),
+                })
+                .collect::<Result<Vec<String>>>()
+        };
+        let (groups, genres) = (
+            column(&data.group, &|track| track.id.clone())?,
+            column(&data.genre, &|_| String::new())?,
+        );
+        (opened.groups, opened.genres) = (groups, genres);
+        Ok(opened)
+    }
+
+    /// Settings of the frames, where there are any.
+    pub(super) fn front_end(&self) -> Option<&FrontEndSettings> {
+        self.set.as_ref().map(|set| &set.front_end)
+    }
+
+    /// What `run.json` says of them.
+    pub(super) fn info(&self, name: &str) -> DataInfo {
+        DataInfo {
+            sha256: self.sha256.clone(),
+            songs: self.tracks.len(),
+            folder: self.source.clone(),
+            name: name.to_owned(),
+            front_end: self.front_end().cloned(),
+        }
+    }
+}
+
+/// Makes features columns of the tracks, so that targets can be made of them as well. Where the
+/// manifest has a column of that name, it stays.
+fn add_columns(tracks: &mut [Track], features: &FeatureTable) {
+    for (track, row) in tracks.iter_mut().zip(&features.rows) {
+        for (name, cell) in features.names.iter().zip(row) {
+            if let Some(value) = cell {
+                track.columns.entry(name.clone()).or_insert_with(|| value.to_string());
+            }
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! The training of one network: steps, validation, early stopping, checkpoints.
+
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, ensure};
+use candle_core::{Device, Tensor};
+use indicatif::ProgressBar;
+
+use super::checkpoint::{Checkpoint, Progress};
+use crate::examples::{Batch, Examples, Loader, Order, step_rng};
+use crate::loss::loss;
+use crate::nn::{Blueprint, Contract, ModelRecipe, Network, Optimiser, build};
+use crate::predict::predict;
+use crate::recipe::{LossRecipe, OptimiserKind, Recipe};
+use crate::run::{EpochRow, Task};
+use crate::schedule::learning_rate_at;
+use crate::targets::Targets;
+use crate::tensorboard::{self, Point};
+use crate::{files, interrupt, nn};
+
+/// Longest time between two checkpoints.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(20);
+
+/// One network to be trained.
+pub(super) struct NetworkPart<'a> {
+    pub(super) recipe: &'a Recipe,
+    pub(super) model: &'a ModelRecipe,
+    pub(super) examples: &'a Examples<'a>,
+    pub(super) targets: &'a Targets,
+    /// Classes of the songs, for balanced drawing.
+    pub(super) classes: &'a [usize],
+    pub(super) train: &'a [usize],
+    pub(super) validation: &'a [usize],
+    /// Stop after this many passes; without it, when the validation loss no longer falls.
+    pub(super) stop_at: Option<usize>,
+    pub(super) seed: u64,
+    pub(super) device: &'a Device,
+    pub(super) folder: &'a Path,
+    pub(super) progress: &'a ProgressBar,
+    /// Hash of the recipe and the data.
+    pub(super) belongs_to: String,
+}
+
+/// How a training ended.
+pub(super) struct Trained {
+    pub(super) network: Box<dyn Network>,
+    pub(super) progress: Progress,
+}
+
+/// What training changes.
+struct State {
+    network: Box<dyn Network>,
+    average: Option<Box<dyn Network>>,
+    optimiser: Optimiser,
+    progress: Progress,
+}
+
+impl State {
+    /// The network that is judged: the average, where there is one.
+    fn judged(&self) -> &dyn Network {
+        self.average.as_deref().unwrap_or(self.network.as_ref())
+    }
+}
+
+impl NetworkPart<'_> {
+    /// Trains to the end, or until Ctrl-C (`None`): then the state is saved, and the next call goes on.
+    pub(super) fn train(&self) -> Result<Option<Trained>> {
+        std::fs::create_dir_all(self.folder)
+            .with_context(|| format!("cannot make the folder {}", self.folder.display()))?;
+        let (mean, deviation) = self.examples.statistics(self.train);
+        let mut state = self.fresh(&mean, &deviation)?;
+        let checkpoint = Checkpoint::in_folder(self.folder);
+        let State { network, average, optimiser, .. } = &mut state;
+        let saved = checkpoint.restore(
+            &self.belongs_to,
+            network.as_ref(),
+            average.as_deref(),
+            optimiser,
+            self.device,
+        )?;
+        state.progress = saved.unwrap_or_else(|| Progress {
+            belongs_to: self.belongs_to.clone(),
+            ..Default::default()
+        });
+        let budget = &self.recipe.budget;
+        let loader = Loader {
+            examples: self.examples,
+            targets: self.targets,
+            data: &self.recipe.data,
+            augmentation: &self.recipe.augmentation,
+            budget,
+            whole_windows: state.network.contract() == Contract::Window,
+            blank: &mean,
+            order: Order {
+                songs: self.train,
+                balanced: budget.balanced.then_some(self.classes),
+                batch: budget.batch,
+                seed: self.seed,
+            },
+        };
+        let per_epoch = loader.order.steps();
+        let last = self.stop_at.unwrap_or(budget.epochs).min(budget.epochs) * per_epoch;
+        self.progress.set_length(last as u64);
+        self.progress.set_position(state.progress.step as u64);
+        self.progress.reset_eta();
+        let finished = std::thread::scope(|scope| -> Result<bool> {
+            let (batches, _) = loader.start(scope, state.progress.step..last);
+            let mut saved_at = Instant::now();
+            while state.progress.step < last && !state.progress.finished {
+                let batch = batches.recv().context("the batches ended early")?;
+                let begun = Instant::now();
+                self.step(&mut state, &batch, per_epoch)?;
+                let epoch_ended = state.progress.step.is_multiple_of(per_epoch);
+                if epoch_ended {
+                    self.end_epoch(&mut state, per_epoch)?;
+                }
+                state.progress.seconds += begun.elapsed().as_secs_f64();
+                self.progress.set_position(state.progress.step as u64);
+                let stop = interrupt::requested();
+                if stop || epoch_ended || saved_at.elapsed() > CHECKPOINT_EVERY {
+                    checkpoint.save(
+                        &state.progress,
+                        state.network.as_ref(),
+                        state.average.as_deref(),
+                        &state.optimiser,
+                    )?;
+                    saved_at = Instant::now();
+                }
+                if stop {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        })?;
+        if !finished {
+            return Ok(None);
+        }
+        if state.progress.best.is_some() {
+            state.judged().weights().load(&self.best_path())?;
+        }
+        let network = state.average.take().unwrap_or(state.network);
+        Ok(Some(Trained { network, progress: state.progress }))
+    }
+
+    /// Takes away what only a training that is not finished needs.
+    pub(super) fn tidy(&self) {
+        Checkpoint::in_folder(self.folder).remove();
+        std::fs::remove_file(self.best_path()).ok();
+    }
+
+    fn best_path(&self) -> std::path::PathBuf {
+        self.folder.join("best.safetensors")
+    }
+
+    fn fresh(&self, mean: &[f32], deviation: &[f32]) -> Result<State> {
+        let output_bias = self.output_bias();
+        let blueprint = Blueprint {
+            bands: self.examples.bands(),
+            frames: match self.examples {
+                Examples::Songs(_) => self.recipe.data.window_frames,
+                Examples::Rows(_) => 1,
+            },
+            outputs: output_bias.len(),
+            mean,
+            deviation,
+            output_bias: &output_bias,
+            seed: self.seed,
+            device: self.device,
+        };
+        let recipe = &self.recipe.optimiser;
+        let network = build(self.model, &blueprint)?;
+        let average =
+            (recipe.averaging > 0.0).then(|| build(self.model, &blueprint)).transpose()?;
+        let kind = match recipe.kind {
+            OptimiserKind::Adam => nn::Kind::Adam,
+            OptimiserKind::AdamW => nn::Kind::AdamW,
+        };
+        let trained = network.weights().trained();
+        let optimiser = Optimiser::new(kind, trained, recipe.weight_decay, recipe.clip)?;
+        Ok(State { network, average, optimiser, progress: Progress::default() })
+    }
+
+    /// Raw outputs of the mean targets: where training starts from, so that it need not find them.
+    fn output_bias(&self) -> Vec<f32> {
+        let outputs = self.targets.learnt[0].len();
+        let count = self.train.len() as f32;
+        (0..outputs)
+            .map(|n| {
+                let sum: f32 = self.train.iter().map(|&song| self.targets.learnt[song][n]).sum();
+                let share = (sum / count).clamp(1e-3, 1.0 - 1e-3);
+                match self.recipe.task() {
+                    Task::Regression => sum / count,
+                    Task::Classes => share.ln(),
+                    Task::Share | Task::Binary => (share / (1.0 - share)).ln(),
+                }
+            })
+            .collect()
+    }
+
+    fn step(&self, state: &mut State, batch: &Batch, per_epoch: usize) -> Result<()> {
+        let (budget, optimiser) = (&self.recipe.budget, &self.recipe.optimiser);
+        let step = state.progress.step;
+        let songs = batch.songs.len();
+        let frames = Tensor::from_slice(&batch.values, (batch.frames, songs, ()), self.device)?;
+        let mut rng = step_rng(self.seed, step as u64, 3);
+        let raw = state.network.forward(&frames, &batch.judged_at, Some(&mut rng))?;
+        let loss = self.loss(&raw, &batch.learnt, &batch.weights)?;
+        let value = f64::from(loss.to_scalar::<f32>()?);
+        ensure!(
+            value.is_finite(),
+            "the loss is no longer a number in step {step}; lower optimiser.learning_rate"
+        );
+        let steps = budget.epochs * per_epoch;
+        let rate = learning_rate_at(
+            &self.recipe.schedule,
+            optimiser.learning_rate,
+            step,
+            steps,
+            per_epoch,
+        );
+        state.optimiser.step(&loss, rate)?;
+        if let Some(average) = &state.average {
+            // A young average forgets faster, so that it does not hang on to where it began.
+            let keep = optimiser.averaging.min((1.0 + step as f64) / (10.0 + step as f64));
+            average.weights().follow(state.network.weights(), keep)?;
+        }
+        let progress = &mut state.progress;
+        progress.loss_sum += value;
+        let last = raw.get(0)?.to_vec2::<f32>()?;
+        for (raw, learnt) in last.iter().zip(batch.learnt.chunks_exact(last[0].len())) {
+            progress.right.0 += usize::from(is_right(self.recipe.task(), raw, learnt));
+            progress.right.1 += 1;
+        }
+        progress.step += 1;
+        Ok(())
+    }
+
+    /// The loss of raw outputs `[positions, songs, outputs]`.
+    fn loss(&self, raw: &Tensor, learnt: &[f32], weights: &[f32]) -> Result<Tensor> {
+        let (_, songs, outputs) = raw.dims3()?;
+        let tensor = |v: &[f32]| Tensor::from_slice(v, (1, songs, outputs), self.device);
+        let recipe: &LossRecipe = &self.recipe.loss;
+        loss(recipe, self.recipe.task(), raw, &tensor(learnt)?, &tensor(weights)?)
+    }
+
+    fn end_epoch(&self, state: &mut State, per_epoch: usize) -> Result<()> {
+        let epoch = state.progress.step / per_epoch;
+        let validation = self.validate(state.judged())?;
+        let (budget, task) = (&self.recipe.budget, self.recipe.task());
+        let decides = matches!(task, Task::Binary | Task::Classes);
+        let accuracy =
+            |(right, of): (usize, usize)| (decides && of > 0).then(|| right as f64 / of as f64);
+        let peak = self.recipe.optimiser.learning_rate;
+        let steps = budget.epochs * per_epoch;
+        let at = state.progress.step - 1;
+        let row = EpochRow {
+            epoch,
+            train_loss: state.progress.loss_sum / per_epoch as f64,
+            validation_loss: validation.map(|v| v.0),
+            learning_rate: learning_rate_at(&self.recipe.schedule, peak, at, steps, per_epoch),
+            train_accuracy: accuracy(state.progress.right),
+            validation_accuracy: validation.and_then(|v| accuracy(v.1)),
+        };
+        self.progress.set_message(match row.validation_loss {
+            Some(loss) => format!("loss {:.4}, validation {loss:.4}", row.train_loss),
+            None => format!("loss {:.4}", row.train_loss),
+        });
+        if let (Some((loss, _)), Some(patience)) = (validation, budget.patience) {
+            if state.progress.best.is_none_or(|(least, _)| loss < least) {
+                state.judged().weights().save(&self.best_path())?;
+                state.progress.best = Some((loss, epoch));
+            } else if state.progress.best.is_some_and(|(_, best)| epoch - best >= patience) {
+                state.progress.finished = true;
+            }
+        }
+        let progress = &mut state.progress;
+        progress.epochs.push(row);
+        (progress.loss_sum, progress.right) = (0.0, (0, 0));
+        self.write_curves(progress)
+    }
+
+    /// Loss of the validation songs, and how many of them are judged right.
+    fn validate(&self, network: &dyn Network) -> Result<Option<(f64, (usize, usize))>> {
+        if self.validation.is_empty() {
+            return Ok(None);
+        }
+        // Windows that do not overlap tell as much about the loss, at a fraction of the time.
+        let window = self.recipe.data.window_frames;
+        let raw = predict(network, self.examples, self.validation, window, 1, self.device)?;
+        let gather = |rows: &[Vec<f32>]| -> Vec<f32> {
+            self.validation.iter().flat_map(|&song| rows[song].iter().copied()).collect()
+        };
+        let task = self.recipe.task();
+        let right = raw
+            .iter()
+            .zip(self.validation)
+            .filter(|&(raw, &song)| is_right(task, raw, &self.targets.learnt[song]))
+            .count();
+        let outputs = raw[0].len();
+        let stacked =
+            Tensor::from_vec(raw.concat(), (1, self.validation.len(), outputs), self.device)?;
+        let loss =
+            self.loss(&stacked, &gather(&self.targets.learnt), &gather(&self.targets.weights))?;
+        Ok(Some((f64::from(loss.to_scalar::<f32>()?), (right, self.validation.len()))))
+    }
+
+    fn write_curves(&self, progress: &Progress) -> Result<()> {
+        let mut lines = String::new();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        let mut points = Vec::new();
+        for row in &progress.epochs {
+            lines += &serde_json::to_string(row)?;
+            lines.push('\n');
+            let optional = [
+                ("loss/validation", row.validation_loss),
+                ("accuracy/train", row.train_accuracy),
+                ("accuracy/validation", row.validation_accuracy),
+            ];
+            let mut values = vec![
+                ("loss/train".to_owned(), row.train_loss),
+                ("learning_rate".into(), row.learning_rate),
+            ];
+            values.extend(optional.iter().filter_map(|&(name, v)| Some((name.to_owned(), v?))));
+            points.push(Point { wall_time: now, step: row.epoch as u64, values });
+        }
+        files::write_bytes(&self.folder.join("epochs.jsonl"), lines)?;
+        tensorboard::write(&self.folder.join("events.out.tfevents.0.earworm"), &points)
+    }
+}
+
+/// Whether raw outputs of one song decide as its targets do.
+pub(super) fn is_right(task: Task, raw: &[f32], learnt: &[f32]) -> bool {
+    let greatest = |v: &[f32]| (0..v.len()).max_by(|&a, &b| v[a].total_cmp(&v[b]));
+    match task {
+        Task::Classes => greatest(raw) == greatest(learnt),
+        Task::Share | Task::Binary => (raw[0] > 0.0) == (learnt[0] > 0.5),
+        Task::Regression => (raw[0] > 0.5) == (learnt[0] > 0.5),
+    }
+}

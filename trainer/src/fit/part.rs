@@ -1,0 +1,274 @@
+//! One part of a run: a model trained on some songs and judged by others. A finished part is kept.
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use candle_core::Device;
+use indicatif::ProgressBar;
+
+use super::data::Data;
+use super::network_part::{NetworkPart, is_right};
+use crate::examples::{Examples, Rows, Songs};
+use crate::files;
+use crate::nn::ModelRecipe;
+use crate::predict::{LANES, predict};
+use crate::recipe::{Model, Recipe, SplitKind};
+use crate::run::{Outcome, PredictionRow, read_json, write_predictions};
+use crate::split::hold_out;
+use crate::table::{Columns, Table, TableModel, TableModelRecipe};
+use crate::targets::{Targets, targets};
+
+/// How a recipe is to be trained.
+#[derive(Debug, Clone)]
+pub struct FitOptions {
+    /// Where tensors live.
+    pub device: Device,
+    /// Its name, for `run.json`.
+    pub device_name: String,
+    /// Parts trained at the same time.
+    pub jobs: usize,
+}
+
+impl Default for FitOptions {
+    fn default() -> Self {
+        Self { device: Device::Cpu, device_name: "cpu".into(), jobs: 1 }
+    }
+}
+
+/// Songs and seed of a part.
+pub(super) struct Plan<'a> {
+    /// Its folder.
+    pub(super) folder: &'a Path,
+    /// Songs that may be learnt from.
+    pub(super) seen: &'a [usize],
+    /// Songs that judge it.
+    pub(super) judged: &'a [usize],
+    /// Stop after this many passes, without validation songs.
+    pub(super) stop_at: Option<usize>,
+    pub(super) seed: u64,
+    /// Whether the model itself is to be kept, or only what it said.
+    pub(super) keep_model: bool,
+}
+
+/// Trains one part unless its folder holds it already; `None` where Ctrl-C stopped it.
+pub(super) fn train_or_keep(
+    recipe: &Recipe,
+    data: &Data,
+    plan: &Plan<'_>,
+    options: &FitOptions,
+    progress: &ProgressBar,
+) -> Result<Option<Outcome>> {
+    let outcome_path = plan.folder.join("outcome.json");
+    if outcome_path.exists() {
+        return read_json(&outcome_path).map(Some);
+    }
+    let all: Vec<&_> = data.tracks.iter().collect();
+    let targets = targets(&recipe.heads, &all, plan.seen)?;
+    let part = PartInHand { recipe, data, plan, targets: &targets, options };
+    let outcome = match &recipe.model {
+        Model::Network(model) => part.network(model, progress)?,
+        Model::Table(model) => Some(part.table(model)?),
+    };
+    if let Some(outcome) = &outcome {
+        // Last, because its presence means that all the rest is there.
+        files::write_bytes(&outcome_path, serde_json::to_vec_pretty(outcome)?)?;
+    }
+    Ok(outcome)
+}
+
+struct PartInHand<'a> {
+    recipe: &'a Recipe,
+    data: &'a Data,
+    plan: &'a Plan<'a>,
+    targets: &'a Targets,
+    options: &'a FitOptions,
+}
+
+impl PartInHand<'_> {
+    fn network(&self, model: &ModelRecipe, progress: &ProgressBar) -> Result<Option<Outcome>> {
+        let (recipe, plan, options) = (self.recipe, self.plan, self.options);
+        let mut columns = None;
+        let examples = match (&self.data.set, &self.data.rows) {
+            (_, Some(table)) => {
+                let (fitted, x) = self.columns(table)?;
+                columns = Some(fitted);
+                let values = x.iter().flatten().map(|&v| v as f32).collect();
+                Examples::Rows(Rows { columns: x.first().map_or(0, Vec::len), values })
+            }
+            (Some(set), None) => Examples::Songs(Songs::new(set, &recipe.data, recipe.seed)),
+            (None, None) => unreachable!("data are opened with frames or rows"),
+        };
+        examples.check(recipe.data.warm_up_frames, |song| self.data.tracks[song].id.clone())?;
+        let (train, validation) = match (recipe.budget.patience, plan.stop_at) {
+            (Some(_), None) => {
+                hold_out(plan.seen, &self.data.groups, recipe.budget.validation, plan.seed)
+            }
+            _ => (plan.seen.to_vec(), vec![]),
+        };
+        let classes = classes(self.targets);
+        let part = NetworkPart {
+            recipe,
+            model,
+            examples: &examples,
+            targets: self.targets,
+            classes: &classes,
+            train: &train,
+            validation: &validation,
+            stop_at: plan.stop_at,
+            seed: plan.seed,
+            device: &options.device,
+            folder: plan.folder,
+            progress,
+            belongs_to: self.fingerprint(&train)?,
+        };
+        let Some(trained) = part.train()? else { return Ok(None) };
+        let network = trained.network.as_ref();
+        let window = recipe.data.window_frames;
+        let say =
+            |songs: &[usize]| predict(network, &examples, songs, window, LANES, &options.device);
+        self.write("predictions.csv", plan.judged, say(plan.judged)?)?;
+        // A cross-validation judges every song, so that its judged songs serve calibration better: they
+        // are more, and did not decide when to stop.
+        if !validation.is_empty() && recipe.split.kind != SplitKind::Folds {
+            self.write("validation.csv", &validation, say(&validation)?)?;
+        }
+        let last = trained.progress.epochs.len();
+        let best = trained.progress.best;
+        let best_epoch = best.map_or(last, |(_, epoch)| epoch);
+        let train_accuracy = match &examples {
+            Examples::Rows(_) => self.accuracy(&train, &say(&train)?),
+            Examples::Songs(_) => trained
+                .progress
+                .epochs
+                .get(best_epoch.wrapping_sub(1))
+                .and_then(|e| e.train_accuracy),
+        };
+        if plan.keep_model {
+            network.weights().save(&plan.folder.join("weights.safetensors"))?;
+            if let Some(columns) = columns {
+                let json = serde_json::to_vec_pretty(&columns)?;
+                files::write_bytes(&plan.folder.join("columns.json"), json)?;
+            }
+        }
+        part.tidy();
+        Ok(Some(Outcome {
+            best_epoch,
+            epochs: last,
+            validation_loss: best.map(|(loss, _)| loss),
+            train_accuracy,
+            seconds: trained.progress.seconds,
+            parameters: network.weights().parameters(),
+        }))
+    }
+
+    fn table(&self, model: &TableModelRecipe) -> Result<Outcome> {
+        let begun = Instant::now();
+        let table: &Table = self.data.rows.as_ref().context("a table model needs rows")?;
+        let (columns, x) = self.columns(table)?;
+        let pick = |songs: &[usize]| songs.iter().map(|&s| x[s].clone()).collect::<Vec<_>>();
+        let truth: Vec<usize> =
+            self.plan.seen.iter().map(|&s| self.targets.truth[s] as usize).collect();
+        let seen = pick(self.plan.seen);
+        // A yes-or-no target has one output and two classes.
+        let classes = self.recipe.outputs().len().max(2);
+        let fitted = TableModel::fit(model, &seen, &truth, classes, self.plan.seed)?;
+        let seconds = begun.elapsed().as_secs_f64();
+        let raw = fitted.raw(&pick(self.plan.judged))?;
+        std::fs::create_dir_all(self.plan.folder)
+            .with_context(|| format!("cannot make the folder {}", self.plan.folder.display()))?;
+        self.write("predictions.csv", self.plan.judged, raw)?;
+        if self.plan.keep_model {
+            fitted.save(&self.plan.folder.join("model.json"))?;
+            let json = serde_json::to_vec_pretty(&columns)?;
+            files::write_bytes(&self.plan.folder.join("columns.json"), json)?;
+        }
+        Ok(Outcome {
+            train_accuracy: self.accuracy(self.plan.seen, &fitted.raw(&seen)?),
+            seconds,
+            parameters: fitted.parameters(),
+            ..Outcome::default()
+        })
+    }
+
+    /// The features of all songs, scaled by the training songs'.
+    fn columns(&self, table: &Table) -> Result<(Columns, Vec<Vec<f64>>)> {
+        let taken = self.recipe.taken_columns();
+        // What the table does not have cannot be left out of it.
+        let known = |name: &&&str| {
+            table.names.iter().any(|n| n == **name) || table.texts.contains_key(**name)
+        };
+        let taken: Vec<&str> = taken.iter().filter(known).copied().collect();
+        let recipe = self.recipe.data.column_recipe(&taken);
+        let fitted = Columns::fit(table, self.plan.seen, &recipe, &taken)?;
+        let all: Vec<usize> = (0..table.rows.len()).collect();
+        let x = fitted.apply(table, &all)?;
+        Ok((fitted, x))
+    }
+
+    fn accuracy(&self, songs: &[usize], raw: &[Vec<f32>]) -> Option<f64> {
+        let task = self.recipe.task();
+        let right = songs
+            .iter()
+            .zip(raw)
+            .filter(|&(&song, raw)| is_right(task, raw, &self.targets.learnt[song]))
+            .count();
+        (!songs.is_empty()).then(|| right as f64 / songs.len() as f64)
+    }
+
+    fn write(&self, name: &str, songs: &[usize], raw: Vec<Vec<f32>>) -> Result<()> {
+        let data = self.data;
+        let grouped = self.recipe.data.group.is_some();
+        let judged_by = self.judged_by()?;
+        let rows: Vec<PredictionRow> = songs
+            .iter()
+            .zip(raw)
+            .map(|(&song, raw)| PredictionRow {
+                track_id: data.tracks[song].id.clone(),
+                group: if grouped { data.groups[song].clone() } else { String::new() },
+                genre: data.genres[song].clone(),
+                truth: self.targets.truth[song],
+                target: judged_by[song],
+                weight: self.targets.raters[song],
+                raw,
+            })
+            .collect();
+        write_predictions(&self.plan.folder.join(name), &self.recipe.outputs(), &rows)
+    }
+
+    /// What each song is judged by: its smoothed share, the same for all parts of a run; else its
+    /// truth.
+    fn judged_by(&self) -> Result<Vec<f64>> {
+        let score = &self.recipe.heads[..1];
+        if score[0].share.is_none() {
+            return Ok(self.targets.truth.clone());
+        }
+        let tracks: Vec<&_> = self.data.tracks.iter().collect();
+        let all: Vec<usize> = (0..tracks.len()).collect();
+        let smoothed = targets(score, &tracks, &all)?.learnt;
+        Ok(smoothed.into_iter().map(|learnt| f64::from(learnt[0])).collect())
+    }
+
+    /// Hash of all that a checkpoint depends on.
+    fn fingerprint(&self, train: &[usize]) -> Result<String> {
+        let ids: Vec<&str> = train.iter().map(|&s| self.data.tracks[s].id.as_str()).collect();
+        let all = serde_json::to_vec(&(
+            toml::to_string(self.recipe)?,
+            self.data.info("").sha256,
+            self.plan.seed,
+            self.plan.stop_at,
+            ids,
+        ))?;
+        Ok(files::sha256_hex(&all))
+    }
+}
+
+/// Class of each song: for shares and values, the half it belongs to.
+pub(super) fn classes(targets: &Targets) -> Vec<usize> {
+    let whole = targets.truth.iter().all(|t| t.fract() == 0.0);
+    if whole {
+        return targets.truth.iter().map(|&t| t as usize).collect();
+    }
+    let middle = crate::metrics::median(&targets.truth);
+    targets.truth.iter().map(|&t| usize::from(t > middle)).collect()
+}

@@ -1,0 +1,208 @@
+//! Choosing between configurations by cross-validation inside the training songs.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use candle_core::{Device, Tensor};
+
+use super::data::Data;
+use super::part::{FitOptions, Plan, train_or_keep};
+use super::pool::in_parallel;
+use crate::files;
+use crate::loss::loss;
+use crate::metrics;
+use crate::recipe::{Recipe, SearchMetric, SearchRecipe};
+use crate::run::{
+    PredictionRow, RunInfo, SearchEntry, Task, read_json, read_predictions, search_folder,
+};
+use crate::split::{Part, folds_as_parts, stratified_folds};
+
+/// Keys of the recipe and their values.
+type Changes = Vec<(String, toml::Value)>;
+
+/// All configurations, in a fixed order: every combination of the grid, or the list as it is.
+fn configurations(search: &SearchRecipe) -> Vec<Changes> {
+    if !search.configurations.is_empty() {
+        let list = search.configurations.iter();
+        return list.map(|c| c.iter().map(|(k, v)| (k.clone(), v.clone())).collect()).collect();
+    }
+    search.grid.iter().fold(vec![vec![]], |combinations, (key, values)| {
+        let with = |c: &Changes, v: &toml::Value| {
+            c.iter().cloned().chain([(key.clone(), v.clone())]).collect::<Changes>()
+        };
+        combinations.iter().flat_map(|c| values.iter().map(move |v| with(c, v))).collect()
+    })
+}
+
+/// Tries every configuration on folds of the songs that `part` may see; returns the recipe with the
+/// best one, or `None` where Ctrl-C stopped the search.
+pub(super) fn search(
+    recipe: &Recipe,
+    search: &SearchRecipe,
+    data: &Data,
+    classes: &[usize],
+    part: &Part,
+    out: &Path,
+    options: &FitOptions,
+) -> Result<Option<Recipe>> {
+    let configurations = configurations(search);
+    let plain = Recipe { search: None, ..recipe.clone() };
+    let recipes: Vec<Recipe> = configurations
+        .iter()
+        .map(|changes| plain.with(changes.iter().map(|(k, v)| (k, v))).context("search"))
+        .collect::<Result<_>>()?;
+    let folds = inner_folds(search, data, classes, &part.seen, recipe)?;
+    let jobs: Vec<(usize, usize)> =
+        (0..recipes.len()).flat_map(|c| (0..folds.len()).map(move |f| (c, f))).collect();
+    let names: Vec<String> = jobs
+        .iter()
+        .map(|(c, f)| {
+            format!(
+                "configuration {} of {}, fold {} of {}",
+                c + 1,
+                recipes.len(),
+                f + 1,
+                folds.len()
+            )
+        })
+        .collect();
+    let info: RunInfo = read_json(&out.join("run.json"))?;
+    let scores = in_parallel(&jobs, &names, options.jobs, |&(c, f), bar| {
+        let folder = search_folder(out, c).join(format!("fold-{f}"));
+        let plan = Plan {
+            folder: &folder,
+            seen: &folds[f].seen,
+            judged: &folds[f].unseen,
+            stop_at: None,
+            seed: recipes[c].seed.wrapping_add(1 + f as u64),
+            keep_model: false,
+        };
+        if train_or_keep(&recipes[c], data, &plan, options, bar)?.is_none() {
+            return Ok(None);
+        }
+        let rows = read_predictions(&folder.join("predictions.csv"), &info)?;
+        score(&recipes[c], search.metric, &rows).map(Some)
+    })?;
+    let Some(scores) = scores else { return Ok(None) };
+
+    let mut entries: Vec<SearchEntry> = configurations
+        .iter()
+        .zip(scores.chunks_exact(folds.len()))
+        .map(|(changes, scores)| {
+            let mean = scores.iter().sum::<f64>() / scores.len() as f64;
+            let squares: f64 = scores.iter().map(|s| (s - mean).powi(2)).sum();
+            Ok(SearchEntry {
+                config: changes
+                    .iter()
+                    .map(|(key, value)| Ok((key.clone(), serde_json::to_value(value)?)))
+                    .collect::<Result<_>>()?,
+                scores: scores.to_vec(),
+                mean,
+                sd: (squares / scores.len() as f64).sqrt(),
+                chosen: false,
+                folder: None,
+            })
+        })
+        .collect::<Result<_>>()?;
+    // Of equals the first, as scikit-learn's GridSearchCV chooses.
+    let mut best = 0;
+    for (index, entry) in entries.iter().enumerate() {
+        if entry.mean > entries[best].mean || entries[best].mean.is_nan() {
+            best = index;
+        }
+    }
+    entries[best].chosen = true;
+    files::write_bytes(&out.join("search.json"), serde_json::to_vec_pretty(&entries)?)?;
+    files::write_bytes(&out.join("chosen.toml"), toml::to_string(&recipes[best])?)?;
+    Ok(Some(recipes[best].clone()))
+}
+
+/// Folds of the songs that may be seen, by their numbers in the whole.
+fn inner_folds(
+    search: &SearchRecipe,
+    data: &Data,
+    classes: &[usize],
+    seen: &[usize],
+    recipe: &Recipe,
+) -> Result<Vec<Part>> {
+    let groups: Vec<String> = seen.iter().map(|&song| data.groups[song].clone()).collect();
+    let own: Vec<usize> = seen.iter().map(|&song| classes[song]).collect();
+    let own = if recipe.split.stratified { own } else { vec![0; own.len()] };
+    let fold_of = stratified_folds(&groups, &own, search.folds, recipe.seed);
+    let mut parts = folds_as_parts(&fold_of, search.folds, &groups).context("search")?;
+    for part in &mut parts {
+        part.seen.iter_mut().for_each(|song| *song = seen[*song]);
+        part.unseen.iter_mut().for_each(|song| *song = seen[*song]);
+    }
+    Ok(parts)
+}
+
+/// How good predictions are; more is better.
+fn score(recipe: &Recipe, metric: SearchMetric, rows: &[PredictionRow]) -> Result<f64> {
+    let task = recipe.task();
+    let outputs = rows.first().map_or(0, |row| row.raw.len());
+    let one_hot = |row: &PredictionRow| -> Vec<f32> {
+        match task {
+            Task::Classes => {
+                (0..outputs).map(|c| f32::from(u8::from(c == row.truth as usize))).collect()
+            }
+            _ => vec![row.target as f32],
+        }
+    };
+    Ok(match metric {
+        SearchMetric::Accuracy => {
+            let right =
+                |row: &&PredictionRow| super::network_part::is_right(task, &row.raw, &one_hot(row));
+            rows.iter().filter(right).count() as f64 / rows.len() as f64
+        }
+        SearchMetric::Auc => {
+            let raw: Vec<f64> =
+                rows.iter().map(|row| f64::from(row.raw[score_output(task, row)])).collect();
+            let truth: Vec<f64> = rows.iter().map(|row| row.truth).collect();
+            let top = outputs.saturating_sub(1) as f64;
+            match task {
+                Task::Binary => {
+                    metrics::auc(&raw, &truth.iter().map(|&t| t > 0.5).collect::<Vec<_>>())
+                }
+                Task::Classes => {
+                    metrics::auc(&raw, &truth.iter().map(|&t| t == top).collect::<Vec<_>>())
+                }
+                Task::Share | Task::Regression => metrics::spearman(&raw, &truth),
+            }
+            .unwrap_or(f64::NAN)
+        }
+        SearchMetric::Loss => {
+            let flat = |f: &dyn Fn(&PredictionRow) -> Vec<f32>| -> Result<Tensor> {
+                let values: Vec<f32> = rows.iter().flat_map(f).collect();
+                let width = values.len() / rows.len().max(1);
+                Ok(Tensor::from_vec(values, (1, rows.len(), width), &Device::Cpu)?)
+            };
+            let width = if task == Task::Classes { outputs } else { 1 };
+            let raw = flat(&|row| row.raw[..width].to_vec())?;
+            let weights = flat(&|row| vec![row.weight as f32; width])?;
+            let value = loss(&recipe.loss, task, &raw, &flat(&one_hot)?, &weights)?;
+            -f64::from(value.to_scalar::<f32>()?)
+        }
+    })
+}
+
+/// The output that ranks songs: the last class, or the first head.
+fn score_output(task: Task, row: &PredictionRow) -> usize {
+    if task == Task::Classes { row.raw.len() - 1 } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grid_is_every_combination_in_order() {
+        let search: SearchRecipe =
+            toml::from_str("grid = { \"model.c\" = [1, 2], \"model.gamma\" = [3, 4] }").unwrap();
+        let all = configurations(&search);
+        let values: Vec<Vec<i64>> =
+            all.iter().map(|c| c.iter().filter_map(|(_, v)| v.as_integer()).collect()).collect();
+        assert_eq!(values, [[1, 3], [1, 4], [2, 3], [2, 4]]);
+        assert_eq!(all[1][0].0, "model.c");
+    }
+}

@@ -1,0 +1,108 @@
+//! `lstm`: the recurrent network of seed system A, corrected.
+//!
+//! LSTM layers → last hidden state → linear → leaky rectifier → dropout → linear → dropout → leaky
+//! rectifier → outputs. Two defects are mended: the seed took a softmax inside the network and a
+//! cross-entropy, with its own softmax, of that (ours gives logits); and it drew the initial states at
+//! random, at inference too (ours are zero). Being causal, it can be judged at any frame.
+
+use anyhow::Result;
+use candle_core::Tensor;
+
+use super::dropout::dropout;
+use super::image::rectify;
+use super::init::{Fill, Maker, default_limit};
+use super::linear::Linear;
+use super::lstm_stack::LstmStack;
+use super::recipe::LstmRecipe;
+use super::standardise::Standardise;
+use super::{Blueprint, Contract, LEAK, Network, Weights, judged};
+use crate::Rng;
+use crate::export::{Attribute, Dim, Graph};
+
+/// See the module.
+pub(super) struct Lstm {
+    weights: Weights,
+    standardise: Standardise,
+    lstm: LstmStack,
+    head: [Linear; 3],
+    dropout: f64,
+}
+
+impl Lstm {
+    /// Fresh weights as PyTorch draws them: LSTM weights and its two biases uniform in ± 1/√hidden
+    /// (only the sum of the two biases is kept), linear layers uniform in ± 1/√inputs.
+    pub(super) fn new(recipe: &LstmRecipe, blueprint: &Blueprint<'_>) -> Result<Self> {
+        let maker = &mut Maker::new(blueprint);
+        let (hidden, width) = (recipe.hidden, recipe.width);
+        let limit = default_limit(hidden);
+        let lstm = LstmStack::new(maker, recipe.layers, hidden, |maker| {
+            let (a, b) = (maker.uniform(4 * hidden, limit), maker.uniform(4 * hidden, limit));
+            a.iter().zip(b).map(|(a, b)| a + b).collect()
+        })?;
+        let head = [
+            Linear::default(maker, "head.0", (hidden, width))?,
+            Linear::default(maker, "head.1", (width, width))?,
+            Linear::outputs(maker, "head.2", width, Fill::Uniform(default_limit(width)))?,
+        ];
+        let standardise = Standardise::new(maker)?;
+        let weights = std::mem::take(&mut maker.weights);
+        Ok(Self { weights, standardise, lstm, head, dropout: recipe.dropout })
+    }
+}
+
+impl Network for Lstm {
+    fn forward(
+        &self,
+        frames: &Tensor,
+        judged_at: &[u32],
+        mut training: Option<&mut Rng>,
+    ) -> Result<Tensor> {
+        let x = self.standardise.forward(frames)?;
+        // Between layers, not behind the last: PyTorch's `nn.LSTM(dropout=…)`.
+        let last = self.lstm.len() - 1;
+        let top = self.lstm.forward(&x, |n, x| match n < last {
+            true => dropout(&x, self.dropout, &mut training),
+            false => Ok(x),
+        })?;
+        let x = self.head[0].forward(&judged(&top, judged_at)?)?;
+        let x = dropout(&rectify(&x, LEAK, None)?, self.dropout, &mut training)?;
+        let x = dropout(&self.head[1].forward(&x)?, self.dropout, &mut training)?;
+        self.head[2].forward(&rectify(&x, LEAK, None)?)
+    }
+
+    fn weights(&self) -> &Weights {
+        &self.weights
+    }
+
+    fn contract(&self) -> Contract {
+        Contract::Streaming
+    }
+
+    /// States are `h` and `c` of each layer.
+    fn write_onnx(&self, graph: &mut Graph, outputs: usize) -> Result<()> {
+        let bands = self.standardise.bands();
+        graph.input("mel", &[Dim::Any("batch"), Dim::Any("frames"), Dim::Size(bands)]);
+        graph.output("score", &[Dim::Any("batch"), Dim::Size(outputs)]);
+        let x = self.standardise.write_onnx(graph)?;
+        let top = self.lstm.write_onnx(graph, x)?;
+        graph.integers("axis.frames", &[0]);
+        // The last frame's hidden state: its axis is cut to one entry, then dropped.
+        graph.integers("last.start", &[-1]);
+        graph.integers("last.end", &[i64::MAX]);
+        let last = graph.apply("Slice", &[&top, "last.start", "last.end", "axis.frames"], vec![]);
+        let mut x = graph.apply("Squeeze", &[&last, "axis.frames"], vec![]);
+        for (n, linear) in self.head.iter().enumerate() {
+            if n > 0 {
+                let leak = vec![Attribute::float("alpha", LEAK as f32)];
+                x = graph.apply("LeakyRelu", &[&x], leak);
+            }
+            let (count, to) = match n {
+                2 => (outputs, "score".to_owned()),
+                _ => (linear.width(), format!("head.{}.x", n + 1)),
+            };
+            linear.write_onnx(graph, &format!("head.{n}"), &x, count, &to)?;
+            x = to;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,48 @@
+//! The first step of every network: each band less its mean, in units of its deviation.
+
+use anyhow::Result;
+use candle_core::{Tensor, Var};
+
+use super::elementwise;
+use super::init::{Fill, Maker};
+use crate::export::Graph;
+
+/// Mean and standard deviation of each band over the training songs, each `[bands]`.
+pub(super) struct Standardise {
+    mean: Var,
+    deviation: Var,
+}
+
+impl Standardise {
+    pub(super) fn new(maker: &mut Maker<'_>) -> Result<Self> {
+        let blueprint = maker.blueprint;
+        let bands = [blueprint.bands];
+        Ok(Self {
+            mean: maker.running("mean", &bands, Fill::Values(blueprint.mean))?,
+            deviation: maker.running("deviation", &bands, Fill::Values(blueprint.deviation))?,
+        })
+    }
+
+    /// Number of bands.
+    pub(super) fn bands(&self) -> usize {
+        self.mean.elem_count()
+    }
+
+    /// `x [.., bands]`.
+    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(elementwise::standardise(
+            x,
+            &self.mean.as_detached_tensor(),
+            &self.deviation.as_detached_tensor(),
+        )?)
+    }
+
+    /// The standardised input; returns its name.
+    pub(super) fn write_onnx(&self, graph: &mut Graph) -> Result<&'static str> {
+        graph.weights("mean", &self.mean)?;
+        graph.weights("deviation", &self.deviation)?;
+        graph.node("Sub", &["mel", "mean"], &["centred"], vec![]);
+        graph.node("Div", &["centred", "deviation"], &["standardised"], vec![]);
+        Ok("standardised")
+    }
+}

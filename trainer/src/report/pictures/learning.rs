@@ -1,0 +1,110 @@
+//! Learning curves of the parts.
+
+use anyhow::Result;
+
+use super::super::svg::{DIM, Picture, Plot, dot, line, range, series, stroke};
+use crate::run::{EpochRow, Run};
+
+/// The curves of one part.
+struct Curves<'a> {
+    name: &'a str,
+    epochs: &'a [EpochRow],
+    best: usize,
+}
+
+fn curves(run: &Run) -> Vec<Curves<'_>> {
+    let parts = run.parts.iter().map(|part| Curves {
+        name: &part.name,
+        epochs: &part.epochs,
+        best: part.outcome.best_epoch,
+    });
+    let last = run.last.as_ref().map(|last| Curves {
+        name: "final",
+        epochs: &last.epochs,
+        best: last.outcome.best_epoch,
+    });
+    parts.chain(last).filter(|curves| curves.epochs.len() > 1).collect()
+}
+
+/// Training and validation loss by pass.
+pub(super) fn losses(run: &Run) -> Result<Option<Picture>> {
+    let caption = "Thick: loss on validation songs. Thin: on training songs. A dot marks the pass whose weights were kept. Where the thick line turns up while the thin one still falls, the model begins to learn its songs by heart.";
+    draw(run, "Learning curves", caption, "loss", |row| (Some(row.train_loss), row.validation_loss))
+}
+
+/// Training and validation accuracy by pass, where they were measured.
+pub(super) fn accuracies(run: &Run) -> Result<Option<Picture>> {
+    let caption = "Thick: validation songs. Thin: training songs. A dot marks the pass whose weights were kept.";
+    draw(run, "Accuracy while learning", caption, "share right", |row| {
+        (row.train_accuracy, row.validation_accuracy)
+    })
+}
+
+fn draw(
+    run: &Run,
+    title: &str,
+    caption: &str,
+    y_label: &str,
+    values: impl Fn(&EpochRow) -> (Option<f64>, Option<f64>),
+) -> Result<Option<Picture>> {
+    let curves = curves(run);
+    let line_of = |curve: &Curves<'_>, validation: bool| -> Vec<(f64, f64)> {
+        let value = |row: &EpochRow| {
+            let (train, held) = values(row);
+            let value = if validation { held } else { train };
+            value.filter(|v| v.is_finite()).map(|v| (row.epoch as f64, v))
+        };
+        curve.epochs.iter().filter_map(value).collect()
+    };
+    let all: Vec<(f64, f64)> = curves
+        .iter()
+        .flat_map(|curve| [line_of(curve, false), line_of(curve, true)].concat())
+        .collect();
+    if all.is_empty() {
+        return Ok(None);
+    }
+    let last = all.iter().map(|p| p.0).fold(1.0, f64::max);
+    let y = without_outliers(&all);
+    let legend = curves.iter().enumerate().map(|(i, c)| (colour(i, c), c.name.into())).collect();
+    let plot = Plot {
+        title,
+        caption,
+        x: (0.0, last + 0.5),
+        y,
+        x_label: "passes over the songs",
+        y_label,
+        legend,
+        ..Plot::default()
+    };
+    let clipped =
+        |points: Vec<(f64, f64)>| points.into_iter().map(move |(x, v)| (x, v.clamp(y.0, y.1)));
+    plot.paint(|axes| {
+        for (index, curve) in curves.iter().enumerate() {
+            let colour = colour(index, curve);
+            line(axes, clipped(line_of(curve, false)), stroke(colour, 0.55, 1.0))?;
+            let held = line_of(curve, true);
+            let marked = if held.is_empty() { line_of(curve, false) } else { held.clone() };
+            line(axes, clipped(held), stroke(colour, 1.0, 2.2))?;
+            let best = marked.into_iter().filter(|p| p.0 == curve.best as f64);
+            for best in clipped(best.collect()) {
+                dot(axes, best, 4.5, colour, 1.0)?;
+            }
+        }
+        Ok(())
+    })
+    .map(Some)
+}
+
+fn colour(index: usize, curves: &Curves<'_>) -> plotters::style::RGBColor {
+    if curves.name == "final" { DIM } else { series(index) }
+}
+
+/// The range of curves whose first passes may be far off.
+pub(super) fn without_outliers(points: &[(f64, f64)]) -> (f64, f64) {
+    let mut values: Vec<f64> = points.iter().map(|p| p.1).collect();
+    values.sort_by(f64::total_cmp);
+    let (full, most) = (range(values.iter().copied()), values.len().saturating_sub(1));
+    let usual = range(values[..=most * 19 / 20].iter().copied());
+    // Only when they would press all the rest together.
+    if full.1 - full.0 > 2.0 * (usual.1 - usual.0) { usual } else { full }
+}

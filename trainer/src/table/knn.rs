@@ -1,0 +1,58 @@
+//! The nearest neighbours vote.
+
+use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
+use smartcore::algorithm::neighbour::KNNAlgorithmName;
+use smartcore::linalg::basic::matrix::DenseMatrix;
+use smartcore::neighbors::knn_classifier::{KNNClassifier, KNNClassifierParameters};
+
+/// The `k` training rows that are nearest to a row, in Euclidean distance, vote with equal weight.
+///
+/// The neighbours are found by smartcore, which looks at every training row. Of training rows at
+/// equal distance it depends on their order which ones count.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Knn {
+    k: usize,
+    classes: usize,
+    rows: Vec<Vec<f64>>,
+    labels: Vec<usize>,
+}
+
+impl Knn {
+    pub(super) fn fit(x: &[Vec<f64>], y: &[usize], classes: usize, k: usize) -> Result<Self> {
+        ensure!(k <= x.len(), "model.k is {k}, but there are only {} training rows", x.len());
+        Ok(Self { k, classes, rows: x.to_vec(), labels: y.to_vec() })
+    }
+
+    /// The share of each class among the neighbours of each row.
+    pub(super) fn shares(&self, x: &[Vec<f64>]) -> Result<Vec<Vec<f64>>> {
+        if x.is_empty() {
+            return Ok(Vec::new());
+        }
+        let labels: Vec<u32> =
+            self.labels.iter().map(|&label| u32::try_from(label)).collect::<Result<_, _>>()?;
+        let settings = KNNClassifierParameters::default()
+            .with_k(self.k)
+            .with_algorithm(KNNAlgorithmName::LinearSearch);
+        // Every class has a training row, so that classes and places in the answer agree.
+        let model = KNNClassifier::fit(&DenseMatrix::from_2d_vec(&self.rows)?, &labels, settings)
+            .context("cannot find nearest neighbours")?;
+        model
+            .predict_proba(&DenseMatrix::from_2d_vec(&x.to_vec())?)
+            .context("cannot find nearest neighbours")
+    }
+
+    pub(super) fn parameters(&self) -> usize {
+        self.rows.iter().map(|row| row.len() + 1).sum()
+    }
+
+    pub(super) fn check(&self, inputs: usize, classes: usize) -> Result<()> {
+        ensure!((1..=self.rows.len()).contains(&self.k), "it has too few rows for its k");
+        ensure!(self.rows.len() == self.labels.len(), "rows and classes differ in number");
+        ensure!(self.rows.iter().all(|row| row.len() == inputs), "its rows differ in length");
+        ensure!(self.classes == classes, "it has another number of classes");
+        let all = (0..classes).all(|class| self.labels.contains(&class));
+        ensure!(all && self.labels.iter().all(|&label| label < classes), "its classes are wrong");
+        Ok(())
+    }
+}
