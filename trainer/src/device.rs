@@ -2,7 +2,7 @@
 //!
 //! Everything is `f32` on every device. Layers and the optimiser take the type of the tensors they are
 //! given, so `bf16` goes through them by Candle's own operations; nothing uses it yet, and neither it nor
-//! a CUDA device has been tried: `cargo xtask cuda-check` shows that the feature compiles, no more.
+//! a CUDA device has been tried; `cargo xtask cuda-check` is there to compile the feature without one.
 //!
 //! A build with the feature `cuda` is linked with the libraries of CUDA and of the driver (`libcuda.so.1`).
 //! Where they are missing, the system says which one in a line of its own and the program does not start,
