@@ -1,5 +1,7 @@
 //! Any number of channels to one, and anything that is not a number to silence.
 
+use std::mem::MaybeUninit;
+
 /// Samples beyond ±this are brought back to it: 80 dB over full scale is no audio, and the sums
 /// behind it stay finite.
 const LOUDEST: f32 = 1e4;
@@ -23,9 +25,54 @@ pub fn downmix_interleaved(interleaved: &[f32], channels: usize, mono: &mut Vec<
     invalid
 }
 
+/// Writes the mean over all channels of each frame from `at` on into `out`, all of it, and returns
+/// how many samples were invalid, as [`downmix_interleaved`] does.
+///
+/// One and two channels of plain audio, which is nearly always, take a path without branches that
+/// the compiler turns into vector instructions: the audio thread of every instance goes through here.
+///
+/// # Panics
+/// When a channel ends before `out` is full.
+#[inline]
+pub(crate) fn fill_planar(channels: &[&[f32]], at: usize, out: &mut [MaybeUninit<f32>]) -> u64 {
+    let end = at + out.len();
+    let mut odd = 0;
+    match channels {
+        [only] => {
+            for (out, &x) in out.iter_mut().zip(&only[at..end]) {
+                odd |= is_odd(x);
+                out.write(x);
+            }
+        }
+        [left, right] => {
+            for ((out, &l), &r) in out.iter_mut().zip(&left[at..end]).zip(&right[at..end]) {
+                odd |= is_odd(l) | is_odd(r);
+                out.write(l * 0.5 + r * 0.5);
+            }
+        }
+        _ => odd = 1,
+    }
+    if odd == 0 {
+        return 0;
+    }
+    let mut invalid = 0;
+    for (index, out) in out.iter_mut().enumerate() {
+        out.write(downmix_planar_at(channels, at + index, &mut invalid));
+    }
+    invalid
+}
+
+/// One where a sample needs care: it is no number, or louder than [`LOUDEST`]. Magnitudes compare
+/// like their bits, and infinity and NaN have larger ones than any number.
+#[inline]
+fn is_odd(sample: f32) -> i32 {
+    const LOUDEST_BITS: i32 = LOUDEST.to_bits() as i32;
+    i32::from((sample.to_bits() & 0x7fff_ffff) as i32 > LOUDEST_BITS)
+}
+
 /// The mean of sample `index` over all channels; counts into `invalid` as [`downmix_interleaved`] does.
 #[inline]
-pub(crate) fn downmix_planar_at(channels: &[&[f32]], index: usize, invalid: &mut u64) -> f32 {
+fn downmix_planar_at(channels: &[&[f32]], index: usize, invalid: &mut u64) -> f32 {
     let gain = 1.0 / channels.len() as f32;
     channels.iter().map(|channel| finite_or_zero(channel[index], invalid) * gain).sum()
 }
@@ -67,6 +114,27 @@ mod tests {
         );
         assert_eq!(invalid, 3);
         assert_eq!(mono, [0.5, 0.25, 0.0, LOUDEST]);
+    }
+
+    #[test]
+    fn whole_blocks_are_what_single_frames_are() {
+        let mut left: Vec<f32> = (0..1000).map(|i| (i as f32 * 0.37).sin()).collect();
+        let right: Vec<f32> = (0..1000).map(|i| (i as f32 * 0.11).cos() * 1e-3).collect();
+        for odd in [None, Some(f32::NAN), Some(f32::NEG_INFINITY), Some(2e4), Some(-1e-42)] {
+            left[501] = odd.unwrap_or(0.25);
+            let planar: [&[f32]; 3] = [&left, &right, &left];
+            for channels in [&planar[..1], &planar[..2], &planar[..]] {
+                let mut out = [MaybeUninit::uninit(); 700];
+                let invalid = fill_planar(channels, 13, &mut out);
+                let mut want_invalid = 0;
+                for (index, out) in out.iter().enumerate() {
+                    let want = downmix_planar_at(channels, 13 + index, &mut want_invalid);
+                    // SAFETY: `fill_planar` fills all of it.
+                    assert_eq!(unsafe { out.assume_init() }.to_bits(), want.to_bits());
+                }
+                assert_eq!(invalid, want_invalid);
+            }
+        }
     }
 
     #[test]

@@ -50,10 +50,15 @@ pub(crate) struct Lanes {
 }
 
 impl Lanes {
-    /// `count` lanes (fewer if the window is shorter), stepping at most `chunk` frames at a time.
-    pub(crate) fn new(model: &Arc<Model>, count: usize, chunk: usize) -> Result<Self, ModelError> {
+    /// `count` lanes (fewer if the window is shorter) that live `window_frames` frames each, stepping
+    /// at most `chunk` frames at a time.
+    pub(crate) fn new(
+        model: &Arc<Model>,
+        window_frames: usize,
+        count: usize,
+        chunk: usize,
+    ) -> Result<Self, ModelError> {
         let metadata = model.metadata();
-        let window_frames = metadata.window_frames;
         // Lanes must start and complete between steps, and be equally far apart.
         let count = (1..=count.clamp(1, window_frames))
             .rev()

@@ -35,13 +35,27 @@ pub struct ScorerOptions {
     pub lanes: usize,
     /// Most frames a streaming model takes at a time: more is faster, fewer is sooner.
     pub chunk_frames: usize,
+    /// Frames in a streaming model's window, where it shall be shorter than the model's own; no less
+    /// than its warm-up, as models are trained on every length from there. Window models ignore it.
+    pub window_frames: Option<usize>,
 }
 
 impl ScorerOptions {
     /// For live audio: a reading every two frames (every 93 ms with the default model).
-    pub const LIVE: Self = Self { lanes: 4, chunk_frames: 2 };
+    pub const LIVE: Self = Self { lanes: 4, chunk_frames: 2, window_frames: None };
     /// For files: a reading every 16 frames (every 0.74 s with the default model).
-    pub const FILE: Self = Self { lanes: 4, chunk_frames: 16 };
+    pub const FILE: Self = Self { lanes: 4, chunk_frames: 16, window_frames: None };
+
+    /// Frames in a window of this model with these options.
+    pub fn window_frames(&self, metadata: &Metadata) -> usize {
+        let whole = metadata.window_frames;
+        match (metadata.contract, self.window_frames) {
+            (Contract::Streaming, Some(wanted)) => {
+                wanted.clamp(metadata.warm_up_frames.clamp(1, whole), whole)
+            }
+            _ => whole,
+        }
+    }
 }
 
 /// A window that has been heard from start to end.
@@ -63,6 +77,8 @@ pub trait Observer {
     fn window(&mut self, _window: &CompletedWindow<'_>) {}
     /// The reading changed.
     fn reading(&mut self, _reading: &Reading) {}
+    /// A live stream starts anew here: positions count from zero again.
+    fn reset(&mut self) {}
 }
 
 impl Observer for () {}
@@ -95,13 +111,17 @@ impl Scorer {
         let settings = &model.metadata().front_end;
         let resampler = Resampler::new(sample_rate, settings.sample_rate)?;
         let front_end = FrontEnd::new(settings)?;
+        let window_frames = options.window_frames(model.metadata());
         let engine = match model.metadata().contract {
-            Contract::Streaming => {
-                Engine::Lanes(Lanes::new(&model, options.lanes, options.chunk_frames)?)
-            }
+            Contract::Streaming => Engine::Lanes(Lanes::new(
+                &model,
+                window_frames,
+                options.lanes,
+                options.chunk_frames,
+            )?),
             Contract::Window => Engine::Windows(Windows::new(&model)?),
         };
-        let scoring = Scoring::new(model.clone(), engine);
+        let scoring = Scoring::new(model.clone(), window_frames, engine);
         Ok(Self { model, sample_rate, resampler, front_end, scoring, mono: Vec::new() })
     }
 
@@ -224,6 +244,7 @@ impl Scorer {
 struct Scoring {
     model: Arc<Model>,
     engine: Engine,
+    window_frames: usize,
     reading: Reading,
     /// Seconds from frame to frame, and length of a frame.
     hop_s: f64,
@@ -241,7 +262,7 @@ struct Scoring {
 }
 
 impl Scoring {
-    fn new(model: Arc<Model>, engine: Engine) -> Self {
+    fn new(model: Arc<Model>, window_frames: usize, engine: Engine) -> Self {
         let metadata = model.metadata();
         let front_end = &metadata.front_end;
         let rate = f64::from(front_end.sample_rate);
@@ -250,6 +271,7 @@ impl Scoring {
             hop_s: front_end.hop as f64 / rate,
             frame_s: front_end.n_fft as f64 / rate,
             engine,
+            window_frames,
             reading: Reading::default(),
             run_start_s: 0.0,
             run_frames: 0,
@@ -309,7 +331,7 @@ impl Scoring {
             Engine::Lanes(lanes) => lanes.push(frame, span)?,
             Engine::Windows(windows) => {
                 let heard = windows.frames() + 1;
-                self.reading.coverage = (heard as f32 / metadata.window_frames as f32).min(1.0);
+                self.reading.coverage = (heard as f32 / self.window_frames as f32).min(1.0);
                 windows.push(frame, span)?
             }
         };
@@ -332,7 +354,7 @@ impl Scoring {
         } else {
             self.raw_sum.iter().map(|sum| (sum / self.completed as f64) as f32).collect()
         };
-        Self::update(&mut self.reading, metadata, &step, &integrated);
+        Self::update(&mut self.reading, metadata, self.window_frames, &step, &integrated);
         if step.complete {
             let score = metadata.score(step.window);
             observer.window(&CompletedWindow { span: step.span, score, raw: step.window });
@@ -341,8 +363,14 @@ impl Scoring {
         Ok(())
     }
 
-    fn update(reading: &mut Reading, metadata: &Metadata, step: &Step<'_>, integrated: &[f32]) {
-        reading.coverage = (step.window_frames as f32 / metadata.window_frames as f32).min(1.0);
+    fn update(
+        reading: &mut Reading,
+        metadata: &Metadata,
+        window_frames: usize,
+        step: &Step<'_>,
+        integrated: &[f32],
+    ) {
+        reading.coverage = (step.window_frames as f32 / window_frames as f32).min(1.0);
         if step.window_frames < metadata.warm_up_frames {
             reading.status = Status::Listening;
             return;

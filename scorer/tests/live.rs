@@ -3,8 +3,10 @@
 mod common;
 
 use common::{Noise, music, tiny_streaming, tiny_window};
-use earworm_scorer::live::{HistoryFrame, Meter, Stream, Tap, Turn, Worker, open};
-use earworm_scorer::{Observer, Reading, Scorer, ScorerOptions, Span, Status, front_end::Frame};
+use earworm_scorer::live::{HistoryFrame, Meter, Stream, Tap, Turn, Worker, open, open_watched};
+use earworm_scorer::{
+    CompletedWindow, Observer, Reading, Scorer, ScorerOptions, Span, Status, front_end::Frame,
+};
 
 const RATE: u32 = 16_000;
 
@@ -114,6 +116,46 @@ fn a_reset_through_the_tap_starts_anew() {
     take_all(&mut stream);
     assert_eq!(meter.resets(), 1);
     assert_readings_close(&meter.reading(), &plain(RATE, &sound, 1).0);
+}
+
+/// Counts what it sees, in the hands of the test as well.
+#[derive(Default, Clone)]
+struct Counts(std::sync::Arc<std::sync::Mutex<(usize, usize, usize, usize)>>);
+
+impl Observer for Counts {
+    fn frame(&mut self, _frame: Frame<'_>, _span: Span) {
+        self.0.lock().unwrap().0 += 1;
+    }
+    fn window(&mut self, _window: &CompletedWindow<'_>) {
+        self.0.lock().unwrap().1 += 1;
+    }
+    fn reading(&mut self, _reading: &Reading) {
+        self.0.lock().unwrap().2 += 1;
+    }
+    fn reset(&mut self) {
+        let mut counts = self.0.lock().unwrap();
+        *counts = (0, 0, 0, counts.3 + 1);
+    }
+}
+
+#[test]
+fn a_watcher_sees_everything_since_the_reset() {
+    let counts = Counts::default();
+    let options = ScorerOptions::LIVE;
+    let (mut tap, mut stream, meter) =
+        open_watched(tiny_streaming(), RATE, options, Box::new(counts.clone())).unwrap();
+    tap.push_planar(&[&music(RATE, 0.5, 30)]);
+    tap.reset();
+    let sound = music(RATE, 3.0, 31);
+    tap.push_planar(&[&sound]);
+    take_all(&mut stream);
+    let (frames, windows, readings, resets) = *counts.0.lock().unwrap();
+    let mut plain = Plain::default();
+    let mut scorer = Scorer::new(tiny_streaming(), RATE, options).unwrap();
+    scorer.push_mono(&sound, &mut plain).unwrap();
+    assert_eq!((frames, resets), (plain.frames.len(), 1));
+    assert!(windows > 5 && readings > windows, "{windows} windows, {readings} readings");
+    assert_eq!(meter.resets(), 1);
 }
 
 #[test]

@@ -58,6 +58,35 @@ fn every_completed_lane_equals_the_offline_score_of_its_seconds() {
 }
 
 #[test]
+fn a_shorter_window_is_the_offline_score_of_its_own_seconds() {
+    let (model, rate) = (tiny_streaming(), 16_000);
+    let samples = music(rate, 12.0, 21);
+    let options = ScorerOptions { window_frames: Some(32), ..ScorerOptions::LIVE };
+    assert_eq!(options.window_frames(model.metadata()), 32);
+    let mut log = Log::default();
+    let mut scorer = Scorer::new(model.clone(), rate, options).unwrap();
+    scorer.push_mono(&samples, &mut log).unwrap();
+    assert!(log.windows.len() > 40, "{} windows", log.windows.len());
+    for (span, raw) in &log.windows {
+        let from = (span.start_s * f64::from(rate)).round() as usize;
+        let to = (span.end_s * f64::from(rate)).round() as usize;
+        let offline = score_offline(&model, &samples[from..to]).unwrap();
+        assert!(raw.iter().zip(&offline).all(|(a, b)| (a - b).abs() < 1e-4), "{span:?}");
+    }
+    let last = log.readings.last().unwrap();
+    assert!(last.coverage > 0.4 && last.coverage <= 1.0, "{}", last.coverage);
+    // Neither longer than the model's own nor shorter than its warm-up; window models have but one.
+    let clamped = |frames, metadata| {
+        ScorerOptions { window_frames: Some(frames), ..ScorerOptions::FILE }.window_frames(metadata)
+    };
+    let metadata = model.metadata();
+    assert_eq!(clamped(100_000, metadata), metadata.window_frames);
+    assert_eq!(clamped(0, metadata), metadata.warm_up_frames.max(1));
+    let window = tiny_window();
+    assert_eq!(clamped(8, window.metadata()), window.metadata().window_frames);
+}
+
+#[test]
 fn lanes_complete_a_quarter_window_apart() {
     let model = tiny_streaming();
     let mut log = Log::default();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -184,6 +184,21 @@ fn only_what_changed_is_read_again() {
     assert_eq!(Dataset::open(&options.out).unwrap().frames(0).bands, 9);
 }
 
+/// Waits until the index has been written anew, or the build has ended.
+fn saved_again(build: &mut Child, set: &Path) {
+    let saved = || std::fs::metadata(set.join("index.parquet")).and_then(|m| m.modified()).ok();
+    let before = saved();
+    // The first index of a new folder names no songs.
+    let mut to_come = if before.is_none() { 2 } else { 1 };
+    let mut last = before;
+    while to_come > 0 && build.try_wait().unwrap().is_none() {
+        let now = saved();
+        to_come -= usize::from(now != last);
+        last = now;
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 #[test]
 fn killed_at_any_moment_it_goes_on() {
     let dir = tempfile::tempdir().unwrap();
@@ -208,7 +223,14 @@ fn killed_at_any_moment_it_goes_on() {
     let (mut killed, mut unfinished) = (0, 0);
     for round in 0..40u32 {
         let mut child = one_by_one().spawn().unwrap();
-        std::thread::sleep(full * (round * 37 % 100) / 100);
+        if round % 2 == 0 {
+            // Any moment: while it starts, reads, writes or ends.
+            std::thread::sleep(full * (round * 37 % 100) / 100);
+        } else {
+            // Just after, or in the middle of, what follows a save.
+            saved_again(&mut child, &options.out);
+            std::thread::sleep(Duration::from_millis(u64::from(round % 9)));
+        }
         child.kill().unwrap();
         killed += usize::from(!child.wait().unwrap().success());
         // Whatever is there can be opened, or says that it is not there yet.

@@ -21,13 +21,13 @@ pub(crate) enum Task {
     Run(RunArgs),
     /// Everything CI checks: format, lints, tests, reference checks in Python, documentation.
     Test(TestArgs),
-    /// Measure the speed of the engine, and of scoring and training beside the same in Python.
+    /// Measure the speed of the engine and the plugin, and of scoring and training beside the same in Python.
     Bench(BenchArgs),
     /// Check that the trainer builds with CUDA, on a machine that need not have it.
     CudaCheck(CudaCheckArgs),
-    /// Bundle the plugin (comes with the plugin).
-    Bundle,
-    /// Build `earworm` and copy it to a folder for programs.
+    /// Build the plugin and bundle it as CLAP and VST3 for this system.
+    Bundle(BundleArgs),
+    /// Build `earworm` and the plugin and copy them to where programs and DAWs look.
     Install(InstallArgs),
 }
 
@@ -71,6 +71,8 @@ pub(crate) enum BenchPart {
     /// Training steps of an LSTM: ours and PyTorch's. PyTorch is taken from the Python that
     /// EARWORM_PYTHON names, else it is installed, which takes some gigabytes.
     Training,
+    /// The plugin: its callback beside a copy of the block, what whole instances cost.
+    Plugin,
 }
 
 /// Options of `cuda-check`.
@@ -81,12 +83,38 @@ pub(crate) struct CudaCheckArgs {
     pub(crate) link: bool,
 }
 
+/// Options of `bundle`.
+#[derive(Debug, Args)]
+pub(crate) struct BundleArgs {
+    /// The folder to make the bundles in [default: the target folder's `bundled`].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: Option<PathBuf>,
+    /// A library that has been built, instead of building one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) library: Option<PathBuf>,
+}
+
 /// Options of `install`.
 #[derive(Debug, Args)]
 pub(crate) struct InstallArgs {
-    /// The folder to copy to [default: ~/.local/bin].
+    /// The folder for the program [default: ~/.local/bin].
     #[arg(long, value_name = "DIR")]
     pub(crate) to: Option<PathBuf>,
+    /// One folder for both plugin bundles [default: where DAWs look].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) plugins_to: Option<PathBuf>,
+    /// Install one part alone.
+    #[arg(long)]
+    pub(crate) only: Option<InstallPart>,
+}
+
+/// A part of `install`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InstallPart {
+    /// The program `earworm`.
+    Program,
+    /// The plugin's bundles.
+    Plugin,
 }
 
 #[cfg(test)]
@@ -124,7 +152,10 @@ mod tests {
         assert_eq!(args.to, Some(PathBuf::from("/opt/bin")));
         let Ok(Task::CudaCheck(args)) = parse("xtask cuda-check --link") else { panic!() };
         assert!(args.link);
-        assert!(matches!(parse("xtask bundle"), Ok(Task::Bundle)));
+        let Ok(Task::Install(args)) = parse("xtask install --only plugin") else { panic!() };
+        assert_eq!((args.only, args.plugins_to), (Some(InstallPart::Plugin), None));
+        let Ok(Task::Bundle(args)) = parse("xtask bundle --to /tmp/x") else { panic!() };
+        assert_eq!((args.to, args.library), (Some(PathBuf::from("/tmp/x")), None));
         assert!(parse("xtask").is_err());
     }
 }

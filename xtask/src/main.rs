@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         Task::Test(args) => test::test(&workspace, args),
         Task::Bench(args) => bench::bench(&workspace, args),
         Task::CudaCheck(args) => cuda_check::cuda_check(&workspace, args),
-        Task::Bundle => Ok(bundle::bundle()),
+        Task::Bundle(args) => bundle::bundle(&workspace, args),
         Task::Install(args) => install::install(&workspace, args),
     });
     done.unwrap_or_else(|error| {

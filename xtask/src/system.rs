@@ -11,7 +11,7 @@ use crate::workspace::{shown, succeed, succeeds};
 pub(crate) struct Need {
     name: &'static str,
     why: &'static str,
-    /// The package that has it on Debian and Ubuntu.
+    /// The package that has it on Debian and Ubuntu, or several with spaces between.
     debian: &'static str,
     /// A command that succeeds where it is there.
     probe: &'static [&'static str],
@@ -24,6 +24,68 @@ pub(crate) const C_COMPILER: Need = Need {
     debian: "build-essential",
     probe: &["cc", "--version"],
 };
+
+/// What the plugin's standalone links with on Linux.
+const SOUND: [&Need; 3] = [
+    &Need {
+        name: "pkg-config",
+        why: "the plugin's own window finds the sound system's libraries with it",
+        debian: "pkg-config",
+        probe: &["pkg-config", "--version"],
+    },
+    &Need {
+        name: "ALSA's development files",
+        why: "the plugin's own window plays through it",
+        debian: "libasound2-dev",
+        probe: &["pkg-config", "--exists", "alsa"],
+    },
+    &Need {
+        name: "JACK's development files",
+        why: "the plugin's own window plays through it",
+        debian: "libjack-jackd2-dev",
+        probe: &["pkg-config", "--exists", "jack"],
+    },
+];
+
+/// What the tests open the plugin's editor on: a virtual screen, pictures of it, OpenGL without a card.
+const SCREEN: [&Need; 3] = [
+    &Need {
+        name: "Xvfb",
+        why: "the tests open the plugin's editor on a virtual screen",
+        debian: "xvfb",
+        probe: &["sh", "-c", "command -v Xvfb"],
+    },
+    &Need {
+        name: "ImageMagick",
+        why: "the tests look at what the editor draws",
+        debian: "imagemagick",
+        probe: &["sh", "-c", "command -v import && command -v identify"],
+    },
+    &Need {
+        name: "Mesa's software OpenGL",
+        why: "the editor draws with OpenGL",
+        debian: "libgl1 libgl1-mesa-dri",
+        probe: &["sh", "-c", "PATH=$PATH:/sbin:/usr/sbin; ldconfig -p | grep -q libGLX_mesa"],
+    },
+];
+
+/// What building the plugin takes on this system.
+pub(crate) fn for_plugin() -> Vec<&'static Need> {
+    let mut needs = vec![&C_COMPILER];
+    if cfg!(target_os = "linux") {
+        needs.extend(SOUND);
+    }
+    needs
+}
+
+/// What building everything and testing it takes on this system.
+pub(crate) fn for_tests() -> Vec<&'static Need> {
+    let mut needs = for_plugin();
+    if cfg!(target_os = "linux") {
+        needs.extend(SCREEN);
+    }
+    needs
+}
 
 /// Python that can make virtual environments.
 pub(crate) const PYTHON: Need = Need {
@@ -62,7 +124,7 @@ pub(crate) fn ensure(needs: &[&Need]) -> Result<()> {
     if !Path::new("/usr/bin/apt-get").exists() {
         bail!("this is no Debian or Ubuntu: install the above your system's way, then try again");
     }
-    let packages: Vec<_> = missing.iter().map(|need| need.debian).collect();
+    let packages: Vec<_> = missing.iter().flat_map(|need| need.debian.split(' ')).collect();
     let rights = rights();
     let commands = install_commands(&packages, rights);
     if rights == Rights::Password {

@@ -32,7 +32,7 @@ fn all_steps(
     steps: &mut Steps,
     tests: &mut Counts,
 ) -> Result<()> {
-    steps.step("system packages", || system::ensure(&[&system::C_COMPILER]))?;
+    steps.step("system packages", || system::ensure(&system::for_tests()))?;
     component(workspace, steps, "rustfmt", "format", &["fmt", "--all", "--check"])?;
     let clippy = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
     component(workspace, steps, "clippy", "lints", &clippy)?;

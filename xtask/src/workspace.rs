@@ -47,31 +47,56 @@ impl Workspace {
 
     /// Builds a program in release, in view of the user, and tells where it is.
     pub(crate) fn release_program(&self, package: &str) -> Result<PathBuf> {
-        self.release(package, ["build", "--release", "--bin", package])
+        executable(&self.build_release("build", ["--bin", package])?, package)
     }
 
     /// Builds a benchmark as `cargo bench` does and tells where it is.
     pub(crate) fn bench_program(&self, name: &str) -> Result<PathBuf> {
-        self.release(name, ["bench", "--no-run", "--bench", name])
+        executable(&self.build_release("bench", ["--bench", name])?, name)
     }
 
-    fn release(&self, name: &str, args: [&str; 4]) -> Result<PathBuf> {
+    /// Builds a program in release and tells where the dynamic library is that its package makes.
+    pub(crate) fn release_library(&self, program: &str, library: &str) -> Result<PathBuf> {
+        let messages = self.build_release("build", ["--bin", program])?;
+        let files = messages
+            .iter()
+            .filter(|message| message["target"]["name"] == library)
+            .filter_map(|message| message["filenames"].as_array())
+            .flatten();
+        files
+            .filter_map(|file| file.as_str().map(PathBuf::from))
+            .find(|file| {
+                file.extension()
+                    .is_some_and(|extension| extension == std::env::consts::DLL_EXTENSION)
+            })
+            .with_context(|| format!("cargo built {program}, but no library {library}"))
+    }
+
+    /// Builds a program (`build`) or a benchmark (`bench`) in release and gives cargo's messages about
+    /// what it made.
+    fn build_release(&self, command: &str, [kind, name]: [&str; 2]) -> Result<Vec<Value>> {
         eprintln!("building {name} in release; the first time takes a few minutes");
         // The whole workspace is selected so that dependencies have the same features, and are built
         // once, whichever command comes first; only this program and what it needs is built.
-        let mut build = self.cargo(args);
-        build.args(["--workspace", "--message-format=json-render-diagnostics"]);
-        let messages = String::from_utf8(output(build.stderr(Stdio::inherit()))?)?;
-        let is_program = |message: &Value| {
-            message["reason"] == "compiler-artifact" && message["target"]["name"] == name
-        };
-        messages
+        let optimised = if command == "bench" { "--no-run" } else { "--release" };
+        let mut build = self.cargo([command, optimised, "--workspace", kind, name]);
+        build.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
+        let messages = String::from_utf8(output(&mut build)?)?;
+        Ok(messages
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-            .filter(is_program)
-            .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-            .with_context(|| format!("cargo built {name}, but no program of that name"))
+            .filter(|message| message["reason"] == "compiler-artifact")
+            .collect())
     }
+}
+
+/// The program of that name among what cargo made.
+fn executable(messages: &[Value], name: &str) -> Result<PathBuf> {
+    messages
+        .iter()
+        .filter(|message| message["target"]["name"] == name)
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .with_context(|| format!("cargo built {name}, but no program of that name"))
 }
 
 fn cargo() -> Command {

@@ -1,7 +1,7 @@
 //! Chroma of an STFT: the energy of the twelve notes, whatever their octave (librosa 0.11's
 //! `filters.chroma` and `feature.chroma_stft`).
 
-use super::lanes::{self, Lanes, ZERO};
+use super::lanes::{self, LANES, Lanes, ZERO};
 
 /// Notes of an octave, C first.
 pub(super) const NOTES: usize = 12;
@@ -14,10 +14,11 @@ const NEGLIGIBLE: f64 = 1e-6;
 /// So many widths from a note its weight is far below that: the nearest note is within one.
 const FARTHEST: f64 = 6.0;
 
-/// The filters, as the weights of each bin.
+/// The filters, as the weights of each bin; behind the notes there are zeros, so that all notes of one
+/// frame are one vector.
 #[derive(Debug, Clone)]
 pub(super) struct ChromaBank {
-    weights: Vec<[f32; NOTES]>,
+    weights: Vec<[f32; LANES]>,
 }
 
 impl ChromaBank {
@@ -47,7 +48,11 @@ impl ChromaBank {
             let octave = (at / notes - CENTRE_OCTAVE) / OCTAVE_WIDTH;
             let gain = (-0.5 * octave * octave).exp() / norm;
             let least = NEGLIGIBLE * bumps.iter().copied().fold(0.0, f64::max);
-            bumps.map(|bump| if bump < least { 0.0 } else { (bump * gain) as f32 })
+            let mut weights = [0.0; LANES];
+            for (weight, bump) in weights.iter_mut().zip(bumps) {
+                *weight = if bump < least { 0.0 } else { (bump * gain) as f32 };
+            }
+            weights
         };
         Self { weights: (0..=n_fft / 2).map(of_bin).collect() }
     }
@@ -76,16 +81,13 @@ impl ChromaBank {
     /// The chroma of one power spectrum, scaled to a largest value of one.
     #[inline(always)]
     pub(super) fn apply_one(&self, power: &[f32]) -> [f32; NOTES] {
-        // Bins in turn go to one of four sums, so that no addition waits for the one before.
-        let mut sums = [[0.0f32; NOTES]; 4];
-        for (powers, weights) in power.chunks(4).zip(self.weights.chunks(4)) {
-            for ((sum, &power), weights) in sums.iter_mut().zip(powers).zip(weights) {
-                for (sum, &weight) in sum.iter_mut().zip(weights) {
-                    *sum += weight * power;
-                }
-            }
+        // One sum, though each addition waits for the one before: with several the compiler makes
+        // vectors of bins instead and gathers their notes, which takes fifty times as long.
+        let mut sums = ZERO;
+        for (&power, weights) in power.iter().zip(&self.weights) {
+            lanes::add_scaled(&mut sums, power, weights);
         }
-        let mut chroma = std::array::from_fn(|c| sums.iter().map(|sum| sum[c]).sum());
+        let mut chroma = std::array::from_fn(|c| sums[c]);
         scale_to_one(&mut chroma);
         chroma
     }

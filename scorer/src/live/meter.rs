@@ -9,8 +9,6 @@ use super::frame_history::{FrameHistory, HistoryFrame};
 use crate::front_end::Frame;
 use crate::model::Model;
 use crate::reading::Reading;
-use crate::scorer::{CompletedWindow, Observer};
-use crate::span::Span;
 
 /// Seconds of mel frames that are kept for drawing.
 const HISTORY_SECONDS: f64 = 30.0;
@@ -88,6 +86,10 @@ impl Publisher {
         self.shared.readings.fetch_add(1, Ordering::Release);
     }
 
+    pub(super) fn frame(&self, frame: Frame<'_>, end_s: f64) {
+        self.shared.frames.write(end_s, frame.level_db, frame.mel_db);
+    }
+
     pub(super) fn reset(&self) {
         self.shared.resets.fetch_add(1, Ordering::Release);
     }
@@ -95,12 +97,4 @@ impl Publisher {
     pub(super) fn fail(&self, reason: &str) {
         self.shared.failure.store(Some(Arc::new(reason.to_owned())));
     }
-}
-
-impl Observer for Publisher {
-    fn frame(&mut self, frame: Frame<'_>, span: Span) {
-        self.shared.frames.write(span.end_s, frame.level_db, frame.mel_db);
-    }
-
-    fn window(&mut self, _window: &CompletedWindow<'_>) {}
 }

@@ -22,7 +22,7 @@ use ringbuf::HeapRb;
 use ringbuf::traits::Split;
 
 use crate::model::Model;
-use crate::scorer::{Scorer, ScorerError, ScorerOptions};
+use crate::scorer::{Observer, Scorer, ScorerError, ScorerOptions};
 use inlet::Inlet;
 
 pub use frame_history::HistoryFrame;
@@ -65,10 +65,24 @@ pub fn open(
     sample_rate: u32,
     options: ScorerOptions,
 ) -> Result<(Tap, Stream, Meter), ScorerError> {
+    open_watched(model, sample_rate, options, Box::new(()))
+}
+
+/// Like [`open`], with a watcher that sees every frame, window, reading and reset, in order, on the
+/// thread that serves the stream. It may lock and allocate, but not take long.
+///
+/// # Errors
+/// When the rate is not supported or the model cannot be run.
+pub fn open_watched(
+    model: Arc<Model>,
+    sample_rate: u32,
+    options: ScorerOptions,
+    watcher: Box<dyn Observer + Send>,
+) -> Result<(Tap, Stream, Meter), ScorerError> {
     let scorer = Scorer::new(model.clone(), sample_rate, options)?;
     let (tap, inlet) = ring((sample_rate * RING_SECONDS) as usize, MARKS, TURN);
     let (meter, publisher) = meter::new(model);
-    Ok((tap, Stream::new(inlet, scorer, publisher), meter))
+    Ok((tap, Stream::new(inlet, scorer, publisher, watcher), meter))
 }
 
 /// Both ends of a ring of that many samples and marks, of which `turn` samples are taken at a time.

@@ -3,8 +3,11 @@
 use super::MarkKind;
 use super::inlet::{Inlet, Sink};
 use super::meter::Publisher;
+use crate::front_end::Frame;
 use crate::model::ModelError;
-use crate::scorer::Scorer;
+use crate::reading::Reading;
+use crate::scorer::{CompletedWindow, Observer, Scorer};
+use crate::span::Span;
 
 /// What a turn came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,8 +28,14 @@ pub struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(inlet: Inlet, scorer: Scorer, publisher: Publisher) -> Self {
-        Self { inlet, scoring: Scoring { scorer, publisher, failed: false } }
+    pub(super) fn new(
+        inlet: Inlet,
+        scorer: Scorer,
+        publisher: Publisher,
+        watcher: Box<dyn Observer + Send>,
+    ) -> Self {
+        let out = Outlet { publisher, watcher };
+        Self { inlet, scoring: Scoring { scorer, out, failed: false } }
     }
 
     /// Takes what has come in, at most about a third of a second of it, and publishes readings.
@@ -38,19 +47,40 @@ impl Stream {
 /// Scores what comes out of the ring and publishes the readings.
 struct Scoring {
     scorer: Scorer,
-    publisher: Publisher,
+    out: Outlet,
     failed: bool,
+}
+
+/// Where results go: frames to the meter, everything to the watcher.
+struct Outlet {
+    publisher: Publisher,
+    watcher: Box<dyn Observer + Send>,
+}
+
+impl Observer for Outlet {
+    fn frame(&mut self, frame: Frame<'_>, span: Span) {
+        self.publisher.frame(frame, span.end_s);
+        self.watcher.frame(frame, span);
+    }
+
+    fn window(&mut self, window: &CompletedWindow<'_>) {
+        self.watcher.window(window);
+    }
+
+    fn reading(&mut self, reading: &Reading) {
+        self.watcher.reading(reading);
+    }
 }
 
 impl Scoring {
     fn publish(&mut self, result: Result<(), ModelError>) {
         match result {
-            Ok(()) => self.publisher.publish(self.scorer.reading()),
+            Ok(()) => self.out.publisher.publish(self.scorer.reading()),
             Err(error) => {
                 // A model that fails once will fail again: say so once, go on draining.
                 self.failed = true;
                 tracing::error!(%error, "scoring stopped");
-                self.publisher.fail(&error.to_string());
+                self.out.publisher.fail(&error.to_string());
             }
         }
     }
@@ -59,7 +89,7 @@ impl Scoring {
 impl Sink for Scoring {
     fn samples(&mut self, mono: &[f32]) {
         if !self.failed {
-            let result = self.scorer.push_mono(mono, &mut self.publisher);
+            let result = self.scorer.push_mono(mono, &mut self.out);
             self.publish(result);
         }
     }
@@ -69,14 +99,15 @@ impl Sink for Scoring {
             return;
         }
         let result = match kind {
-            MarkKind::Lost(samples) => self.scorer.skip_lost(samples, &mut self.publisher),
+            MarkKind::Lost(samples) => self.scorer.skip_lost(samples, &mut self.out),
             MarkKind::Invalid(samples) => {
                 self.scorer.count_invalid(samples);
                 Ok(())
             }
             MarkKind::Reset => {
                 self.scorer.reset();
-                self.publisher.reset();
+                self.out.publisher.reset();
+                self.out.watcher.reset();
                 Ok(())
             }
         };
@@ -85,7 +116,7 @@ impl Sink for Scoring {
 
     fn end(&mut self) {
         if !self.failed {
-            let result = self.scorer.finish(&mut self.publisher);
+            let result = self.scorer.finish(&mut self.out);
             self.publish(result);
         }
     }

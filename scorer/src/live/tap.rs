@@ -1,13 +1,14 @@
 //! The audio thread's end: wait-free, free of allocation, system calls and panics.
 
+use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ringbuf::HeapProd;
-use ringbuf::traits::{Observer as _, Producer as _};
+use ringbuf::traits::{Observer as _, Producer as _, Raw as _};
 
 use super::{Mark, MarkKind};
-use crate::downmix::{downmix_interleaved_at, downmix_planar_at};
+use crate::downmix::{downmix_interleaved_at, fill_planar};
 
 /// Samples written at a time: a block is taken or lost in pieces of at most this size, so that a
 /// block larger than the ring is not lost whole.
@@ -41,14 +42,18 @@ impl Tap {
     /// the first are an error of the caller's; then only the shortest length is taken.
     pub fn push_planar(&mut self, channels: &[&[f32]]) {
         let frames = channels.iter().map(|c| c.len()).min().unwrap_or(0);
-        self.push_frames(frames, |at, invalid| downmix_planar_at(channels, at, invalid));
+        self.push_frames(frames, |at, out| fill_planar(channels, at, out));
     }
 
     /// Takes a block of interleaved frames. With no channels, or less than a frame, nothing happens.
     pub fn push_interleaved(&mut self, samples: &[f32], channels: usize) {
         let frames = samples.len().checked_div(channels).unwrap_or(0);
-        self.push_frames(frames, |at, invalid| {
-            downmix_interleaved_at(samples, channels, at, invalid)
+        self.push_frames(frames, |at, out| {
+            let mut invalid = 0;
+            for (index, out) in out.iter_mut().enumerate() {
+                out.write(downmix_interleaved_at(samples, channels, at + index, &mut invalid));
+            }
+            invalid
         });
     }
 
@@ -66,17 +71,20 @@ impl Tap {
         self.samples.vacant_len()
     }
 
-    fn push_frames(&mut self, frames: usize, sample_at: impl Fn(usize, &mut u64) -> f32) {
+    /// `fill` writes every one of the samples it is given room for, from a frame on, and returns how
+    /// many were invalid.
+    fn push_frames(&mut self, frames: usize, fill: impl Fn(usize, &mut [MaybeUninit<f32>]) -> u64) {
         let mut done = 0;
         while done < frames {
             let piece = PIECE.min(frames - done);
             if self.flush_marks() && self.samples.vacant_len() >= piece {
-                let mut invalid = 0;
-                let written = self
-                    .samples
-                    .push_iter((done..done + piece).map(|at| sample_at(at, &mut invalid)));
-                self.written += written as u64;
-                self.invalid += invalid;
+                let (first, second) = self.samples.vacant_slices_mut();
+                let split = piece.min(first.len());
+                self.invalid += fill(done, &mut first[..split]);
+                self.invalid += fill(done + split, &mut second[..piece - split]);
+                // SAFETY: both slices together are `piece` samples long, and were filled just now.
+                unsafe { self.samples.advance_write_index(piece) };
+                self.written += piece as u64;
             } else {
                 self.lost += piece as u64;
             }

@@ -29,6 +29,34 @@ pub fn program(name: &str) -> Command {
     program
 }
 
+/// Makes both plugin bundles in a folder, from the library as built for these tests.
+pub fn bundle(folder: &Path) {
+    let mut xtask = program("xtask");
+    let (prefix, suffix) = (std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    let test = std::env::current_exe().expect("a test knows its own program");
+    // Beside the tests, as what a test needs is built there; further up only what was asked for by name.
+    let library = test.with_file_name(format!("{prefix}earworm_plugin{suffix}"));
+    xtask.args(["bundle", "--library"]).arg(library);
+    stdout_of(xtask.arg("--to").arg(folder));
+}
+
+/// The last window score that `earworm score` gives for the demo song.
+pub fn last_window_of_the_demo() -> f64 {
+    let mut earworm = program("earworm");
+    earworm.args(["score", "--timeline", "--json"]).arg(in_checkout("demo/demo.ogg"));
+    let printed = stdout_of(&mut earworm);
+    let points: Vec<serde_json::Value> = printed
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("earworm prints JSON"))
+        .collect();
+    let points = match points.as_slice() {
+        [one] if one["timeline"].is_array() => one["timeline"].as_array().cloned(),
+        _ => Some(points),
+    };
+    let mut windows = points.into_iter().flatten().filter_map(|point| point["window"].as_f64());
+    windows.next_back().expect("the song has a window score")
+}
+
 /// Builds with the same features as `cargo test --workspace`: with others, such as those of a lone
 /// package or without development dependencies, cargo would build the large dependencies again.
 fn build_programs(folder: &Path) {

@@ -15,9 +15,9 @@ const AUDIO: [&str; 4] = ["stream/", "front_end/", "resample/", "session/"];
 /// What criterion found for one benchmark.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Estimate {
-    id: String,
+    pub(super) id: String,
     /// Median time of one iteration.
-    median_ns: f64,
+    pub(super) median_ns: f64,
     /// Ends of its 95 % interval.
     low_ns: f64,
     high_ns: f64,
@@ -26,10 +26,24 @@ pub(super) struct Estimate {
     times_faster_than_sound: Option<f64>,
 }
 
+#[cfg(test)]
+impl Estimate {
+    /// One that took exactly so long.
+    pub(super) fn of(id: &str, median_ns: f64) -> Self {
+        let (low_ns, high_ns) = (median_ns, median_ns);
+        Self { id: id.into(), median_ns, low_ns, high_ns, times_faster_than_sound: None }
+    }
+}
+
 /// Runs them and reads what criterion wrote.
 pub(super) fn measure(workspace: &Workspace) -> Result<Vec<Estimate>> {
+    criterion(workspace, "stream")
+}
+
+/// Runs one of criterion's benchmark programs and reads what it found.
+pub(super) fn criterion(workspace: &Workspace, program: &str) -> Result<Vec<Estimate>> {
     let started = SystemTime::now();
-    succeed(&mut workspace.cargo(["bench", "--workspace", "--bench", "stream"]))?;
+    succeed(&mut workspace.cargo(["bench", "--workspace", "--bench", program]))?;
     let mut estimates = Vec::new();
     collect(&workspace.target.join("criterion"), started, &mut estimates)?;
     ensure!(!estimates.is_empty(), "criterion wrote no estimates: are there benchmarks?");

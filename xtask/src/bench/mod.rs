@@ -1,5 +1,5 @@
 //! `cargo xtask bench`: how fast the engine is, how fast whole processes score a file, how fast the
-//! features of songs are, and how fast a network is trained.
+//! features of songs are, how fast a network is trained, and what the plugin costs.
 //!
 //! Results are printed and written to `<target>/bench/summary.json` and `summary.md`.
 
@@ -7,6 +7,7 @@ mod engine;
 mod features;
 mod file;
 mod measure;
+mod plugin;
 mod training;
 
 use std::path::Path;
@@ -31,6 +32,8 @@ struct Summary {
     training: Option<training::Comparison>,
     #[serde(skip_serializing_if = "Option::is_none")]
     features: Option<features::Comparison>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plugin: Option<plugin::Cost>,
 }
 
 /// What the numbers depend on most.
@@ -58,7 +61,8 @@ pub(crate) fn bench(workspace: &Workspace, args: BenchArgs) -> Result<ExitCode> 
     system::ensure(&[&system::C_COMPILER])?;
     let wanted = |part| args.only.is_none_or(|only| only == part);
     let machine = Machine::this_one();
-    let mut summary = Summary { machine, engine: None, file: None, training: None, features: None };
+    let mut summary =
+        Summary { machine, engine: None, file: None, training: None, features: None, plugin: None };
     if wanted(BenchPart::Engine) {
         summary.engine = Some(engine::measure(workspace)?);
     }
@@ -70,6 +74,10 @@ pub(crate) fn bench(workspace: &Workspace, args: BenchArgs) -> Result<ExitCode> 
     }
     if wanted(BenchPart::Features) {
         summary.features = Some(features::measure(workspace, args.runs)?);
+    }
+    if wanted(BenchPart::Plugin) {
+        system::ensure(&system::for_plugin())?;
+        summary.plugin = Some(plugin::measure(workspace)?);
     }
     let markdown = summary.to_markdown();
     println!("\n{markdown}");
@@ -98,6 +106,7 @@ impl Summary {
             self.file.as_ref().map(file::Comparison::to_markdown),
             self.training.as_ref().map(training::Comparison::to_markdown),
             self.features.as_ref().map(features::Comparison::to_markdown),
+            self.plugin.as_ref().map(plugin::Cost::to_markdown),
         ]
         .into_iter()
         .flatten()

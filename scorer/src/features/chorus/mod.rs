@@ -119,12 +119,17 @@ fn search(samples: &[f32], sample_rate: u32, seconds: f64) -> Option<Analysis> {
     let matrix = similarity::denoised_time_lag(&chroma, width);
     let found = lines::detect(&matrix, shortest);
     let chosen = lines::best(&found, shortest);
-    let chorus = chosen.map(|line| {
-        let section = refine::refine(samples, sample_rate, tuning, line, frame_seconds, seconds);
-        let along = &matrix.row(line.lag)[line.start..line.end];
-        let strength = along.iter().sum::<f32>() / along.len() as f32;
-        Chorus { start: section.start, end: section.end, strength }
-    });
+    // No closure here either: what it calls would be compiled without vector instructions.
+    let chorus = match chosen {
+        Some(line) => {
+            let section =
+                refine::refine(samples, sample_rate, tuning, line, frame_seconds, seconds);
+            let along = &matrix.row(line.lag)[line.start..line.end];
+            let strength = along.iter().sum::<f32>() / along.len() as f32;
+            Some(Chorus { start: section.start, end: section.end, strength })
+        }
+        None => None,
+    };
     let in_seconds = |line: Line| {
         let [start, end, lag] = [line.start, line.end, line.lag].map(|x| x as f64 * frame_seconds);
         Repetition { start, end, lag }

@@ -1,0 +1,105 @@
+//! Snapshots of windows beside the present one.
+
+use egui::{Align2, Rect, Sense, Ui, pos2, vec2};
+
+use super::sight::Sight;
+use super::theme::{ROUND, faint, font, ink};
+use crate::clock::clock;
+use crate::colour;
+use crate::state::Snapshots;
+
+/// What was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Click {
+    /// Store the present window.
+    Store,
+    /// Compare with this one.
+    Choose(usize),
+    /// Throw this one away.
+    Remove(usize),
+}
+
+const ROW: f32 = 30.0;
+
+/// Draws the table. `chosen` is the snapshot compared with.
+pub(super) fn show(
+    ui: &mut Ui,
+    area: Rect,
+    sight: &Sight,
+    snapshots: &Snapshots,
+    chosen: Option<usize>,
+) -> Option<Click> {
+    let painter = ui.painter_at(area);
+    painter.rect_filled(area, ROUND, ink(colour::PANEL));
+    let inner = area.shrink(12.0);
+    let mut click = None;
+    painter.text(inner.left_top(), Align2::LEFT_TOP, "SNAPSHOTS", font(11.5), ink(colour::DIM));
+    let button =
+        Rect::from_min_size(pos2(inner.right() - 150.0, inner.top() - 4.0), vec2(150.0, 24.0));
+    let store = egui::Button::new("Store this window");
+    let can = sight.reading.window.is_some();
+    let response = ui.put(button, if can { store } else { store.sense(Sense::hover()) });
+    if response.on_hover_text("Stores the present window to compare later ones with (S)").clicked()
+        && can
+    {
+        click = Some(Click::Store);
+    }
+    if snapshots.list.is_empty() {
+        let text = "Store a window, change the mix, play the same place again and compare.";
+        let place = inner.center();
+        painter.text(place, Align2::CENTER_CENTER, text, font(13.0), ink(colour::DIM));
+        return click;
+    }
+    let columns = [0.0, 0.16, 0.36, 0.56, 0.78];
+    let at = |column: usize| inner.left() + columns[column] * inner.width();
+    let head = inner.top() + 34.0;
+    for (column, name) in ["", "window", "integrated", "difference now", "where"].iter().enumerate()
+    {
+        let place = pos2(at(column), head);
+        painter.text(place, Align2::LEFT_CENTER, *name, font(11.0), ink(colour::DIM));
+    }
+    let said = |score: Option<f32>| score.map_or("–".into(), |score| format!("{score:.1}"));
+    let model = sight.model.as_ref().map(|model| model.metadata().name.as_str());
+    for (index, snapshot) in snapshots.list.iter().enumerate() {
+        let top = head + 12.0 + index as f32 * ROW;
+        let row = Rect::from_min_size(pos2(inner.left(), top), vec2(inner.width(), ROW - 2.0));
+        if row.bottom() > inner.bottom() + 4.0 {
+            break;
+        }
+        let response = ui.interact(row, ui.scope_id().with(("snapshot", index)), Sense::click());
+        if chosen == Some(index) {
+            painter.rect_filled(row, ROUND, faint(colour::WINDOW, 0.16));
+        } else if response.hovered() {
+            painter.rect_filled(row, ROUND, faint(colour::GRID, 0.6));
+        }
+        let middle = row.center().y;
+        let place = |column: usize| pos2(at(column) + if column == 0 { 8.0 } else { 0.0 }, middle);
+        let left = Align2::LEFT_CENTER;
+        painter.text(place(0), left, &snapshot.name, font(15.0), ink(colour::BRIGHT));
+        painter.text(place(1), left, said(snapshot.window), font(14.0), ink(colour::WINDOW));
+        let integrated = said(snapshot.integrated);
+        painter.text(place(2), left, integrated, font(14.0), ink(colour::INTEGRATED));
+        let (text, rgb) = match (sight.reading.window, snapshot.window) {
+            _ if model != Some(snapshot.model.as_str()) => ("other model".to_owned(), colour::DIM),
+            (Some(now), Some(then)) => {
+                let better = if now >= then { colour::INTEGRATED } else { colour::HOOK };
+                (format!("{:+.1}", now - then).replace('-', "−"), better)
+            }
+            _ => ("–".to_owned(), colour::DIM),
+        };
+        painter.text(place(3), left, text, font(14.0), ink(rgb));
+        let origin = if snapshot.in_song { "song" } else { "sound" };
+        let text = format!("{origin} {}", clock(snapshot.at_s));
+        painter.text(place(4), left, text, font(12.0), ink(colour::DIM));
+        let cross = Rect::from_center_size(pos2(row.right() - 12.0, middle), vec2(20.0, 20.0));
+        let remove = ui.interact(cross, ui.scope_id().with(("remove", index)), Sense::click());
+        let rgb = if remove.hovered() { colour::HOOK } else { colour::DIM };
+        painter.text(cross.center(), Align2::CENTER_CENTER, "×", font(16.0), ink(rgb));
+        if remove.on_hover_text("Throw this snapshot away").clicked() {
+            click = Some(Click::Remove(index));
+        } else if response.on_hover_text("Compare the influence view with this one").clicked() {
+            click = Some(Click::Choose(index));
+        }
+    }
+    click
+}

@@ -1,0 +1,132 @@
+//! What one frame of the editor shows, gathered once; held, it stays as it was.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use earworm_scorer::{Model, Reading, Status};
+
+use crate::curve::Point;
+use crate::session::{Session, SongHook};
+
+/// Audio that stops coming is noticed after this long.
+const STOPPED_AFTER: Duration = Duration::from_millis(600);
+
+/// In which state the meter is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// The model is on its way.
+    Loading,
+    /// The host's bypass is on.
+    Bypass,
+    /// No audio comes: the host is asleep.
+    Stopped,
+    /// Not enough heard yet.
+    Listening,
+    /// Nothing audible.
+    Silence,
+    /// Scores follow the audio.
+    Scoring,
+}
+
+impl State {
+    /// In a word.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Loading => "loading the model",
+            Self::Bypass => "bypassed",
+            Self::Stopped => "no audio",
+            Self::Listening => "listening",
+            Self::Silence => "silence",
+            Self::Scoring => "",
+        }
+    }
+}
+
+/// What is shown.
+#[derive(Clone)]
+pub(super) struct Sight {
+    pub(super) state: State,
+    pub(super) reading: Arc<Reading>,
+    pub(super) model: Option<Arc<Model>>,
+    pub(super) window_s: f64,
+    pub(super) points: Arc<Vec<Point>>,
+    pub(super) hook: Option<SongHook>,
+    pub(super) maximum: Option<f32>,
+    /// Where the host is in the song, in seconds.
+    pub(super) song_s: Option<f64>,
+    /// Whether the host has ever given a position.
+    pub(super) follows_song: bool,
+    pub(super) held: bool,
+}
+
+/// Gathers sights.
+pub(super) struct Eye {
+    seen_changes: u64,
+    seen_frames: u64,
+    flowed: Option<Instant>,
+    last: Sight,
+}
+
+impl Eye {
+    pub(super) fn new() -> Self {
+        let last = Sight {
+            state: State::Loading,
+            reading: Arc::default(),
+            model: None,
+            window_s: 30.0,
+            points: Arc::default(),
+            hook: None,
+            maximum: None,
+            song_s: None,
+            follows_song: false,
+            held: false,
+        };
+        Self { seen_changes: u64::MAX, seen_frames: 0, flowed: None, last }
+    }
+
+    /// Whether audio comes in.
+    pub(super) fn flows(&self) -> bool {
+        self.flowed.is_some_and(|at| at.elapsed() < STOPPED_AFTER)
+    }
+
+    /// What there is to see now; while held, what there was.
+    pub(super) fn look(&mut self, session: &Session) -> Sight {
+        let frames = session.pulse.frames.load(Relaxed);
+        if frames != self.seen_frames {
+            self.seen_frames = frames;
+            self.flowed = Some(Instant::now());
+        }
+        self.last.held = session.params.hold.value();
+        let song_s = f64::from_bits(session.pulse.song_s.load(Relaxed));
+        self.last.song_s = (!song_s.is_nan()).then_some(song_s);
+        let meter = session.meter();
+        let status = meter.as_ref().map(|meter| meter.reading().status);
+        self.last.state = match status {
+            None => State::Loading,
+            _ if session.params.bypass.value() => State::Bypass,
+            _ if !self.flows() => State::Stopped,
+            Some(Status::Listening) => State::Listening,
+            Some(Status::Silence) => State::Silence,
+            Some(Status::Scoring) => State::Scoring,
+        };
+        if self.last.held && self.last.model.is_some() {
+            return self.last.clone();
+        }
+        if let Some(meter) = meter {
+            self.last.reading = meter.reading();
+            self.last.model = Some(meter.model().clone());
+            self.last.window_s = session.window_seconds().unwrap_or(30.0);
+        }
+        self.last.follows_song = session.pulse.transport.load(Relaxed);
+        session.with_log(|log| {
+            self.last.maximum = log.maximum;
+            if log.curve.changes() != self.seen_changes || log.hook != self.last.hook {
+                self.seen_changes = log.curve.changes();
+                self.last.points = Arc::new(log.curve.points().to_vec());
+                self.last.hook = log.hook.clone();
+            }
+        });
+        self.last.clone()
+    }
+}

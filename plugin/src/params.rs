@@ -1,0 +1,165 @@
+//! What the host sees and may automate, and what a project saves besides.
+
+use std::sync::Arc;
+use std::sync::RwLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use nice_plug::prelude::*;
+
+use crate::state::{ModelSetting, Snapshots, ViewSettings};
+
+/// When the meter starts anew by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum ResetOn {
+    /// Each time the transport starts.
+    #[id = "start"]
+    #[name = "Transport start"]
+    Start,
+    /// Only when told to.
+    #[id = "manual"]
+    #[name = "Manual"]
+    Manual,
+}
+
+/// Which view the editor shows under the number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum View {
+    /// The score against time, and the mel picture.
+    #[id = "meter"]
+    #[name = "Meter"]
+    Meter,
+    /// What drives the score: per frequency region, and the model's other outputs.
+    #[id = "influence"]
+    #[name = "Influence"]
+    Influence,
+    /// Snapshots side by side.
+    #[id = "compare"]
+    #[name = "Compare"]
+    Compare,
+}
+
+/// Length of a window, as part of the model's own: models are trained on every length from their
+/// warm-up to a whole window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum WindowLength {
+    /// As the model has it (30 s for the built-in one).
+    #[id = "whole"]
+    #[name = "Whole"]
+    Whole,
+    /// Half of it.
+    #[id = "half"]
+    #[name = "Half"]
+    Half,
+    /// A quarter, or the model's warm-up if that is longer.
+    #[id = "quarter"]
+    #[name = "Quarter"]
+    Quarter,
+}
+
+impl WindowLength {
+    /// All of them, longest first.
+    pub const ALL: [Self; 3] = [Self::Whole, Self::Half, Self::Quarter];
+
+    /// Frames of a window out of the model's whole ones. Always a multiple of four, so that four lanes
+    /// are equally far apart.
+    pub fn frames(self, whole: usize) -> Option<usize> {
+        match self {
+            Self::Whole => None,
+            Self::Half => Some(whole / 2 / 8 * 8),
+            Self::Quarter => Some(whole / 4 / 8 * 8),
+        }
+    }
+}
+
+/// Parameters and saved fields. Identifiers must never change: projects are saved with them.
+#[derive(Params)]
+pub struct EarwormParams {
+    /// The host's bypass. Audio passes through either way; in bypass it is not metered.
+    #[id = "bypass"]
+    pub bypass: BoolParam,
+    /// Holds the numbers and pictures shown, and the score written, as they are.
+    #[id = "hold"]
+    pub hold: BoolParam,
+    /// Starts the meter anew each time it goes on.
+    #[id = "reset"]
+    pub reset: BoolParam,
+    /// Whether the transport's start resets.
+    #[id = "rstart"]
+    pub reset_on: EnumParam<ResetOn>,
+    /// The view.
+    #[id = "view"]
+    pub view: EnumParam<View>,
+    /// The window's length.
+    #[id = "window"]
+    pub window: EnumParam<WindowLength>,
+    /// Whether the score is written to [`score`](Self::score).
+    #[id = "write"]
+    pub write: BoolParam,
+    /// The window score as an output for the host to record.
+    #[id = "score"]
+    pub score: FloatParam,
+
+    /// The model to use.
+    #[persist = "model"]
+    pub model: RwLock<ModelSetting>,
+    /// How the editor shows things.
+    #[persist = "looks"]
+    pub looks: RwLock<ViewSettings>,
+    /// Stored windows to compare with.
+    #[persist = "snapshots"]
+    pub snapshots: RwLock<Snapshots>,
+
+    /// How many resets were asked for, by a parameter or by the editor.
+    pub resets: Arc<AtomicU64>,
+}
+
+impl Default for EarwormParams {
+    fn default() -> Self {
+        let resets = Arc::new(AtomicU64::new(0));
+        let count = resets.clone();
+        Self {
+            bypass: BoolParam::new("Bypass", false).make_bypass(),
+            hold: BoolParam::new("Hold", false),
+            reset: BoolParam::new("Reset", false).with_callback(Arc::new(move |on| {
+                // Runs on the audio thread as well.
+                if on {
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
+            })),
+            reset_on: EnumParam::new("Reset on", ResetOn::Start),
+            view: EnumParam::new("View", View::Meter),
+            window: EnumParam::new("Window", WindowLength::Whole),
+            write: BoolParam::new("Write score", false),
+            score: FloatParam::new("Score", 0.0, FloatRange::Linear { min: 0.0, max: 100.0 })
+                .with_step_size(0.1),
+            model: RwLock::default(),
+            looks: RwLock::default(),
+            snapshots: RwLock::default(),
+            resets,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_stay_as_projects_have_them() {
+        let ids: Vec<String> =
+            EarwormParams::default().param_map().into_iter().map(|(id, _, _)| id).collect();
+        let known = ["bypass", "hold", "reset", "rstart", "view", "window", "write", "score"];
+        assert_eq!(ids, known);
+    }
+
+    #[test]
+    fn windows_can_be_split_into_lanes() {
+        for whole in [646, 64, 1000] {
+            for length in WindowLength::ALL {
+                if let Some(frames) = length.frames(whole) {
+                    assert!(frames % 8 == 0 && frames <= whole / 2, "{frames} of {whole}");
+                }
+            }
+        }
+    }
+}

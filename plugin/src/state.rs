@@ -1,0 +1,196 @@
+//! What a project saves beside the parameters: the model, looks and snapshots, as JSON.
+//!
+//! Older and newer states load: what is missing takes its default, what is unknown is passed over, and
+//! a field that cannot be read takes its default alone. The same settings are always the same bytes.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// The layout of what is saved; raised when a field changes its meaning.
+pub const VERSION: u32 = 1;
+
+/// Most snapshots that are kept.
+pub const MOST_SNAPSHOTS: usize = 8;
+
+/// Smallest editor, in points.
+pub const SMALLEST: (f32, f32) = (560.0, 380.0);
+/// Largest editor that a saved state may ask for, in points.
+const LARGEST: (f32, f32) = (4096.0, 4096.0);
+
+/// Reads a field, or takes its default where this version cannot read it.
+fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
+    from: D,
+) -> Result<T, D::Error> {
+    let value = serde_json::Value::deserialize(from)?;
+    Ok(serde_json::from_value(value).unwrap_or_default())
+}
+
+/// Which model scores.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ModelSetting {
+    /// The file, unless it is the built-in model.
+    #[serde(deserialize_with = "lenient")]
+    pub file: Option<ModelFile>,
+}
+
+/// A model file as a project remembers it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ModelFile {
+    /// Where it was.
+    pub path: String,
+    /// SHA-256 of its content, in hexadecimal.
+    pub sha256: String,
+    /// The name it gives itself.
+    pub name: String,
+}
+
+/// What the time axis of the history counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Axis {
+    /// Seconds of sound since the reset.
+    #[default]
+    Elapsed,
+    /// The host's position in the song.
+    Song,
+    /// The time of day.
+    Clock,
+}
+
+/// How the editor shows things.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ViewSettings {
+    /// See [`VERSION`].
+    pub version: u32,
+    /// Size of the editor in points.
+    #[serde(deserialize_with = "lenient")]
+    pub size: Size,
+    /// What the history's axis counts.
+    #[serde(deserialize_with = "lenient")]
+    pub axis: Axis,
+    /// Seconds that the history shows; none shows all.
+    #[serde(deserialize_with = "lenient")]
+    pub span_s: Option<f64>,
+}
+
+/// Width and height in points.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Size(pub f32, pub f32);
+
+impl Default for Size {
+    fn default() -> Self {
+        Self(880.0, 600.0)
+    }
+}
+
+impl Size {
+    /// The same within what an editor can have.
+    pub fn sane(self) -> Self {
+        let within = |value: f32, least: f32, most: f32, default: f32| {
+            if value.is_finite() { value.clamp(least, most) } else { default }
+        };
+        let Self(width, height) = Self::default();
+        Self(
+            within(self.0, SMALLEST.0, LARGEST.0, width),
+            within(self.1, SMALLEST.1, LARGEST.1, height),
+        )
+    }
+}
+
+impl Default for ViewSettings {
+    fn default() -> Self {
+        Self { version: VERSION, size: Size::default(), axis: Axis::default(), span_s: None }
+    }
+}
+
+/// Stored windows, oldest first.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Snapshots {
+    /// At most [`MOST_SNAPSHOTS`].
+    #[serde(deserialize_with = "lenient")]
+    pub list: Vec<Snapshot>,
+    /// Names already given: A, B, …
+    pub named: u32,
+}
+
+/// One stored window.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Snapshot {
+    /// Its name: A, B, …
+    pub name: String,
+    /// The model's name, as scores of different models cannot be compared.
+    pub model: String,
+    /// Window score, 0 to 100.
+    pub window: Option<f32>,
+    /// Integrated score, 0 to 100.
+    pub integrated: Option<f32>,
+    /// Values of the model's outputs, 0 to 1.
+    pub details: Vec<f32>,
+    /// Points that each frequency region added to the window score, lowest region first; empty where
+    /// influence was not looked at.
+    pub influence: Vec<f32>,
+    /// Where the window ended, in seconds of the song, or of the sound since the reset.
+    pub at_s: f64,
+    /// Whether `at_s` is a place in the song.
+    pub in_song: bool,
+}
+
+impl Snapshots {
+    /// Adds one under the next free name; the oldest goes when there are too many.
+    pub fn add(&mut self, mut snapshot: Snapshot) {
+        let letter = char::from(b'A' + (self.named % 26) as u8);
+        let round = self.named / 26;
+        snapshot.name =
+            if round == 0 { letter.to_string() } else { format!("{letter}{}", round + 1) };
+        self.named += 1;
+        self.list.push(snapshot);
+        if self.list.len() > MOST_SNAPSHOTS {
+            self.list.remove(0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn older_newer_and_damaged_states_load() {
+        let empty: ViewSettings = serde_json::from_str("{}").unwrap();
+        assert_eq!(empty, ViewSettings::default());
+        let newer = r#"{"version":9,"size":[700.0,500.0],"axis":"moon","span_s":"all","more":[1]}"#;
+        let newer: ViewSettings = serde_json::from_str(newer).unwrap();
+        assert_eq!(newer.size, Size(700.0, 500.0));
+        assert_eq!((newer.axis, newer.span_s), (Axis::Elapsed, None));
+        let model: ModelSetting = serde_json::from_str(r#"{"file":7}"#).unwrap();
+        assert_eq!(model.file, None);
+        let snapshots: Snapshots = serde_json::from_str(r#"{"list":[{"name":"A"}]}"#).unwrap();
+        assert_eq!(snapshots.list[0].window, None);
+    }
+
+    #[test]
+    fn the_same_settings_are_the_same_bytes_and_come_back() {
+        let mut snapshots = Snapshots::default();
+        for _ in 0..30 {
+            snapshots.add(Snapshot { window: Some(0.1 + 0.2), ..Snapshot::default() });
+        }
+        assert_eq!(snapshots.list.len(), MOST_SNAPSHOTS);
+        assert_eq!(snapshots.list.last().unwrap().name, "D2");
+        let json = serde_json::to_string(&snapshots).unwrap();
+        let back: Snapshots = serde_json::from_str(&json).unwrap();
+        assert_eq!(back, snapshots);
+        assert_eq!(serde_json::to_string(&back).unwrap(), json);
+    }
+
+    #[test]
+    fn no_state_asks_for_an_impossible_size() {
+        let Size(width, height) = Size(f32::NAN, 1e9).sane();
+        assert_eq!((width, height), (880.0, 4096.0));
+        assert_eq!(Size(1.0, 1.0).sane(), Size(SMALLEST.0, SMALLEST.1));
+    }
+}

@@ -1,0 +1,248 @@
+//! The plugin driven block by block: audio stays bit for bit as it is, readings are those of the engine.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use earworm_plugin::harness::{Host, Playhead, automate};
+use earworm_plugin::params::{ResetOn, WindowLength};
+use earworm_plugin::session::Session;
+use earworm_scorer::decode::AudioFile;
+use earworm_scorer::{Model, Reading, Scorer, ScorerOptions, Status};
+use nice_plug::prelude::{Param, ProcessMode};
+
+/// The demo song, planar.
+fn demo() -> (u32, [Vec<f32>; 2]) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../demo/demo.ogg");
+    let mut file = AudioFile::open(path).unwrap();
+    let rate = file.format().sample_rate;
+    let mut channels = [Vec::new(), Vec::new()];
+    while let Some(block) = file.next_block().unwrap() {
+        for frame in block.chunks(2) {
+            channels[0].push(frame[0]);
+            channels[1].push(frame[1]);
+        }
+    }
+    (rate, channels)
+}
+
+/// What the engine says of the same samples.
+fn engine(rate: u32, channels: &[Vec<f32>; 2], options: ScorerOptions) -> Reading {
+    let interleaved: Vec<f32> =
+        channels[0].iter().zip(&channels[1]).flat_map(|(&l, &r)| [l, r]).collect();
+    let mut scorer = Scorer::new(Model::embedded(), rate, options).unwrap();
+    scorer.push_interleaved(&interleaved, 2, &mut ()).unwrap();
+    scorer.reading().clone()
+}
+
+fn play(host: &mut Host, channels: &[Vec<f32>], block: usize, mut playhead: Playhead) {
+    let mut from = 0;
+    while from < channels[0].len() {
+        let to = (from + block).min(channels[0].len());
+        let mut parts: Vec<Vec<f32>> = channels.iter().map(|c| c[from..to].to_vec()).collect();
+        let mut slices: Vec<&mut [f32]> = parts.iter_mut().map(Vec::as_mut_slice).collect();
+        host.process(&mut slices, playhead);
+        for (part, channel) in parts.iter().zip(channels) {
+            let same = part.iter().zip(&channel[from..to]).all(|(a, b)| a.to_bits() == b.to_bits());
+            assert!(same, "the audio was changed at {from}");
+        }
+        if let Some(position) = &mut playhead.position {
+            *position += (to - from) as i64;
+        }
+        from = to;
+    }
+}
+
+fn until(what: &str, mut reached: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(20);
+    while !reached() {
+        assert!(Instant::now() < end, "in vain: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn close(got: Option<f32>, want: Option<f32>) -> bool {
+    matches!((got, want), (Some(got), Some(want)) if (got - want).abs() < 0.05)
+}
+
+#[test]
+fn an_offline_rendering_is_complete_and_says_what_the_engine_says() {
+    let (rate, song) = demo();
+    let want = engine(rate, &song, ScorerOptions::LIVE);
+    let mut host = Host::new(rate, 8192, ProcessMode::Offline);
+    play(&mut host, &song, 4096, Playhead::default());
+    host.deactivate();
+    let got = host.session().reading();
+    assert_eq!(got.dropped, 0);
+    assert!((got.time_s - song[0].len() as f64 / f64::from(rate)).abs() < 1e-6);
+    assert!(close(got.window, want.window) && close(got.integrated, want.integrated));
+    assert!(host.session().pulse.waits.load(Relaxed) > 0, "a bounce is faster than the worker");
+    host.session().with_log(|log| {
+        let points = log.curve.points();
+        assert!(points.len() > 200, "{} points", points.len());
+        let hook = log.hook.as_ref().unwrap();
+        assert_eq!(hook.hook.score, want.hook.unwrap().score);
+        assert!(hook.stretches.is_empty(), "the host gave no position");
+        assert!(log.maximum.unwrap() >= want.window.unwrap() - 0.01);
+    });
+}
+
+#[test]
+fn every_rate_and_block_size_passes_through() {
+    for rate in [22_050, 44_100, 48_000, 88_200, 96_000, 192_000] {
+        let left: Vec<f32> = (0..rate as usize / 4).map(|i| (i as f32 * 0.03).sin()).collect();
+        let right: Vec<f32> = left.iter().map(|x| x * -0.5).collect();
+        for block in [1, 32, 333, 512, 8192, 100_000] {
+            let mut host = Host::new(rate, block as u32, ProcessMode::Realtime);
+            play(&mut host, &[left.clone(), right.clone()], block, Playhead::default());
+            play(&mut host, std::slice::from_ref(&left), block, Playhead::default());
+            play(&mut host, &[vec![], vec![]], block, Playhead::default());
+        }
+    }
+}
+
+#[test]
+fn odd_samples_pass_through() {
+    let mut odd = vec![f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MIN_POSITIVE / 8.0, -0.0];
+    odd.extend([f32::MAX, f32::from_bits(0x7fa0_1234), 1e30, -1.0, 1e-45]);
+    let mut host = Host::new(48_000, 64, ProcessMode::Offline);
+    play(&mut host, &[odd.clone(), odd.iter().rev().copied().collect()], 4, Playhead::default());
+    host.deactivate();
+    until("they are counted", || host.session().reading().invalid > 0);
+}
+
+fn sound(seconds: u32) -> [Vec<f32>; 2] {
+    let mut noise = 1u32;
+    let channel: Vec<f32> = (0..48_000 * seconds)
+        .map(|i| {
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (noise >> 8) as f32 / (1 << 24) as f32 * 0.2 + (i as f32 * 0.03).sin() * 0.2
+        })
+        .collect();
+    [channel.clone(), channel]
+}
+
+fn resets(session: &Session) -> u64 {
+    session.meter().map_or(0, |meter| meter.resets())
+}
+
+#[test]
+fn the_transport_starts_anew_and_the_song_is_followed() {
+    let mut host = Host::new(48_000, 512, ProcessMode::Offline);
+    let at = |seconds: i64| Playhead { playing: true, position: Some(seconds * 48_000) };
+    let stopped = Playhead { playing: false, position: Some(0) };
+    play(&mut host, &sound(4), 512, stopped);
+    play(&mut host, &sound(8), 500, at(60));
+    // A loop: back to 60 s without a stop, and then a jump.
+    play(&mut host, &sound(8), 500, at(60));
+    play(&mut host, &sound(20), 500, at(100));
+    host.deactivate();
+    let session = host.session().clone();
+    assert_eq!(resets(&session), 1, "the start of the transport");
+    assert!((session.reading().time_s - 36.0).abs() < 1e-6);
+    session.with_log(|log| {
+        let points = log.curve.points();
+        for point in points.iter().filter(|p| !p.is_gap()) {
+            let song = match point.sound_s {
+                s if s < 8.0 => 60.0 + s,
+                s if s < 16.0 => 52.0 + s,
+                s => 84.0 + s,
+            };
+            assert!((point.song_s - song).abs() < 0.01, "{point:?}");
+        }
+        let stretches = &log.hook.as_ref().unwrap().stretches;
+        assert_eq!(stretches.len(), 3, "{stretches:?}");
+        assert!((stretches[1].0 - 60.0).abs() < 0.01 && (stretches[1].1 - 68.0).abs() < 0.01);
+    });
+    host.activate(48_000, 512, ProcessMode::Offline);
+    play(&mut host, &sound(1), 512, Playhead::default());
+    play(&mut host, &sound(1), 512, at(0));
+    host.deactivate();
+    assert_eq!(resets(&session), 2);
+
+    automate(&session.params.reset_on, 1.0);
+    assert_eq!(session.params.reset_on.value(), ResetOn::Manual);
+    host.activate(48_000, 512, ProcessMode::Offline);
+    play(&mut host, &sound(1), 512, Playhead::default());
+    play(&mut host, &sound(1), 512, at(0));
+    host.deactivate();
+    assert_eq!(resets(&session), 2, "only when told to");
+    automate(&session.params.reset, 1.0);
+    play(&mut host, &sound(1), 512, at(0));
+    host.deactivate();
+    assert_eq!(resets(&session), 3);
+}
+
+#[test]
+fn in_bypass_nothing_is_metered() {
+    let mut host = Host::new(48_000, 512, ProcessMode::Offline);
+    play(&mut host, &sound(1), 512, Playhead::default());
+    automate(&host.session().params.bypass, 1.0);
+    play(&mut host, &sound(2), 512, Playhead::default());
+    automate(&host.session().params.bypass, 0.0);
+    play(&mut host, &sound(1), 512, Playhead::default());
+    host.deactivate();
+    assert!((host.session().reading().time_s - 2.0).abs() < 1e-6);
+}
+
+#[test]
+fn another_window_length_opens_another_stream() {
+    let (rate, song) = demo();
+    let mut host = Host::new(rate, 2048, ProcessMode::Offline);
+    let session = host.session().clone();
+    assert!(session.window_seconds().unwrap() > 29.0);
+    automate(&session.params.window, 0.5);
+    assert_eq!(session.params.window.value(), WindowLength::Half);
+    host.activate(rate, 2048, ProcessMode::Offline);
+    play(&mut host, &song, 2048, Playhead::default());
+    host.deactivate();
+    assert!((14.0..16.0).contains(&session.window_seconds().unwrap()));
+    let whole = Model::embedded().metadata().window_frames;
+    let options =
+        ScorerOptions { window_frames: WindowLength::Half.frames(whole), ..ScorerOptions::LIVE };
+    assert!(close(session.reading().window, engine(rate, &song, options).window));
+    let hook = session.with_log(|log| log.hook.clone()).unwrap().hook;
+    assert!((14.0..16.0).contains(&(hook.end_s - hook.start_s)));
+}
+
+#[test]
+fn the_window_may_change_while_audio_runs() {
+    let mut host = Host::new(48_000, 512, ProcessMode::Realtime);
+    let session = host.session().clone();
+    until("the first stream", || session.meter().is_some());
+    let first = session.meter().unwrap();
+    automate(&session.params.window, 1.0);
+    session.refresh();
+    until("a second stream", || {
+        play(&mut host, &sound(1)[..], 512, Playhead::default());
+        session.window_seconds().unwrap() < 8.0 && session.reading().time_s > 0.0
+    });
+    drop(first);
+    until("readings of it", || {
+        play(&mut host, &sound(1)[..], 512, Playhead::default());
+        session.reading().status == Status::Scoring
+    });
+}
+
+#[test]
+fn the_score_is_written_when_it_is_asked_for() {
+    let mut host = Host::new(48_000, 512, ProcessMode::Offline);
+    let (_editor, context, set) = host.editor();
+    let session = host.session().clone();
+    session_context(&session, context);
+    play(&mut host, &sound(8), 512, Playhead::default());
+    assert!(set.values.lock().unwrap().is_empty());
+    automate(&session.params.write, 1.0);
+    play(&mut host, &sound(8), 512, Playhead::default());
+    host.deactivate();
+    until("it is written", || !set.values.lock().unwrap().is_empty());
+    assert_eq!(set.gestures.load(Relaxed), 1);
+    let shown = session.reading().window.unwrap();
+    until("the last one is", || (session.params.score.value() - shown).abs() < 0.06);
+    assert_eq!(session.params.score.name(), "Score");
+}
+
+fn session_context(session: &Arc<Session>, context: nice_plug::context::gui::GuiContext) {
+    session.set_context(context);
+}
