@@ -15,7 +15,7 @@ pub(crate) fn install(workspace: &Workspace, args: InstallArgs) -> Result<ExitCo
         Some(folder) => folder,
         None => default_folder()?,
     };
-    system::ensure(&[&system::C_COMPILER])?;
+    system::ensure(&system::BUILD)?;
     let program = workspace.release_program("earworm")?;
     let installed = replace(&program, &folder)
         .with_context(|| format!("cannot install to {}", folder.display()))?;

@@ -33,6 +33,60 @@ pub(crate) const PYTHON: Need = Need {
     probe: &["python3", "-c", "import venv, ensurepip"],
 };
 
+/// Headers of ALSA: the daemon captures through it where there is no sound server.
+pub(crate) const ALSA: Need = Need {
+    name: "the headers of ALSA",
+    why: "sound is captured through it where there is no sound server",
+    debian: "libasound2-dev",
+    probe: &["pkg-config", "--exists", "alsa"],
+};
+
+/// Finds those headers.
+pub(crate) const PKG_CONFIG: Need = Need {
+    name: "pkg-config",
+    why: "it finds the headers of ALSA",
+    debian: "pkg-config",
+    probe: &["pkg-config", "--version"],
+};
+
+/// A real sound server for the tests.
+pub(crate) const PULSEAUDIO: Need = Need {
+    name: "pulseaudio",
+    why: "the daemon is tested on a real sound server",
+    debian: "pulseaudio",
+    probe: &["pulseaudio", "--version"],
+};
+
+/// Its tools.
+pub(crate) const PULSEAUDIO_UTILS: Need = Need {
+    name: "pactl and paplay",
+    why: "the tests play to that server and change its devices",
+    debian: "pulseaudio-utils",
+    probe: &["pactl", "--version"],
+};
+
+/// A session bus for the tests.
+pub(crate) const DBUS: Need = Need {
+    name: "dbus-daemon",
+    why: "the tests play a media player on a bus of their own",
+    debian: "dbus",
+    probe: &["dbus-daemon", "--version"],
+};
+
+/// A real browser for the tests.
+pub(crate) const CHROMIUM: Need = Need {
+    name: "chromium",
+    why: "the dashboard is tested in a real browser",
+    debian: "chromium",
+    probe: &["chromium", "--version"],
+};
+
+/// What the programs are built with.
+pub(crate) const BUILD: [&Need; 3] = [&C_COMPILER, &PKG_CONFIG, &ALSA];
+
+/// What the daemon's tests use besides.
+pub(crate) const DAEMON_TESTS: [&Need; 4] = [&PULSEAUDIO, &PULSEAUDIO_UTILS, &DBUS, &CHROMIUM];
+
 impl Need {
     fn is_met(&self) -> bool {
         succeeds(Command::new(self.probe[0]).args(&self.probe[1..]))

@@ -32,7 +32,14 @@ fn all_steps(
     steps: &mut Steps,
     tests: &mut Counts,
 ) -> Result<()> {
-    steps.step("system packages", || system::ensure(&[&system::C_COMPILER]))?;
+    steps.step("system packages", || system::ensure(&system::BUILD))?;
+    if args.quick {
+        steps.skip("sound server, bus and browser for the tests", "--quick");
+    } else {
+        steps.step("sound server, bus and browser for the tests", || {
+            system::ensure(&system::DAEMON_TESTS)
+        })?;
+    }
     component(workspace, steps, "rustfmt", "format", &["fmt", "--all", "--check"])?;
     let clippy = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
     component(workspace, steps, "clippy", "lints", &clippy)?;

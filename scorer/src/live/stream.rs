@@ -1,5 +1,7 @@
 //! One tap as the worker sees it: from the ring through the scorer to the meter.
 
+use std::time::Instant;
+
 use super::MarkKind;
 use super::inlet::{Inlet, Sink};
 use super::meter::Publisher;
@@ -59,9 +61,15 @@ impl Scoring {
 impl Sink for Scoring {
     fn samples(&mut self, mono: &[f32]) {
         if !self.failed {
+            let start = Instant::now();
             let result = self.scorer.push_mono(mono, &mut self.publisher);
             self.publish(result);
+            self.publisher.count_scoring(start.elapsed());
         }
+    }
+
+    fn waiting(&mut self, samples: usize) {
+        self.publisher.note_waiting(samples);
     }
 
     fn mark(&mut self, kind: MarkKind) {
@@ -69,7 +77,10 @@ impl Sink for Scoring {
             return;
         }
         let result = match kind {
-            MarkKind::Lost(samples) => self.scorer.skip_lost(samples, &mut self.publisher),
+            MarkKind::Lost(samples) => {
+                self.publisher.count_lost(samples);
+                self.scorer.skip_lost(samples, &mut self.publisher)
+            }
             MarkKind::Invalid(samples) => {
                 self.scorer.count_invalid(samples);
                 Ok(())
