@@ -7,6 +7,8 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand};
 use earworm_scorer::RATES;
 
+use crate::config::{HistoryFile, Options};
+
 /// Says how far a song will travel, as a model trained on audience reactions judges it.
 #[derive(Debug, Parser)]
 #[command(name = "earworm", version, propagate_version = true, after_help = EXAMPLES)]
@@ -19,11 +21,15 @@ pub(crate) struct Cli {
 const EXAMPLES: &str = "Examples:
   earworm score mix.wav                    one score and the hook
   earworm score --csv *.flac > scores.csv  a table for a spreadsheet
-  earworm listen --input mix.wav           the meter in the terminal
+  earworm listen                           the meter for whatever plays
+  earworm listen --input mix.wav           the same for a file
+  earworm history                          what was heard
+  earworm devices                          what can be listened to
   earworm model show                       what the score means and how far to trust it
 
 Log lines go to standard error; RUST_LOG=debug shows more of them.
-Exit code: 0 all well, 1 something failed, 2 wrong usage, 130 stopped by Ctrl-C.";
+Exit code: 0 all well, 1 something failed, 2 wrong usage, 3 the configuration cannot be used, 4 what
+is needed is in use (the address, the history: another Earworm runs), 130 stopped by Ctrl-C.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -33,7 +39,18 @@ pub(crate) enum Command {
     Score(ScoreArgs),
     /// Score audio as it plays, with a meter in the terminal or a line of JSON a reading.
     #[command(after_help = LISTEN_EXAMPLES)]
-    Listen(ListenArgs),
+    Listen(Box<ListenArgs>),
+    /// List what can be listened to.
+    Devices(DevicesArgs),
+    /// Print or draw what was heard.
+    #[command(after_help = HISTORY_EXAMPLES, subcommand_precedence_over_arg = true)]
+    History(HistoryArgs),
+    /// Show or check what is set.
+    Config(ConfigArgs),
+    /// Let the Earworm that runs as a service read its configuration again.
+    Reload(ReloadArgs),
+    /// Run Earworm as a service of yours, from login to logout.
+    Service(ServiceArgs),
     /// Show what is known about a model.
     Model(ModelArgs),
 }
@@ -74,40 +91,176 @@ pub(crate) struct ScoreArgs {
 }
 
 const LISTEN_EXAMPLES: &str = "Examples:
+  earworm listen                     whatever the computer plays
+  earworm listen --device headset    what one output plays, or what a microphone hears
+  earworm listen --json              a line of JSON a reading
   earworm listen --input mix.wav
   ffmpeg -i stream -f wav - | earworm listen --input -
-  parec --format=float32le --rate=48000 --channels=2 | earworm listen --input - --raw 48000:2
   earworm listen --input mix.wav --fast --json | tail -n 1
 
-Keys: q or Ctrl-C ends the meter. Where standard output is no terminal, readings are written as
-JSON, one object a line: t, momentary, window, integrated, hook, coverage, level_db, dropped,
-details, status.";
+Keys: q or Ctrl-C ends the meter. Readings as JSON are one object a line: t, momentary, window,
+integrated, hook, coverage, level_db, dropped, details, status. A file is written so as well where
+standard output is no terminal; what the computer plays only with --json.";
 
 /// What `earworm listen` takes.
 #[derive(Debug, Args)]
 pub(crate) struct ListenArgs {
-    /// An audio file, or - for audio on standard input.
+    /// An audio file, or - for audio on standard input, instead of what the computer plays.
     #[arg(long, value_name = "FILE|-")]
-    pub(crate) input: PathBuf,
+    pub(crate) input: Option<PathBuf>,
     /// The input is raw little-endian 32-bit floats, interleaved, such as 48000:2.
-    #[arg(long, value_name = "RATE:CHANNELS")]
+    #[arg(long, value_name = "RATE:CHANNELS", requires = "input")]
     pub(crate) raw: Option<RawFormat>,
     /// As fast as possible instead of at the pace of the sound.
-    #[arg(long)]
+    #[arg(long, requires = "input")]
     pub(crate) fast: bool,
     /// One JSON object a line and reading instead of the meter.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Which model judges.
+    /// Where the configuration is.
     #[command(flatten)]
-    pub(crate) model: ModelArg,
+    pub(crate) file: ConfigFile,
+    /// What can be set in the configuration file as well.
+    #[command(flatten)]
+    pub(crate) options: Options,
+}
+
+/// The configuration file.
+#[derive(Debug, Default, Args)]
+pub(crate) struct ConfigFile {
+    /// The configuration file. [default: earworm/config.toml in the folder for configuration]
+    #[arg(long = "config", value_name = "FILE", env = "EARWORM_CONFIG")]
+    pub(crate) path: Option<PathBuf>,
+}
+
+/// What `earworm config` takes.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    /// Where it is.
+    #[command(flatten)]
+    pub(crate) file: ConfigFile,
+    /// What to do with it.
+    #[command(subcommand)]
+    pub(crate) command: ConfigCommand,
+}
+
+/// The commands about the configuration.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print every key, its value, and where that is from.
+    Show,
+    /// Say whether the file can be used.
+    Check,
+}
+
+/// What `earworm reload` takes.
+#[derive(Debug, Args)]
+pub(crate) struct ReloadArgs {
+    /// Where the configuration is.
+    #[command(flatten)]
+    pub(crate) config: ConfigFile,
+    /// The history that it writes, by which it is found.
+    #[command(flatten)]
+    pub(crate) file: HistoryFile,
+}
+
+/// What `earworm service` takes.
+#[derive(Debug, Args)]
+pub(crate) struct ServiceArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: ServiceCommand,
+}
+
+/// The commands about the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub(crate) enum ServiceCommand {
+    /// Write the service's file, and start it.
+    Install {
+        /// Only print the file.
+        #[arg(long)]
+        print: bool,
+        /// Only write the file.
+        #[arg(long, conflicts_with = "print")]
+        no_start: bool,
+    },
+    /// Stop the service and take its file away.
+    Uninstall,
+    /// Say how it does.
+    Status,
+}
+
+/// What `earworm devices` takes.
+#[derive(Debug, Args)]
+pub(crate) struct DevicesArgs {
+    /// Only this sound system, such as pulseaudio or alsa.
+    #[arg(long, value_name = "NAME", env = "EARWORM_HOST")]
+    pub(crate) host: Option<String>,
+    /// One JSON object a line and device.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 impl ListenArgs {
     /// Whether the input is standard input.
     pub(crate) fn is_stdin(&self) -> bool {
-        self.input == Path::new("-")
+        self.input.as_deref() == Some(Path::new("-"))
     }
+}
+
+const HISTORY_EXAMPLES: &str = "Examples:
+  earworm history                        the songs heard, latest first
+  earworm history --days 1 --csv         those of the last day, for a spreadsheet
+  earworm history --readings --json      every second
+  earworm history --days 7 plot week.png
+
+Times are in UTC; in JSON and CSV they are seconds since 1970.";
+
+/// What `earworm history` takes.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = false)]
+pub(crate) struct HistoryArgs {
+    /// Where the configuration is.
+    #[command(flatten)]
+    pub(crate) config: ConfigFile,
+    /// Where the history is.
+    #[command(flatten)]
+    pub(crate) file: HistoryFile,
+    /// How far back to look. [default: everything; a day for a picture]
+    #[arg(long, value_name = "DAYS", value_parser = positive)]
+    pub(crate) days: Option<f64>,
+    /// Most songs.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<i64>,
+    /// The readings instead of the songs.
+    #[arg(long)]
+    pub(crate) readings: bool,
+    /// Seconds of a reading.
+    #[arg(long, value_name = "SECONDS", default_value = "1", requires = "readings")]
+    pub(crate) resolution: i64,
+    /// One JSON object a line.
+    #[arg(long, conflicts_with = "csv")]
+    pub(crate) json: bool,
+    /// Comma-separated values under a header.
+    #[arg(long)]
+    pub(crate) csv: bool,
+    /// Something else than printing it.
+    #[command(subcommand)]
+    pub(crate) command: Option<HistoryCommand>,
+}
+
+/// What else can be done with the history.
+#[derive(Debug, Subcommand)]
+pub(crate) enum HistoryCommand {
+    /// Draw it.
+    Plot {
+        /// The picture to write.
+        #[arg(value_name = "OUT.png", value_parser = png_path)]
+        out: PathBuf,
+        /// What to write above it.
+        #[arg(long, value_name = "TEXT")]
+        title: Option<String>,
+    },
 }
 
 /// The model to score with.
@@ -172,6 +325,11 @@ impl FromStr for RawFormat {
     }
 }
 
+fn positive(text: &str) -> Result<f64, String> {
+    let fits = |days: &f64| (0.0..=1e5).contains(days) && *days > 0.0;
+    text.parse().ok().filter(fits).ok_or_else(|| "it must be more than 0".into())
+}
+
 fn png_path(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     let is_png = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("png"));
@@ -211,9 +369,14 @@ mod tests {
             "earworm score a.wav --json --csv",
             "earworm score a.wav --plot p.jpg",
             "earworm score a.wav --jobs 0",
-            "earworm listen",
+            "earworm listen --fast",
+            "earworm listen --raw 48000:2",
+            "earworm listen --rate fast",
             "earworm listen --input - --raw 48000",
             "earworm model",
+            "earworm history --json --csv",
+            "earworm history --days 0",
+            "earworm history plot p.jpg",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

@@ -17,6 +17,38 @@ pub(crate) enum Outcome {
 /// The exit code of a run that was stopped by Ctrl-C: 128 + SIGINT.
 pub(crate) const INTERRUPTED: u8 = 130;
 
+/// A failure with an exit code of its own, so that scripts and services can tell it.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: u8,
+    message: String,
+}
+
+impl Failure {
+    /// What was asked for makes no sense: 2, as for any wrong use of the command line.
+    pub(crate) fn usage(message: String) -> Self {
+        Self { code: 2, message }
+    }
+
+    /// The configuration cannot be used: 3.
+    pub(crate) fn configuration(message: String) -> Self {
+        Self { code: 3, message }
+    }
+
+    /// Somebody else has what is needed, such as another Earworm: 4.
+    pub(crate) fn taken(message: String) -> Self {
+        Self { code: 4, message }
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
 /// Turns a command's result into the process's exit code and says what went wrong.
 pub(crate) fn conclude(result: anyhow::Result<Outcome>) -> ExitCode {
     match result {
@@ -27,7 +59,9 @@ pub(crate) fn conclude(result: anyhow::Result<Outcome>) -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&describe(&error));
-            ExitCode::FAILURE
+            error
+                .downcast_ref::<Failure>()
+                .map_or(ExitCode::FAILURE, |failure| ExitCode::from(failure.code))
         }
     }
 }

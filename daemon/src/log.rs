@@ -1,9 +1,12 @@
 //! Log lines go to standard error; while the terminal meter is drawn they wait.
 
 use std::io::{self, Write};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::reload::{self, Handle};
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Registry};
 
 /// Without `RUST_LOG`. Symphonia warns about every oddity of a file; what matters of that is in
 /// our own messages.
@@ -15,15 +18,36 @@ const MOST_HELD: usize = 64 << 10;
 /// What waits, while lines are held back.
 static HELD: Mutex<Option<Vec<u8>>> = Mutex::new(None);
 
+/// Of a service, which nobody watches, what it does is told as well.
+const SERVICE_FILTER: &str = "warn,symphonia=error,earworm=info";
+
+/// Changes what is logged.
+static FILTER: OnceLock<Handle<EnvFilter, Registry>> = OnceLock::new();
+
 /// Starts logging as `RUST_LOG` says.
 pub(crate) fn start() {
-    let filter = std::env::var("RUST_LOG").unwrap_or_default();
-    let filter = if filter.is_empty() { DEFAULT_FILTER } else { &filter };
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::builder().parse_lossy(filter))
-        .with_writer(|| Lines)
-        .log_internal_errors(false)
-        .init();
+    let (filter, handle) = reload::Layer::new(filter(DEFAULT_FILTER));
+    let lines = tracing_subscriber::fmt::layer().with_writer(|| Lines).log_internal_errors(false);
+    tracing_subscriber::registry().with(filter).with(lines).init();
+    let _ = FILTER.set(handle);
+}
+
+/// Tells from now on what `chosen` says, or else as much as a service should.
+pub(crate) fn tell_more(chosen: Option<&str>) {
+    if let Some(handle) = FILTER.get() {
+        let _ = handle.reload(filter(chosen.unwrap_or(SERVICE_FILTER)));
+    }
+}
+
+/// Whether a filter means something.
+pub(crate) fn check(text: &str) -> Result<String, String> {
+    EnvFilter::builder().parse(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
+}
+
+/// What `RUST_LOG` says, or else this.
+fn filter(default: &str) -> EnvFilter {
+    let chosen = std::env::var("RUST_LOG").unwrap_or_default();
+    EnvFilter::builder().parse_lossy(if chosen.is_empty() { default } else { &chosen })
 }
 
 /// Holds log lines back until the guard is dropped, which prints them.

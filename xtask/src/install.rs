@@ -27,7 +27,7 @@ pub(crate) fn install(workspace: &Workspace, args: InstallArgs) -> Result<ExitCo
 }
 
 fn install_program(workspace: &Workspace, folder: &Path) -> Result<()> {
-    system::ensure(&[&system::C_COMPILER])?;
+    system::ensure(&system::for_program())?;
     let program = workspace.release_program("earworm")?;
     let installed = replace(&program, folder)
         .with_context(|| format!("cannot install to {}", folder.display()))?;

@@ -13,7 +13,7 @@ use crate::workspace::Workspace;
 /// Does it. On Unix it does not come back: the meter takes this process's place, so that the
 /// terminal and Ctrl-C are its own.
 pub(crate) fn run(workspace: &Workspace, args: RunArgs) -> Result<ExitCode> {
-    system::ensure(&[&system::C_COMPILER])?;
+    system::ensure(&system::for_program())?;
     let mut meter = Command::new(workspace.release_program("earworm")?);
     meter.args(listen_args(&workspace.demo(), args.listen));
     start(&mut meter).with_context(|| format!("cannot start {:?}", meter.get_program()))

@@ -25,27 +25,29 @@ pub(crate) const C_COMPILER: Need = Need {
     probe: &["cc", "--version"],
 };
 
-/// What the plugin's standalone links with on Linux.
-const SOUND: [&Need; 3] = [
-    &Need {
-        name: "pkg-config",
-        why: "the plugin's own window finds the sound system's libraries with it",
-        debian: "pkg-config",
-        probe: &["pkg-config", "--version"],
-    },
-    &Need {
-        name: "ALSA's development files",
-        why: "the plugin's own window plays through it",
-        debian: "libasound2-dev",
-        probe: &["pkg-config", "--exists", "alsa"],
-    },
-    &Need {
-        name: "JACK's development files",
-        why: "the plugin's own window plays through it",
-        debian: "libjack-jackd2-dev",
-        probe: &["pkg-config", "--exists", "jack"],
-    },
-];
+/// Finds the sound system's libraries.
+const PKG_CONFIG: Need = Need {
+    name: "pkg-config",
+    why: "it finds the sound system's libraries",
+    debian: "pkg-config",
+    probe: &["pkg-config", "--version"],
+};
+
+/// Headers of ALSA.
+const ALSA: Need = Need {
+    name: "ALSA's development files",
+    why: "sound is captured and played through it where there is no sound server",
+    debian: "libasound2-dev",
+    probe: &["pkg-config", "--exists", "alsa"],
+};
+
+/// Headers of JACK.
+const JACK: Need = Need {
+    name: "JACK's development files",
+    why: "the plugin's own window plays through it",
+    debian: "libjack-jackd2-dev",
+    probe: &["pkg-config", "--exists", "jack"],
+};
 
 /// What the tests open the plugin's editor on: a virtual screen, pictures of it, OpenGL without a card.
 const SCREEN: [&Need; 3] = [
@@ -73,16 +75,26 @@ const SCREEN: [&Need; 3] = [
 pub(crate) fn for_plugin() -> Vec<&'static Need> {
     let mut needs = vec![&C_COMPILER];
     if cfg!(target_os = "linux") {
-        needs.extend(SOUND);
+        needs.extend([&PKG_CONFIG, &ALSA, &JACK]);
     }
     needs
 }
 
-/// What building everything and testing it takes on this system.
-pub(crate) fn for_tests() -> Vec<&'static Need> {
-    let mut needs = for_plugin();
+/// What building the program takes on this system.
+pub(crate) fn for_program() -> Vec<&'static Need> {
+    let mut needs = vec![&C_COMPILER];
+    if cfg!(target_os = "linux") {
+        needs.extend([&PKG_CONFIG, &ALSA]);
+    }
+    needs
+}
+
+/// What the tests drive besides: a virtual screen, a sound server, a bus, a browser.
+pub(crate) fn for_real_parts() -> Vec<&'static Need> {
+    let mut needs = Vec::new();
     if cfg!(target_os = "linux") {
         needs.extend(SCREEN);
+        needs.extend(DAEMON_TESTS);
     }
     needs
 }
@@ -94,6 +106,41 @@ pub(crate) const PYTHON: Need = Need {
     debian: "python3-venv",
     probe: &["python3", "-c", "import venv, ensurepip"],
 };
+
+/// A real sound server for the tests.
+const PULSEAUDIO: Need = Need {
+    name: "pulseaudio",
+    why: "the daemon is tested on a real sound server",
+    debian: "pulseaudio",
+    probe: &["pulseaudio", "--version"],
+};
+
+/// Its tools.
+const PULSEAUDIO_UTILS: Need = Need {
+    name: "pactl and paplay",
+    why: "the tests play to that server and change its devices",
+    debian: "pulseaudio-utils",
+    probe: &["pactl", "--version"],
+};
+
+/// A session bus for the tests.
+const DBUS: Need = Need {
+    name: "dbus-daemon",
+    why: "the tests play a media player on a bus of their own",
+    debian: "dbus",
+    probe: &["dbus-daemon", "--version"],
+};
+
+/// A real browser for the tests.
+const CHROMIUM: Need = Need {
+    name: "chromium",
+    why: "the dashboard is tested in a real browser",
+    debian: "chromium",
+    probe: &["chromium", "--version"],
+};
+
+/// What the daemon's tests use.
+const DAEMON_TESTS: [&Need; 4] = [&PULSEAUDIO, &PULSEAUDIO_UTILS, &DBUS, &CHROMIUM];
 
 impl Need {
     fn is_met(&self) -> bool {

@@ -32,7 +32,14 @@ fn all_steps(
     steps: &mut Steps,
     tests: &mut Counts,
 ) -> Result<()> {
-    steps.step("system packages", || system::ensure(&system::for_tests()))?;
+    steps.step("system packages", || system::ensure(&system::for_plugin()))?;
+    if args.quick {
+        steps.skip("sound server, bus, browser and screen for the tests", "--quick");
+    } else {
+        steps.step("sound server, bus, browser and screen for the tests", || {
+            system::ensure(&system::for_real_parts())
+        })?;
+    }
     component(workspace, steps, "rustfmt", "format", &["fmt", "--all", "--check"])?;
     let clippy = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
     component(workspace, steps, "clippy", "lints", &clippy)?;

@@ -6,11 +6,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use earworm_scorer::live::{self, Meter, Tap, Worker};
-use earworm_scorer::{Model, ScorerOptions};
+use earworm_scorer::live::{Tap, Worker};
 
 use super::pace::Pace;
 use super::source::Source;
+use crate::history::Track;
+use crate::station::{self, SourceState, Station};
 
 /// Most frames handed over at a time, so that readings come evenly.
 const PIECE: usize = 1024;
@@ -20,27 +21,44 @@ const NAP: Duration = Duration::from_millis(1);
 
 /// Audio on its way to a meter.
 pub(super) struct Feed {
-    /// What to read results from.
-    pub(super) meter: Meter,
+    station: Arc<Station>,
     thread: Option<JoinHandle<anyhow::Result<()>>>,
     stop: Arc<AtomicBool>,
 }
 
 impl Feed {
-    /// Starts to score `source`: at the pace of sound, or as fast as possible.
+    /// Starts to score `source`: at the pace of sound, or as fast as possible. The tap must be one
+    /// of the station for the source's rate.
     ///
     /// # Errors
-    /// When the audio's rate is not supported, or the model cannot be run.
-    pub(super) fn start(source: Source, model: Arc<Model>, fast: bool) -> anyhow::Result<Self> {
-        let rate = source.format().sample_rate;
-        let (tap, stream, meter) = live::open(model, rate, ScorerOptions::LIVE)?;
-        Worker::shared().attach(stream);
+    /// When the system gives no thread.
+    pub(super) fn start(
+        source: Source,
+        station: Arc<Station>,
+        tap: Tap,
+        title: &str,
+        fast: bool,
+    ) -> anyhow::Result<Self> {
+        let described = station::Source {
+            state: SourceState::Running,
+            host: "file".into(),
+            device: title.into(),
+            chosen: true,
+            rate: Some(source.format().sample_rate),
+            problem: None,
+        };
+        station.set_source(described);
+        let name = Some(title.to_owned());
+        station.set_track(Some(Track { id: title.into(), title: name, ..Track::default() }));
         let stop = Arc::new(AtomicBool::new(false));
-        let told = stop.clone();
-        let thread = std::thread::Builder::new()
-            .name("earworm-feed".into())
-            .spawn(move || run(source, tap, fast, &told))?;
-        Ok(Self { meter, thread: Some(thread), stop })
+        let (told, shared) = (stop.clone(), station.clone());
+        let thread = std::thread::Builder::new().name("earworm-feed".into()).spawn(move || {
+            let result = run(source, tap, &shared, fast, &told);
+            let ended = (*shared.source()).clone();
+            shared.set_source(station::Source { state: SourceState::Ended, ..ended });
+            result
+        })?;
+        Ok(Self { station, thread: Some(thread), stop })
     }
 
     /// Whether the source has ended, or failed; everything up to there has been scored.
@@ -60,14 +78,20 @@ impl Feed {
                 anyhow!("reading the audio failed inside Earworm; please report it")
             })??;
         }
-        match self.meter.failure() {
+        match self.station.meter().failure() {
             Some(reason) => Err(anyhow!("{reason}")),
             None => Ok(()),
         }
     }
 }
 
-fn run(mut source: Source, mut tap: Tap, fast: bool, stop: &AtomicBool) -> anyhow::Result<()> {
+fn run(
+    mut source: Source,
+    mut tap: Tap,
+    station: &Station,
+    fast: bool,
+    stop: &AtomicBool,
+) -> anyhow::Result<()> {
     let format = source.format();
     let mut pace = Pace::new(format.sample_rate);
     while let Some(block) = source.next_block()? {
@@ -83,7 +107,11 @@ fn run(mut source: Source, mut tap: Tap, fast: bool, stop: &AtomicBool) -> anyho
             } else {
                 std::thread::sleep(pace.wait(Instant::now(), frames));
             }
+            if station.take_reset() {
+                tap.reset();
+            }
             tap.push_interleaved(piece, format.channels);
+            station.tally.samples.fetch_add(frames as u64, Ordering::Relaxed);
         }
     }
     // What is in the ring still counts.

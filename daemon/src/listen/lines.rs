@@ -8,10 +8,10 @@ use earworm_scorer::front_end::Frame;
 use earworm_scorer::model::Metadata;
 use earworm_scorer::{Model, Observer, Reading, Scorer, ScorerOptions, Span};
 
-use super::feed::Feed;
 use super::reading_line;
 use super::source::Source;
 use crate::interrupt;
+use crate::station::Station;
 
 /// How often the live meter is asked for a new reading.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -66,24 +66,25 @@ impl<W: Write> Observer for Writer<'_, W> {
     }
 }
 
-/// Writes what the live meter reads until the source ends or the user stops it.
+/// Writes what the live meter reads until the source has ended or the user stops it.
 ///
 /// # Errors
 /// When nobody takes the output.
-pub(super) fn live(feed: &Feed) -> anyhow::Result<Reading> {
+pub(super) fn live(station: &Station, ended: &dyn Fn() -> bool) -> anyhow::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     let mut seen = Arc::new(Reading::default());
     loop {
         // Asked first, so that the last reading is not missed.
-        let ended = feed.ended() || interrupt::stopped();
-        let reading = feed.meter.reading();
+        let ended = ended() || interrupt::stopped();
+        let meter = station.meter();
+        let reading = meter.reading();
         if *reading != *seen {
-            let metadata = feed.meter.model().metadata();
+            let metadata = meter.model().metadata();
             reading_line::write(&mut out, metadata, reading.time_s, &reading)?;
             seen = reading;
         }
-        if ended || feed.meter.failure().is_some() {
-            return Ok((*seen).clone());
+        if ended || meter.failure().is_some() {
+            return Ok(());
         }
         std::thread::sleep(INTERVAL);
     }

@@ -1,6 +1,7 @@
 //! `earworm listen`: scores audio as it plays.
 
 mod bars;
+mod beside;
 mod big_number;
 mod feed;
 mod history;
@@ -13,49 +14,108 @@ mod source;
 mod view;
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
-use earworm_scorer::{Reading, Status};
+use earworm_scorer::{Model, Reading, Status};
 
+use crate::capture::Capture;
 use crate::cli::ListenArgs;
+use crate::config::{self, Address, Options};
 use crate::exit::Outcome;
-use crate::{clock, interrupt, model_choice, text};
+use crate::http::ADDRESS;
+use crate::service::Supervised;
+use crate::station::Station;
+use crate::{clock, interrupt, log, model_choice, text};
 
+use beside::Beside;
 use feed::Feed;
-use screen::Ending;
+use screen::{Ending, Shown};
 use source::Source;
+
+/// The rate that a capture starts with; what the device has, is asked later.
+const FIRST_RATE: u32 = 48_000;
 
 /// Listens until the input ends or the user stops it.
 ///
 /// # Errors
 /// When there is no audio, the model cannot be used, or nobody takes the output.
 pub(crate) fn run(args: &ListenArgs) -> anyhow::Result<Outcome> {
-    let model = model_choice::load(args.model.file.as_deref())?;
-    let source = Source::open(args)?;
+    let options = config::load(&args.options, args.file.path.as_deref())?;
+    let model = model_choice::load(options.model.as_deref())?;
+    match &args.input {
+        Some(input) => to_input(args, &options, input, model),
+        None => to_system(args, &options, model),
+    }
+}
+
+/// Listens to a file or stream.
+fn to_input(
+    args: &ListenArgs,
+    options: &Options,
+    input: &Path,
+    model: Arc<Model>,
+) -> anyhow::Result<Outcome> {
+    if options.device.is_some() || options.host.is_some() {
+        tracing::warn!("--device and --host mean nothing with --input");
+    }
+    let source = Source::open(input, args)?;
     let in_lines = args.json || !io::stdout().is_terminal();
-    if in_lines && args.fast {
+    let alone = !Beside::is_wanted(options);
+    if in_lines && args.fast && alone {
         let last = lines::straight(source, &model)?;
         return conclude(&last, in_lines, interrupt::by_user());
     }
-    let title = if args.is_stdin() { "standard input".into() } else { title(args) };
+    let title = if args.is_stdin() { "standard input".into() } else { title(input) };
     // What a pipe announces is seldom true: its writer did not know the length either.
     let expected_s = source.expected_s().filter(|_| !args.is_stdin());
-    let feed = Feed::start(source, model, args.fast)?;
-    let (last, stopped) = if in_lines {
-        (lines::live(&feed)?, interrupt::by_user())
+    let (station, tap) = Station::new(model, source.format().sample_rate)?;
+    let _beside = Beside::start(&station, options, args, Address::Off)?;
+    let feed = Feed::start(source, station.clone(), tap, &title, args.fast)?;
+    let stopped = if in_lines {
+        lines::live(&station, &|| feed.ended())?;
+        interrupt::by_user()
     } else {
-        let ending = screen::show(&feed, &title, expected_s)?;
-        ((*feed.meter.reading()).clone(), ending == Ending::Interrupted)
+        let shown = Shown { station: &station, ended: &|| feed.ended(), expected_s };
+        screen::show(&shown)? == Ending::Interrupted
     };
-    let outcome = conclude(&last, in_lines, stopped)?;
+    let outcome = conclude(&station.meter().reading(), in_lines, stopped)?;
     feed.finish()?;
     Ok(outcome)
 }
 
-fn title(args: &ListenArgs) -> String {
-    let name = args.input.file_name().unwrap_or(args.input.as_os_str());
-    text::tame(&name.to_string_lossy())
+/// Listens to what the computer plays.
+fn to_system(args: &ListenArgs, options: &Options, model: Arc<Model>) -> anyhow::Result<Outcome> {
+    let interactive = !args.json && io::stdout().is_terminal();
+    if !interactive {
+        log::tell_more(options.log.as_deref());
+    }
+    let (station, tap) = Station::new(model, FIRST_RATE)?;
+    let usual = Address::At(ADDRESS.parse()?);
+    let _beside = Beside::start(&station, options, args, usual)?;
+    let _capture = Capture::start(&station, (tap, FIRST_RATE), options.wish())?;
+    let _supervised = Supervised::ready("listening");
+    if interactive {
+        let shown = Shown { station: &station, ended: &|| false, expected_s: None };
+        let ending = screen::show(&shown)?;
+        return conclude(&station.meter().reading(), false, ending == Ending::Interrupted);
+    }
+    if args.json {
+        lines::live(&station, &|| false)?;
+    } else {
+        while !interrupt::stopped() {
+            interrupt::wait(interrupt::reloads(), Duration::MAX);
+        }
+    }
+    // Being stopped is how this ends well.
+    Ok(Outcome::Done)
 }
 
+fn title(input: &Path) -> String {
+    let name = input.file_name().unwrap_or(input.as_os_str());
+    text::tame(&name.to_string_lossy())
+}
 /// Prints what it came to in a line: on standard error where standard output is for machines.
 fn conclude(last: &Reading, in_lines: bool, stopped: bool) -> anyhow::Result<Outcome> {
     let line = summary(last);

@@ -12,10 +12,10 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, Ke
 use ratatui::crossterm::{execute, terminal};
 use ratatui::{Terminal, TerminalOptions, Viewport};
 
-use super::feed::Feed;
 use super::view::{self, View};
 use crate::exit::INTERRUPTED;
-use crate::{interrupt, log};
+use crate::station::{SourceState, Station};
+use crate::{interrupt, log, text};
 
 /// From one drawing to the next: 20 a second.
 const FRAME: Duration = Duration::from_millis(50);
@@ -31,19 +31,51 @@ pub(super) enum Ending {
     Interrupted,
 }
 
+/// What is shown.
+pub(super) struct Shown<'a> {
+    /// Where the readings come from.
+    pub(super) station: &'a Station,
+    /// Whether nothing more will come.
+    pub(super) ended: &'a dyn Fn() -> bool,
+    /// How long it will be, if known.
+    pub(super) expected_s: Option<f64>,
+}
+
+impl Shown<'_> {
+    fn view(&self) -> View {
+        View::new(&self.station.meter(), self.expected_s)
+    }
+
+    /// What is listened to, and what is the matter with it.
+    fn title(&self) -> String {
+        let source = self.station.source();
+        let device = text::tame(&source.device);
+        match (source.state, &source.problem) {
+            (_, Some(problem)) => text::tame(problem),
+            (SourceState::Starting, _) => "starting".into(),
+            (SourceState::Resting, _) => format!("{device} (nothing plays)"),
+            _ => device,
+        }
+    }
+}
+
 /// Draws the meter until the input ends or the user has seen enough.
 ///
 /// # Errors
 /// When the terminal cannot be used.
-pub(super) fn show(feed: &Feed, title: &str, expected_s: Option<f64>) -> anyhow::Result<Ending> {
+pub(super) fn show(shown: &Shown<'_>) -> anyhow::Result<Ending> {
     let _held_lines = log::hold();
     let mut screen = Screen::open()
         .context("cannot draw in this terminal; --json writes readings as lines instead")?;
-    let mut view = View::new(&feed.meter, title, expected_s);
+    let (mut view, mut epoch) = (shown.view(), shown.station.epoch());
     loop {
+        let meter = shown.station.meter();
         // Asked first, so that the last reading is drawn too.
-        let ended = feed.ended() || feed.meter.failure().is_some();
-        view.update(&feed.meter);
+        let ended = (shown.ended)() || meter.failure().is_some();
+        if shown.station.epoch() != epoch {
+            (view, epoch) = (shown.view(), shown.station.epoch());
+        }
+        view.update(&meter, shown.title());
         screen.terminal.draw(|frame| view.draw(frame.area(), frame.buffer_mut()))?;
         if ended {
             return Ok(Ending::InputEnded);

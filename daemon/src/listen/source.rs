@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
+use std::path::Path;
 
 use anyhow::{Context, bail};
 use earworm_scorer::decode::{AudioFile, AudioFormat};
@@ -27,8 +28,7 @@ impl Source {
     ///
     /// # Errors
     /// When it cannot be opened or holds no audio.
-    pub(super) fn open(args: &ListenArgs) -> anyhow::Result<Self> {
-        let path = &args.input;
+    pub(super) fn open(path: &Path, args: &ListenArgs) -> anyhow::Result<Self> {
         match args.raw {
             Some(format) if args.is_stdin() => {
                 Ok(Self::Raw(RawStream::new(std::io::stdin(), format, STDIN)))

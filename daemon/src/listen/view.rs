@@ -44,11 +44,11 @@ pub(super) struct View {
 
 impl View {
     /// A meter that has heard nothing yet.
-    pub(super) fn new(meter: &Meter, title: &str, expected_s: Option<f64>) -> Self {
+    pub(super) fn new(meter: &Meter, expected_s: Option<f64>) -> Self {
         let frame_rate = meter.model().metadata().front_end.frame_rate();
         Self {
             model: meter.model().clone(),
-            title: title.to_owned(),
+            title: String::new(),
             expected_s,
             reading: Arc::new(Reading { level_db: SILENCE_DB, ..Reading::default() }),
             history: History::new(),
@@ -57,7 +57,8 @@ impl View {
     }
 
     /// Takes in what is new.
-    pub(super) fn update(&mut self, meter: &Meter) {
+    pub(super) fn update(&mut self, meter: &Meter, title: String) {
+        self.title = title;
         self.mel.update(meter);
         if meter.readings() > 0 {
             self.take(meter.reading());
@@ -264,7 +265,8 @@ mod tests {
 
     #[test]
     fn everything_is_there() {
-        let mut view = View::new(&meter(), "song.wav", Some(225.0));
+        let mut view = View::new(&meter(), Some(225.0));
+        view.title = "song.wav".into();
         view.take(scoring());
         let screen = screen(&view, 100, ROWS);
         for part in [
@@ -285,7 +287,7 @@ mod tests {
 
     #[test]
     fn without_a_score_it_says_why() {
-        let mut view = View::new(&meter(), "-", None);
+        let mut view = View::new(&meter(), None);
         assert!(screen(&view, 80, 20).contains("listening …"));
         view.take(Arc::new(Reading { status: Status::Silence, ..Reading::default() }));
         assert!(screen(&view, 80, 20).contains("silence"));
@@ -293,7 +295,8 @@ mod tests {
 
     #[test]
     fn any_terminal_will_do() {
-        let mut view = View::new(&meter(), "a rather long name of a song.flac", Some(1.0));
+        let mut view = View::new(&meter(), Some(1.0));
+        view.title = "a rather long name of a song.flac".into();
         for _ in 0..2 {
             for width in (0..140).step_by(7) {
                 for height in 0..30 {

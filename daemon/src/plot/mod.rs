@@ -2,6 +2,7 @@
 
 mod canvas;
 mod panels;
+pub(crate) mod timeline;
 
 use std::path::Path;
 
@@ -44,7 +45,16 @@ pub(crate) struct Sheet<'a> {
 /// # Errors
 /// Names the file that cannot be written.
 pub(crate) fn draw(out: &Path, sheet: &Sheet<'_>) -> anyhow::Result<()> {
-    let pixels = canvas::paint(SIZE, BACKGROUND, |canvas| sheet.draw(canvas))?;
+    save(out, SIZE, |canvas| sheet.draw(canvas))
+}
+
+/// Draws into a file, which is replaced only by a whole picture.
+fn save(
+    out: &Path,
+    size: (u32, u32),
+    draw: impl FnOnce(&Canvas<'_>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let pixels = canvas::paint(size, BACKGROUND, draw)?;
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
     let write = || -> anyhow::Result<()> {
         let mut builder = tempfile::Builder::new();
@@ -56,7 +66,7 @@ pub(crate) fn draw(out: &Path, sheet: &Sheet<'_>) -> anyhow::Result<()> {
             builder.permissions(std::fs::Permissions::from_mode(0o666));
         }
         let file = builder.tempfile_in(folder.unwrap_or(Path::new(".")))?;
-        canvas::write_png(file.path(), SIZE, pixels)?;
+        canvas::write_png(file.path(), size, pixels)?;
         file.as_file().sync_all()?;
         file.persist(out)?;
         Ok(())

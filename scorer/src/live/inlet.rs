@@ -13,6 +13,8 @@ use super::{Mark, MarkKind};
 pub(super) trait Sink {
     /// Samples of one channel.
     fn samples(&mut self, mono: &[f32]);
+    /// So many samples wait at the moment.
+    fn waiting(&mut self, _samples: usize) {}
     /// Something that happened between the samples before and the samples to come.
     fn mark(&mut self, kind: MarkKind);
     /// The tap has gone and everything it wrote has been taken. Called once.
@@ -61,6 +63,7 @@ impl Inlet {
         // A mark that is not yet visible lies behind every sample that already is; one that is
         // limits how far to read.
         let waiting = self.samples.occupied_len();
+        sink.waiting(waiting);
         let limit = self.marks.try_peek().map_or(u64::MAX, |mark| mark.at - self.taken);
         let wanted = limit.min(self.block.len().min(waiting) as u64) as usize;
         let count = self.samples.pop_slice(&mut self.block[..wanted]);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
@@ -13,8 +14,36 @@ use crate::reading::Reading;
 /// Seconds of mel frames that are kept for drawing.
 const HISTORY_SECONDS: f64 = 30.0;
 
+/// Upper ends of the buckets of [`Load::scoring`], in seconds.
+pub const SCORING_BUCKETS: [f64; 8] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5];
+
+/// How the worker does with one stream. Counts go on over resets.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Load {
+    /// Readings published.
+    pub readings: u64,
+    /// Samples lost because they could not be taken in fast enough.
+    pub lost: u64,
+    /// Samples that waited in the ring when the worker last came for them.
+    pub waiting: u64,
+    /// How many blocks of audio took how long, from samples to reading: one count for each of
+    /// [`SCORING_BUCKETS`], and one for all that took longer.
+    pub scoring: [u64; SCORING_BUCKETS.len() + 1],
+    /// How long they took together, in seconds.
+    pub scoring_s: f64,
+}
+
+#[derive(Default)]
+struct LoadCounts {
+    lost: AtomicU64,
+    waiting: AtomicU64,
+    scoring: [AtomicU64; SCORING_BUCKETS.len() + 1],
+    scoring_ns: AtomicU64,
+}
+
 struct Shared {
     model: Arc<Model>,
+    load: LoadCounts,
     reading: ArcSwap<Reading>,
     readings: AtomicU64,
     resets: AtomicU64,
@@ -49,6 +78,18 @@ impl Meter {
         self.shared.resets.load(Ordering::Acquire)
     }
 
+    /// How the worker does.
+    pub fn load(&self) -> Load {
+        let LoadCounts { lost, waiting, scoring, scoring_ns } = &self.shared.load;
+        Load {
+            readings: self.readings(),
+            lost: lost.load(Ordering::Relaxed),
+            waiting: waiting.load(Ordering::Relaxed),
+            scoring: std::array::from_fn(|i| scoring[i].load(Ordering::Relaxed)),
+            scoring_s: scoring_ns.load(Ordering::Relaxed) as f64 / 1e9,
+        }
+    }
+
     /// Why scoring stopped, if it did.
     pub fn failure(&self) -> Option<Arc<String>> {
         self.shared.failure.load_full()
@@ -75,6 +116,7 @@ pub(super) fn new(model: Arc<Model>) -> (Meter, Publisher) {
         readings: AtomicU64::new(0),
         resets: AtomicU64::new(0),
         failure: ArcSwapOption::empty(),
+        load: LoadCounts::default(),
         model,
     });
     (Meter { shared: shared.clone() }, Publisher { shared })
@@ -88,6 +130,25 @@ impl Publisher {
 
     pub(super) fn frame(&self, frame: Frame<'_>, end_s: f64) {
         self.shared.frames.write(end_s, frame.level_db, frame.mel_db);
+    }
+
+    /// Counts samples that were lost.
+    pub(super) fn count_lost(&self, samples: u64) {
+        self.shared.load.lost.fetch_add(samples, Ordering::Relaxed);
+    }
+
+    /// Takes note of how many samples were waiting.
+    pub(super) fn note_waiting(&self, samples: usize) {
+        self.shared.load.waiting.store(samples as u64, Ordering::Relaxed);
+    }
+
+    /// Counts a block of audio that took so long.
+    pub(super) fn count_scoring(&self, took: Duration) {
+        let LoadCounts { scoring, scoring_ns, .. } = &self.shared.load;
+        let seconds = took.as_secs_f64();
+        let bucket = SCORING_BUCKETS.iter().position(|&end| seconds <= end);
+        scoring[bucket.unwrap_or(SCORING_BUCKETS.len())].fetch_add(1, Ordering::Relaxed);
+        scoring_ns.fetch_add(took.as_nanos() as u64, Ordering::Relaxed);
     }
 
     pub(super) fn reset(&self) {

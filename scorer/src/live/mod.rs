@@ -26,7 +26,7 @@ use crate::scorer::{Observer, Scorer, ScorerError, ScorerOptions};
 use inlet::Inlet;
 
 pub use frame_history::HistoryFrame;
-pub use meter::Meter;
+pub use meter::{Load, Meter, SCORING_BUCKETS};
 pub use stream::{Stream, Turn};
 pub use tap::Tap;
 pub use worker::Worker;

@@ -1,5 +1,7 @@
 //! One tap as the worker sees it: from the ring through the scorer to the meter.
 
+use std::time::Instant;
+
 use super::MarkKind;
 use super::inlet::{Inlet, Sink};
 use super::meter::Publisher;
@@ -89,9 +91,15 @@ impl Scoring {
 impl Sink for Scoring {
     fn samples(&mut self, mono: &[f32]) {
         if !self.failed {
+            let start = Instant::now();
             let result = self.scorer.push_mono(mono, &mut self.out);
             self.publish(result);
+            self.out.publisher.count_scoring(start.elapsed());
         }
+    }
+
+    fn waiting(&mut self, samples: usize) {
+        self.out.publisher.note_waiting(samples);
     }
 
     fn mark(&mut self, kind: MarkKind) {
@@ -99,7 +107,10 @@ impl Sink for Scoring {
             return;
         }
         let result = match kind {
-            MarkKind::Lost(samples) => self.scorer.skip_lost(samples, &mut self.out),
+            MarkKind::Lost(samples) => {
+                self.out.publisher.count_lost(samples);
+                self.scorer.skip_lost(samples, &mut self.out)
+            }
             MarkKind::Invalid(samples) => {
                 self.scorer.count_invalid(samples);
                 Ok(())

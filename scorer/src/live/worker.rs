@@ -11,6 +11,11 @@ use super::stream::{Stream, Turn};
 /// How long the worker sleeps when no stream has anything for it. The audio thread cannot wake it,
 /// as that would be a system call; at this pace a reading comes late by less than a frame.
 const NAP: Duration = Duration::from_millis(10);
+/// How long it sleeps when there has been nothing for a while. The first sound after that comes to
+/// be scored so much later; the ring holds far more.
+const LONG_NAP: Duration = Duration::from_millis(100);
+/// Naps until they become long: two seconds.
+const SHORT_NAPS: u32 = 200;
 
 enum Command {
     Attach(Box<Stream>),
@@ -62,14 +67,17 @@ impl Worker {
 
 fn run(inbox: &Receiver<Command>) {
     let mut streams: Vec<Stream> = Vec::new();
+    let mut naps = 0u32;
     loop {
         let busy = serve(&mut streams);
+        naps = if busy { 0 } else { naps.saturating_add(1) };
         let command = if busy {
             inbox.try_recv().map_err(|e| e == channel::TryRecvError::Disconnected)
         } else if streams.is_empty() {
             inbox.recv().map_err(|_| true)
         } else {
-            inbox.recv_timeout(NAP).map_err(|e| e == RecvTimeoutError::Disconnected)
+            let nap = if naps > SHORT_NAPS { LONG_NAP } else { NAP };
+            inbox.recv_timeout(nap).map_err(|e| e == RecvTimeoutError::Disconnected)
         };
         match command {
             Ok(Command::Attach(stream)) => streams.push(*stream),

@@ -58,7 +58,7 @@ impl Machine {
 
 /// Does it.
 pub(crate) fn bench(workspace: &Workspace, args: BenchArgs) -> Result<ExitCode> {
-    system::ensure(&[&system::C_COMPILER])?;
+    system::ensure(&system::for_program())?;
     let wanted = |part| args.only.is_none_or(|only| only == part);
     let machine = Machine::this_one();
     let mut summary =

@@ -1,0 +1,201 @@
+//! What runs on the audio thread: samples of any format become floats and go into the tap. Nothing
+//! here allocates, locks, waits or writes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use cpal::{Data, FromSample, I24, Sample, SampleFormat, SizedSample, U24};
+use crossbeam::channel::Sender;
+use earworm_scorer::live::Tap;
+
+use crate::station::Station;
+
+/// Samples that are converted at a time.
+const SCRATCH: usize = 4096;
+
+/// Lends a tap to a stream: it goes home when the stream lets go of its callback.
+struct Lent {
+    tap: Option<Tap>,
+    home: Sender<Tap>,
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(tap) = self.tap.take() {
+            let _ = self.home.send(tap);
+        }
+    }
+}
+
+/// The callback's own things.
+pub(super) struct Inbox {
+    lent: Lent,
+    channels: usize,
+    scratch: Box<[f32]>,
+    station: Arc<Station>,
+    frames: Arc<AtomicU64>,
+}
+
+impl Inbox {
+    /// Takes `channels` interleaved channels into `tap`, which comes back over `home` when this is
+    /// dropped; `frames` counts what came in.
+    pub(super) fn new(
+        tap: Tap,
+        home: Sender<Tap>,
+        channels: usize,
+        station: Arc<Station>,
+        frames: Arc<AtomicU64>,
+    ) -> Self {
+        let channels = channels.max(1);
+        // Whole frames only, however many channels there are.
+        let scratch = vec![0.0; SCRATCH.next_multiple_of(channels)].into_boxed_slice();
+        Self { lent: Lent { tap: Some(tap), home }, channels, scratch, station, frames }
+    }
+
+    /// Takes what the sound system gives. A format that [`can_take`] refuses is ignored.
+    pub(super) fn take(&mut self, data: &Data) {
+        match data.sample_format() {
+            SampleFormat::F32 => self.take_as::<f32>(data),
+            SampleFormat::F64 => self.take_as::<f64>(data),
+            SampleFormat::I8 => self.take_as::<i8>(data),
+            SampleFormat::I16 => self.take_as::<i16>(data),
+            SampleFormat::I24 => self.take_as::<I24>(data),
+            SampleFormat::I32 => self.take_as::<i32>(data),
+            SampleFormat::I64 => self.take_as::<i64>(data),
+            SampleFormat::U8 => self.take_as::<u8>(data),
+            SampleFormat::U16 => self.take_as::<u16>(data),
+            SampleFormat::U24 => self.take_as::<U24>(data),
+            SampleFormat::U32 => self.take_as::<u32>(data),
+            SampleFormat::U64 => self.take_as::<u64>(data),
+            _ => {}
+        }
+    }
+
+    fn take_as<T: SizedSample>(&mut self, data: &Data)
+    where
+        f32: FromSample<T>,
+    {
+        if let Some(samples) = data.as_slice::<T>() {
+            self.take_samples(samples);
+        }
+    }
+
+    /// Takes little-endian 32-bit floats, aligned or not.
+    #[cfg(unix)]
+    pub(super) fn take_float_bytes(&mut self, bytes: &[u8]) {
+        let (samples, _) = bytes.as_chunks::<4>();
+        self.take_each(samples, |&bytes| f32::from_le_bytes(bytes));
+    }
+
+    /// Takes interleaved samples.
+    fn take_samples<T: Sample>(&mut self, samples: &[T])
+    where
+        f32: FromSample<T>,
+    {
+        self.take_each(samples, |&sample| f32::from_sample(sample));
+    }
+
+    fn take_each<T>(&mut self, samples: &[T], to_float: impl Fn(&T) -> f32) {
+        let Some(tap) = &mut self.lent.tap else { return };
+        if self.station.take_reset() {
+            tap.reset();
+        }
+        for piece in samples.chunks(self.scratch.len()) {
+            let floats = &mut self.scratch[..piece.len()];
+            for (float, sample) in floats.iter_mut().zip(piece) {
+                *float = to_float(sample);
+            }
+            tap.push_interleaved(floats, self.channels);
+        }
+        let frames = (samples.len() / self.channels) as u64;
+        self.frames.fetch_add(frames, Ordering::Relaxed);
+        self.station.tally.samples.fetch_add(frames, Ordering::Relaxed);
+    }
+}
+
+/// Whether samples of this format can be taken: all but those of one bit.
+pub(super) fn can_take(format: SampleFormat) -> bool {
+    !matches!(format, SampleFormat::DsdU8 | SampleFormat::DsdU16 | SampleFormat::DsdU32)
+}
+
+#[cfg(test)]
+mod tests {
+    use assert_no_alloc::{AllocDisabler, assert_no_alloc};
+    use crossbeam::channel;
+    use earworm_scorer::Model;
+
+    use super::*;
+
+    // Does nothing outside `assert_no_alloc`.
+    #[global_allocator]
+    static WATCHED: AllocDisabler = AllocDisabler;
+
+    fn inbox(channels: usize) -> (Inbox, channel::Receiver<Tap>, Arc<Station>) {
+        let (station, tap) = Station::new(Model::embedded(), 48_000).unwrap();
+        let (home, back) = channel::unbounded();
+        let frames = Arc::new(AtomicU64::new(0));
+        (Inbox::new(tap, home, channels, station.clone(), frames), back, station)
+    }
+
+    fn data<T>(samples: &mut [T], format: SampleFormat) -> Data {
+        // SAFETY: the pointer and length are those of a slice of that format, which outlives it.
+        unsafe { Data::from_parts(samples.as_mut_ptr().cast(), samples.len(), format) }
+    }
+
+    #[test]
+    fn the_callback_never_allocates() {
+        let (mut inbox, _back, station) = inbox(2);
+        let mut floats: Vec<f32> = (0..48_000).map(|i| (i as f32 * 0.05).sin()).collect();
+        floats[77] = f32::NAN;
+        let mut words: Vec<i16> = (0..9_000).map(|i| i as i16).collect();
+        let bytes: Vec<u8> = (0..800).flat_map(|i| (i as f32).to_le_bytes()).collect();
+        // More than the ring holds: the way on which samples are dropped is walked too.
+        for round in 0..40 {
+            if round % 8 == 7 {
+                station.reset();
+            }
+            let floats = data(&mut floats, SampleFormat::F32);
+            let words = data(&mut words, SampleFormat::I16);
+            assert_no_alloc(|| {
+                inbox.take(&floats);
+                inbox.take(&words);
+                #[cfg(unix)]
+                inbox.take_float_bytes(&bytes);
+            });
+        }
+        assert_eq!(inbox.frames.load(Ordering::Relaxed), 40 * (24_000 + 4_500 + 400));
+    }
+
+    #[test]
+    fn every_format_means_the_same() {
+        let (mut inbox, _back, _station) = inbox(1);
+        fn check<T: SizedSample>(inbox: &mut Inbox, half: T, format: SampleFormat)
+        where
+            f32: FromSample<T>,
+        {
+            inbox.take(&data(&mut [half; 5], format));
+            assert!((inbox.scratch[4] - 0.5).abs() < 0.01, "{format}: {}", inbox.scratch[4]);
+            inbox.scratch.fill(9.0);
+        }
+        check(&mut inbox, 0.5f32, SampleFormat::F32);
+        check(&mut inbox, 0.5f64, SampleFormat::F64);
+        check(&mut inbox, 64i8, SampleFormat::I8);
+        check(&mut inbox, 1i16 << 14, SampleFormat::I16);
+        check(&mut inbox, I24::new(1 << 22).unwrap(), SampleFormat::I24);
+        check(&mut inbox, 1i32 << 30, SampleFormat::I32);
+        check(&mut inbox, 1i64 << 62, SampleFormat::I64);
+        check(&mut inbox, 192u8, SampleFormat::U8);
+        check(&mut inbox, 3u16 << 14, SampleFormat::U16);
+        check(&mut inbox, U24::new(3 << 22).unwrap(), SampleFormat::U24);
+        check(&mut inbox, 3u32 << 30, SampleFormat::U32);
+        check(&mut inbox, 3u64 << 62, SampleFormat::U64);
+        assert!(!can_take(SampleFormat::DsdU8) && can_take(SampleFormat::I24));
+    }
+
+    #[test]
+    fn the_tap_goes_home() {
+        let (inbox, back, _station) = inbox(2);
+        drop(inbox);
+        assert!(back.try_recv().is_ok());
+    }
+}

@@ -1,0 +1,300 @@
+//! Which hosts and devices there are, and which of them is meant.
+
+use anyhow::{Context, anyhow, bail};
+use cpal::traits::{DeviceTrait, HostTrait};
+use cpal::{DeviceDirection, Host, HostId};
+use serde::Serialize;
+
+use super::Wish;
+
+/// What sound servers append to an output's name to name the source that hears what it plays.
+pub(super) const MONITOR: &str = ".monitor";
+
+/// A device, for people and programs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Listed {
+    /// Its sound system.
+    pub(crate) host: String,
+    /// What `--device` takes.
+    pub(crate) id: String,
+    /// Its name for people.
+    pub(crate) name: String,
+    /// Whether it records, plays, or hears what an output plays.
+    pub(crate) kind: Kind,
+    /// Samples a second, channels and sample format that it prefers.
+    pub(crate) format: Option<String>,
+    /// Whether it is captured unless another is named.
+    pub(crate) default: bool,
+}
+
+/// What a device does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    /// Records from outside, such as a microphone.
+    Input,
+    /// Plays; capturing it captures what it plays, where the system can.
+    Output,
+    /// Hears what an output plays.
+    Monitor,
+}
+
+/// Keeps ALSA from writing to standard error about every device that it looks for in vain, on this
+/// thread, as long as what it returns is kept.
+#[cfg(target_os = "linux")]
+pub(super) fn quiet() -> impl Sized {
+    alsa::Output::local_error_handler().ok()
+}
+
+/// Nothing to keep quiet here.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn quiet() -> impl Sized {}
+
+/// Opens a host: the named one, or else the first that there is.
+///
+/// # Errors
+/// When the name is unknown, or the host cannot be reached; says which there are.
+pub(crate) fn open_host(name: Option<&str>) -> anyhow::Result<Host> {
+    let id = match name {
+        None => *cpal::available_hosts().first().context("this system has no sound system")?,
+        Some(name) => host_id(name)?,
+    };
+    cpal::host_from_id(id)
+        .map_err(|error| anyhow!("cannot reach the sound system {}: {error}", lower(id)))
+}
+
+/// Whether a host of this name can exist here.
+///
+/// # Errors
+/// When it cannot; says which can.
+pub(super) fn check_host(name: Option<&str>) -> anyhow::Result<()> {
+    name.map_or(Ok(()), |name| host_id(name).map(|_| ()))
+}
+
+fn host_id(name: &str) -> anyhow::Result<HostId> {
+    let all = cpal::ALL_HOSTS;
+    all.iter().copied().find(|id| id.name().eq_ignore_ascii_case(name)).ok_or_else(|| {
+        let names: Vec<_> = all.iter().map(|&id| lower(id)).collect();
+        anyhow!("there is no sound system {name:?} here; there is {}", names.join(", "))
+    })
+}
+
+/// A host's name as options and messages write it.
+pub(crate) fn lower(id: HostId) -> String {
+    id.name().to_lowercase()
+}
+
+/// Whether what outputs play is heard by sources of their own on this host.
+fn has_monitors(id: HostId) -> bool {
+    matches!(lower(id).as_str(), "pulseaudio" | "pipewire")
+}
+
+/// Whether an output can be recorded from directly on this host.
+fn has_loopback(id: HostId) -> bool {
+    matches!(lower(id).as_str(), "wasapi" | "coreaudio")
+}
+
+/// The device that is captured: the one that `choice` names, or what the default output plays.
+///
+/// # Errors
+/// When it is not there, or nothing says which it is.
+pub(super) fn locate(host: &Host, choice: Option<&str>) -> anyhow::Result<cpal::Device> {
+    let id = match choice {
+        Some(choice) => {
+            let listed = list_host(host)?;
+            let index = choose(&listed, choice)?;
+            listed[index].id.clone()
+        }
+        None => default_id(host)?,
+    };
+    host.devices()
+        .with_context(|| format!("cannot list the devices of {}", lower(host.id())))?
+        .find(|device| device.id().is_ok_and(|found| found.id() == id))
+        .ok_or_else(|| anyhow!("the device {id} is not there"))
+}
+
+/// Whether what is wished for is there.
+///
+/// # Errors
+/// Why not.
+pub(crate) fn check(wish: &Wish) -> anyhow::Result<()> {
+    let _quiet = quiet();
+    locate(&open_host(wish.host.as_deref())?, wish.device.as_deref()).map(|_| ())
+}
+
+/// The identifier of what is captured unless another device is named.
+fn default_id(host: &Host) -> anyhow::Result<String> {
+    let output = || {
+        let device = host.default_output_device().context("there is no default output")?;
+        anyhow::Ok(device.id()?.id().to_owned())
+    };
+    if has_monitors(host.id()) {
+        return Ok(output()? + MONITOR);
+    }
+    if has_loopback(host.id()) {
+        return output();
+    }
+    // ALSA hears outputs only through a loopback card. A microphone is never taken unasked.
+    let listed = list_devices(host)?;
+    listed
+        .iter()
+        .find(|device| device.kind == Kind::Input && device.id.contains("Loopback"))
+        .map(|device| device.id.clone())
+        .with_context(|| {
+            format!(
+                "{} cannot capture what others play; start PulseAudio or PipeWire, load the \
+                 kernel module snd-aloop, or name an input with --device",
+                lower(host.id())
+            )
+        })
+}
+
+/// Which of the devices is meant: by identifier, by name, or by a part of either that fits one only.
+fn choose(listed: &[Listed], choice: &str) -> anyhow::Result<usize> {
+    let exact = |device: &&Listed| device.id == choice || device.name == choice;
+    if let Some(found) = listed.iter().find(exact) {
+        return Ok(capturable(listed, found));
+    }
+    let part = choice.to_lowercase();
+    let fits = |device: &Listed| {
+        device.id.to_lowercase().contains(&part) || device.name.to_lowercase().contains(&part)
+    };
+    let mut found: Vec<usize> = listed
+        .iter()
+        .filter(|device| fits(device))
+        .map(|device| capturable(listed, device))
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    match found[..] {
+        [one] => Ok(one),
+        [] => bail!("there is no device {choice:?}; `earworm devices` lists those there are"),
+        _ => {
+            let names: Vec<_> = found.iter().map(|&i| listed[i].id.as_str()).collect();
+            bail!("{choice:?} may be any of {}; give more of the name", names.join(", "))
+        }
+    }
+}
+
+/// The index of what hears a device: its monitor if it is an output that has one, else itself.
+fn capturable(listed: &[Listed], device: &Listed) -> usize {
+    let monitor = device.id.clone() + MONITOR;
+    let of = |id: &str| listed.iter().position(|other| other.id == id);
+    of(&monitor).or_else(|| of(&device.id)).unwrap_or(0)
+}
+
+/// The devices of all hosts, or of the named one. A host that cannot be reached has none.
+///
+/// # Errors
+/// When the named host is unknown or cannot be reached.
+pub(crate) fn list(host: Option<&str>) -> anyhow::Result<Vec<Listed>> {
+    let _quiet = quiet();
+    if host.is_some() {
+        return list_host(&open_host(host)?);
+    }
+    let mut all = Vec::new();
+    for id in cpal::available_hosts() {
+        match cpal::host_from_id(id).map_err(anyhow::Error::from).and_then(|h| list_host(&h)) {
+            Ok(listed) => all.extend(listed),
+            Err(error) => tracing::debug!(host = lower(id), %error, "no devices"),
+        }
+    }
+    // Only what the first host would capture is captured unless told otherwise.
+    let first = all.iter().find(|device| device.default).map(|device| device.host.clone());
+    for device in &mut all {
+        device.default &= first.as_ref() == Some(&device.host);
+    }
+    Ok(all)
+}
+
+fn list_host(host: &Host) -> anyhow::Result<Vec<Listed>> {
+    let mut listed = list_devices(host)?;
+    if let Ok(default) = default_id(host)
+        && let Some(device) = listed.iter_mut().find(|device| device.id == default)
+    {
+        device.default = true;
+    }
+    Ok(listed)
+}
+
+fn list_devices(host: &Host) -> anyhow::Result<Vec<Listed>> {
+    let devices = host
+        .devices()
+        .with_context(|| format!("cannot list the devices of {}", lower(host.id())))?;
+    Ok(devices.filter_map(|device| describe(host.id(), &device)).collect())
+}
+
+fn describe(host: HostId, device: &cpal::Device) -> Option<Listed> {
+    let id = device.id().ok()?.id().to_owned();
+    let description = device.description().ok();
+    let name = description.as_ref().map_or_else(|| id.clone(), |d| d.name().to_owned());
+    let direction = description.map_or(DeviceDirection::Unknown, |d| d.direction());
+    let kind = match direction {
+        DeviceDirection::Output => Kind::Output,
+        _ if has_monitors(host) && id.ends_with(MONITOR) => Kind::Monitor,
+        DeviceDirection::Unknown if device.default_input_config().is_err() => Kind::Output,
+        _ => Kind::Input,
+    };
+    let config = match kind {
+        Kind::Output => device.default_output_config(),
+        Kind::Input | Kind::Monitor => device.default_input_config(),
+    };
+    let format = config.ok().map(|config| {
+        let (rate, channels) = (config.sample_rate(), config.channels());
+        format!("{rate} Hz, {channels} channels, {}", config.sample_format())
+    });
+    Some(Listed { host: lower(host), id, name, kind, format, default: false })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed() -> Vec<Listed> {
+        let device = |id: &str, name: &str, kind| Listed {
+            host: "pulseaudio".into(),
+            id: id.into(),
+            name: name.into(),
+            kind,
+            format: None,
+            default: false,
+        };
+        vec![
+            device("usb", "USB Headset", Kind::Output),
+            device("usb.monitor", "Monitor of USB Headset", Kind::Monitor),
+            device("hdmi", "Screen", Kind::Output),
+            device("hdmi.monitor", "Monitor of Screen", Kind::Monitor),
+            device("usb-mic", "USB Microphone", Kind::Input),
+        ]
+    }
+
+    #[test]
+    fn a_device_is_found_by_what_people_call_it() {
+        let listed = listed();
+        for (choice, index) in [
+            ("usb", 1),
+            ("usb.monitor", 1),
+            ("Screen", 3),
+            ("screen", 3),
+            ("HDMI", 3),
+            ("Microphone", 4),
+            ("headset", 1),
+        ] {
+            assert_eq!(choose(&listed, choice).unwrap(), index, "{choice}");
+        }
+    }
+
+    #[test]
+    fn a_doubtful_name_is_refused() {
+        let error = choose(&listed(), "USB ").unwrap_err().to_string();
+        assert!(error.contains("usb.monitor, usb-mic"), "{error}");
+        let error = choose(&listed(), "none").unwrap_err().to_string();
+        assert!(error.contains("earworm devices"), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_host_is_told_from_those_there_are() {
+        let error = open_host(Some("oss")).err().unwrap().to_string();
+        assert!(error.contains("\"oss\"") && error.contains(&lower(cpal::ALL_HOSTS[0])), "{error}");
+    }
+}

@@ -1,0 +1,217 @@
+//! An open stream of a device.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
+use cpal::{BufferSize, ErrorKind, Host, SampleFormat, StreamConfig};
+use crossbeam::channel::{self, Receiver};
+use earworm_scorer::RATES;
+use earworm_scorer::live::Tap;
+
+use super::callback::{Inbox, can_take};
+#[cfg(unix)]
+use super::pulse_stream::{self, PulseStream};
+use crate::station::Station;
+
+/// Longest wait for a stream to open: a sound server that hangs must not hang us.
+const OPENING: Duration = Duration::from_secs(4);
+/// Longest wait for a stream to let go of the tap.
+const CLOSING: Duration = Duration::from_secs(1);
+
+/// The format of a device of cpal's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Format {
+    rate: u32,
+    channels: u16,
+    sample: SampleFormat,
+}
+
+/// The format to capture a device in: its own, and the rate asked for if there is one.
+fn format_of(device: &cpal::Device, rate: Option<u32>) -> anyhow::Result<Format> {
+    // Recording from an output, where that is possible, has the output's format.
+    let own = match device.default_input_config() {
+        Ok(config) => config,
+        Err(_) => device.default_output_config().context("it gives no format")?,
+    };
+    let format = Format {
+        rate: rate.unwrap_or(own.sample_rate()),
+        channels: own.channels().max(1),
+        sample: own.sample_format(),
+    };
+    if !can_take(format.sample) {
+        bail!("its sample format {} cannot be converted", format.sample);
+    }
+    Ok(format)
+}
+
+/// What can be opened: a device of cpal's, or a source of the sound server's by its name.
+pub(super) enum Opening {
+    Cpal(Box<cpal::Device>, Format),
+    #[cfg(unix)]
+    Pulse(String, u32),
+}
+
+impl Opening {
+    /// A device of this host.
+    ///
+    /// # Errors
+    /// When it is not there, or has a format that cannot be used.
+    pub(super) fn device(host: &Host, id: &str, rate: Option<u32>) -> anyhow::Result<Self> {
+        let device = by_id(host, id)?;
+        let format = format_of(&device, rate)?;
+        Self::Cpal(Box::new(device), format).checked()
+    }
+
+    /// A source of the sound server.
+    ///
+    /// # Errors
+    /// When it is not there, or has a rate that cannot be used.
+    #[cfg(unix)]
+    pub(super) fn source(name: &str, rate: Option<u32>) -> anyhow::Result<Self> {
+        let rate = rate.map_or_else(|| pulse_stream::rate_of(name), Ok)?;
+        Self::Pulse(name.to_owned(), rate).checked()
+    }
+
+    fn checked(self) -> anyhow::Result<Self> {
+        let rate = self.rate();
+        if !RATES.contains(&rate) {
+            let (low, high) = (RATES.start(), RATES.end());
+            bail!("its rate of {rate} Hz is not between {low} and {high} Hz");
+        }
+        Ok(self)
+    }
+
+    /// Samples a second.
+    pub(super) fn rate(&self) -> u32 {
+        match self {
+            Self::Cpal(_, format) => format.rate,
+            #[cfg(unix)]
+            Self::Pulse(_, rate) => *rate,
+        }
+    }
+
+    fn channels(&self) -> usize {
+        match self {
+            Self::Cpal(_, format) => format.channels.into(),
+            #[cfg(unix)]
+            Self::Pulse(..) => pulse_stream::CHANNELS.into(),
+        }
+    }
+
+    fn open(
+        self,
+        inbox: Inbox,
+        station: Arc<Station>,
+        failed: impl Fn(String) + Send + 'static,
+    ) -> anyhow::Result<Handle> {
+        match self {
+            Self::Cpal(device, format) => {
+                build(&device, format, inbox, station, failed).map(Handle::Cpal)
+            }
+            #[cfg(unix)]
+            Self::Pulse(name, rate) => PulseStream::open(&name, rate, inbox).map(Handle::Pulse),
+        }
+    }
+}
+
+/// What keeps a stream open.
+#[expect(dead_code, reason = "it is kept, and dropped")]
+enum Handle {
+    Cpal(cpal::Stream),
+    #[cfg(unix)]
+    Pulse(PulseStream),
+}
+
+/// A stream that gives its samples to a tap.
+pub(super) struct Stream {
+    stream: Option<Handle>,
+    home: Receiver<Tap>,
+    frames: Arc<AtomicU64>,
+}
+
+impl Stream {
+    /// Opens and starts it. `failed` is called when it fails later on.
+    ///
+    /// # Errors
+    /// What the device says, with the tap unless that is lost in a sound system that hangs.
+    pub(super) fn open(
+        opening: Opening,
+        tap: Tap,
+        station: &Arc<Station>,
+        failed: impl Fn(String) + Send + 'static,
+    ) -> Result<Self, (anyhow::Error, Option<Tap>)> {
+        let (home, back) = channel::bounded(1);
+        let frames = Arc::new(AtomicU64::new(0));
+        let inbox = Inbox::new(tap, home, opening.channels(), station.clone(), frames.clone());
+        let station = station.clone();
+        let (opened, result) = channel::bounded(1);
+        // In a thread of its own, because not every host can be hurried. If it comes too late,
+        // nobody takes the stream and it is closed again.
+        std::thread::spawn(move || {
+            let _ = opened.send(opening.open(inbox, station, failed));
+        });
+        match result.recv_timeout(OPENING) {
+            Ok(Ok(stream)) => Ok(Self { stream: Some(stream), home: back, frames }),
+            Ok(Err(error)) => Err((error, back.recv_timeout(CLOSING).ok())),
+            Err(_) => Err((anyhow!("the sound system did not answer within {OPENING:?}"), None)),
+        }
+    }
+
+    /// Frames that have come so far.
+    pub(super) fn frames(&self) -> u64 {
+        self.frames.load(Ordering::Relaxed)
+    }
+
+    /// Closes it and gives the tap back, unless that is lost in a sound system that hangs.
+    pub(super) fn close(mut self) -> Option<Tap> {
+        let stream = self.stream.take();
+        std::thread::spawn(move || drop(stream));
+        self.home.recv_timeout(CLOSING).ok()
+    }
+}
+
+fn build(
+    device: &cpal::Device,
+    format: Format,
+    mut inbox: Inbox,
+    station: Arc<Station>,
+    failed: impl Fn(String) + Send + 'static,
+) -> anyhow::Result<cpal::Stream> {
+    let config = StreamConfig {
+        channels: format.channels,
+        sample_rate: format.rate,
+        buffer_size: BufferSize::Default,
+    };
+    let on_error = move |error: cpal::Error| match error.kind() {
+        ErrorKind::Xrun => {
+            station.tally.xruns.fetch_add(1, Ordering::Relaxed);
+        }
+        // It goes on: another route, or a thread without priority.
+        ErrorKind::DeviceChanged | ErrorKind::RealtimeDenied => {
+            tracing::debug!(%error, "the stream goes on");
+        }
+        _ => failed(error.to_string()),
+    };
+    let stream = device
+        .build_input_stream_raw(
+            config,
+            format.sample,
+            move |data, _| inbox.take(data),
+            on_error,
+            Some(OPENING),
+        )
+        .context("cannot open it")?;
+    stream.play().context("cannot start it")?;
+    Ok(stream)
+}
+
+/// A device of this host with this identifier.
+fn by_id(host: &Host, id: &str) -> anyhow::Result<cpal::Device> {
+    let mut devices = host.devices().context("cannot list the devices")?;
+    devices
+        .find(|device| device.id().is_ok_and(|found| found.id() == id))
+        .context("it is not there")
+}

@@ -1,0 +1,190 @@
+//! `earworm history`: the songs that were heard, or every reading, for people and programs.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
+
+use anyhow::{Context, bail};
+use serde::Serialize;
+
+use super::query::{Reader, SongHeard};
+use crate::cli::{HistoryArgs, HistoryCommand};
+use crate::config::{self, HistoryFile, Options};
+use crate::exit::Outcome;
+use crate::http::now_s;
+use crate::{clock, plot, text};
+
+/// Seconds in a day.
+const DAY_S: f64 = 86_400.0;
+/// Steps that a picture has room for.
+const PLOT_STEPS: f64 = 1400.0;
+
+/// Prints or draws it.
+///
+/// # Errors
+/// When there is no history, or it cannot be read or drawn.
+pub(crate) fn run(args: &HistoryArgs) -> anyhow::Result<Outcome> {
+    let file = file(&args.file, args.config.path.as_deref())?;
+    if !file.exists() {
+        bail!("there is no history yet at {}; `earworm listen` writes it", file.display());
+    }
+    let reader = Reader::new(&file);
+    let to = now_s() + 1.0;
+    let from = args.days.map_or(0.0, |days| to - days * DAY_S);
+    if let Some(HistoryCommand::Plot { out, title }) = &args.command {
+        let days = args.days.unwrap_or(1.0);
+        return draw(&reader, to - days * DAY_S, to, out, title.as_deref());
+    }
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let limit = args.limit.unwrap_or(i64::MAX);
+    if args.readings {
+        let rows = reader.steps(from as i64, to as i64, args.resolution.max(1))?;
+        write(&mut out, args, rows.iter(), |row| {
+            let score = |score| text::score(score);
+            format!(
+                "{}  {:>4} {:>4} {:>4}  {:6.1} dB",
+                moment(row.time as f64),
+                score(row.momentary),
+                score(row.window),
+                score(row.integrated),
+                row.level_db
+            )
+        })?;
+    } else {
+        let songs = reader.songs(from, to, limit)?;
+        write(&mut out, args, songs.iter().map(Line::of), |line| {
+            let hook = match (line.hook_start_s, line.hook_end_s, line.hook_score) {
+                (Some(start), Some(end), Some(score)) => {
+                    format!("{} ({score:.0})", clock::span(start, end))
+                }
+                _ => "–".into(),
+            };
+            let name = name(line.artist, line.title);
+            format!(
+                "{}  {:>4}  {:<16} {:>7}  {}",
+                moment(line.start),
+                text::score(line.score),
+                hook,
+                clock::clock(line.heard_s),
+                text::tame(&name)
+            )
+        })?;
+    }
+    out.flush()?;
+    Ok(Outcome::Done)
+}
+
+/// The history that is meant: by flag, environment or configuration.
+///
+/// # Errors
+/// When there is none, or the configuration cannot be used.
+pub(crate) fn file(given: &HistoryFile, config: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let given = Options { history: given.clone(), ..Options::default() };
+    let file = config::load(&given, config)?.history.file();
+    file.context("the history is off; name its file with --history")
+}
+
+/// Artist and title, as far as there are any.
+pub(crate) fn name(artist: Option<&str>, title: Option<&str>) -> String {
+    let parts: Vec<_> = [artist, title].into_iter().flatten().collect();
+    if parts.is_empty() { "unnamed".into() } else { parts.join(" – ") }
+}
+
+/// A song in one row.
+#[derive(Serialize)]
+struct Line<'a> {
+    start: f64,
+    end: f64,
+    artist: Option<&'a str>,
+    title: Option<&'a str>,
+    album: Option<&'a str>,
+    score: Option<f32>,
+    heard_s: f64,
+    hook_score: Option<f32>,
+    hook_start_s: Option<f64>,
+    hook_end_s: Option<f64>,
+}
+
+impl<'a> Line<'a> {
+    fn of(song: &'a SongHeard) -> Self {
+        let hook = song.hook.as_ref().map(|heard| heard.hook);
+        Self {
+            start: song.start,
+            end: song.end,
+            artist: song.artist.as_deref(),
+            title: song.title.as_deref(),
+            album: song.album.as_deref(),
+            score: song.score,
+            heard_s: song.heard_s,
+            hook_score: hook.map(|hook| hook.score),
+            hook_start_s: hook.map(|hook| hook.start_s),
+            hook_end_s: hook.map(|hook| hook.end_s),
+        }
+    }
+}
+
+fn write<T: Serialize>(
+    out: &mut impl Write,
+    args: &HistoryArgs,
+    rows: impl Iterator<Item = T>,
+    line: impl Fn(&T) -> String,
+) -> anyhow::Result<()> {
+    if args.csv {
+        let mut csv = csv::Writer::from_writer(out);
+        for row in rows {
+            csv.serialize(row)?;
+        }
+        csv.flush()?;
+        return Ok(());
+    }
+    for row in rows {
+        if args.json {
+            serde_json::to_writer(&mut *out, &row)?;
+            writeln!(out)?;
+        } else {
+            writeln!(out, "{}", line(&row))?;
+        }
+    }
+    Ok(())
+}
+
+/// A time as people write it, in UTC.
+pub(crate) fn moment(time: f64) -> String {
+    let time = UNIX_EPOCH + Duration::from_secs(time.max(0.0) as u64);
+    let text = humantime::format_rfc3339_seconds(time).to_string();
+    text.replace('T', " ").replace('Z', "")
+}
+
+/// A mark on a time axis with marks every `step` seconds: the time of day, or the day.
+pub(crate) fn tick(time: f64, step: f64) -> String {
+    let text = moment(time);
+    let (day, hour) = text.split_once(' ').unwrap_or((&text, ""));
+    if step >= DAY_S || hour.starts_with("00:00") {
+        day[5..].to_owned()
+    } else if step < 60.0 {
+        hour.to_owned()
+    } else {
+        hour[..5].to_owned()
+    }
+}
+
+fn draw(
+    reader: &Reader,
+    from: f64,
+    to: f64,
+    out: &Path,
+    title: Option<&str>,
+) -> anyhow::Result<Outcome> {
+    let resolution = ((to - from) / PLOT_STEPS).ceil().max(1.0) as i64;
+    let steps = reader.steps(from as i64, to as i64, resolution)?;
+    if steps.is_empty() {
+        bail!("nothing was heard in that time; --days says how far back to look");
+    }
+    let songs = reader.songs(from, to, i64::MAX)?;
+    let heading = title.map_or_else(|| "What was heard".to_owned(), text::tame);
+    plot::timeline::draw(
+        out,
+        &plot::timeline::Heard { heading, from, to, resolution, steps, songs },
+    )?;
+    Ok(Outcome::Done)
+}

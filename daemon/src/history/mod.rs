@@ -1,0 +1,38 @@
+//! What was heard, remembered: a row a second and the songs, in one SQLite file.
+
+mod command;
+#[cfg(target_os = "linux")]
+mod mpris;
+mod query;
+mod recorder;
+mod songs;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use directories::ProjectDirs;
+
+use crate::station::Station;
+
+pub(crate) use command::{file, run, tick};
+pub(crate) use query::{Reader, SongHeard, Step};
+pub(crate) use recorder::{Keep, Recorder};
+pub(crate) use songs::Track;
+pub(crate) use store::writer;
+
+/// Where the history is unless told otherwise.
+pub(crate) fn usual_file() -> Option<PathBuf> {
+    let folders = ProjectDirs::from("", "", "earworm")?;
+    Some(folders.data_dir().join("history.db"))
+}
+
+/// Keeps the station's track as media players say, where they can be asked.
+pub(crate) fn ask_players(station: &Arc<Station>) {
+    #[cfg(target_os = "linux")]
+    mpris::follow(station.clone());
+    #[cfg(not(target_os = "linux"))]
+    let _ = station;
+}

@@ -1,0 +1,211 @@
+//! Puts down once a second what the station reads, and splits it into songs.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use crossbeam::channel::{self, Receiver, RecvTimeoutError, Sender};
+use earworm_scorer::Status;
+
+use super::songs::{Moment, Song, Splitter};
+use super::store::{Row, Store};
+use crate::http::now_s;
+use crate::station::{SourceState, Station};
+
+/// How often is looked whether a song begins or ends.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often while nothing plays.
+const LOOK_AT_REST: Duration = Duration::from_secs(1);
+/// How often old rows are thinned.
+const THIN_EVERY: Duration = Duration::from_secs(600);
+/// Rows that wait while the disk is full; then the oldest go.
+const MOST_WAITING: usize = 3600;
+/// Seconds in a day.
+const DAY_S: i64 = 24 * 3600;
+
+/// How long what is kept, in days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Keep {
+    /// A row a second.
+    pub(crate) seconds_days: u32,
+    /// Anything at all.
+    pub(crate) all_days: u32,
+}
+
+/// Writes the history until it is dropped; then what is there is written.
+pub(crate) struct Recorder {
+    keep: Arc<Mutex<Keep>>,
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Recorder {
+    /// Starts to write what the station reads to this file.
+    ///
+    /// # Errors
+    /// When another Earworm writes there, or the file cannot be used.
+    pub(crate) fn start(station: Arc<Station>, path: &Path, keep: Keep) -> anyhow::Result<Self> {
+        let store = Store::open(path)?;
+        let (stop, stopped) = channel::bounded(0);
+        let keep = Arc::new(Mutex::new(keep));
+        let desk = Desk::new(station, store, keep.clone());
+        let thread = std::thread::Builder::new()
+            .name("earworm-history".into())
+            .spawn(move || desk.run(&stopped))
+            .context("the system gives no thread")?;
+        tracing::info!("the history is {}", path.display());
+        Ok(Self { keep, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Keeps it so from now on.
+    pub(crate) fn set_keep(&self, keep: Keep) {
+        *self.keep.lock().unwrap_or_else(PoisonError::into_inner) = keep;
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.stop.take();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Desk {
+    station: Arc<Station>,
+    store: Store,
+    keep: Arc<Mutex<Keep>>,
+    splitter: Splitter,
+    classes: Vec<String>,
+    start: Instant,
+    /// What is not written yet: rows, and songs as they are now.
+    rows: VecDeque<Row>,
+    songs: Vec<Song>,
+    written: Instant,
+    thinned: Option<Instant>,
+    /// Whether the last try to write failed, and was told.
+    failing: bool,
+}
+
+impl Desk {
+    fn new(station: Arc<Station>, store: Store, keep: Arc<Mutex<Keep>>) -> Self {
+        let classes = &station.model().metadata().classes;
+        Self {
+            classes: classes.iter().map(|class| class.name.clone()).collect(),
+            station,
+            store,
+            keep,
+            splitter: Splitter::default(),
+            start: Instant::now(),
+            rows: VecDeque::new(),
+            songs: Vec::new(),
+            written: Instant::now(),
+            thinned: None,
+            failing: false,
+        }
+    }
+
+    fn run(mut self, stopped: &Receiver<()>) {
+        loop {
+            let resting = self.station.source().state == SourceState::Resting;
+            let wait = if resting { LOOK_AT_REST } else { LOOK_EVERY };
+            let ended = stopped.recv_timeout(wait) != Err(RecvTimeoutError::Timeout);
+            self.look();
+            if ended || self.written.elapsed() >= Duration::from_millis(990) {
+                self.note_second();
+                self.write();
+            }
+            if ended {
+                return;
+            }
+            if self.thinned.is_none_or(|last| last.elapsed() >= THIN_EVERY) {
+                self.thin();
+            }
+        }
+    }
+
+    /// Sees whether a song begins, goes on or ends.
+    fn look(&mut self) {
+        let (station, track) = (&self.station, self.station.track());
+        let (epoch, reading) = (station.epoch(), station.meter().reading());
+        let state = station.source().state;
+        let step = self.splitter.take(&Moment {
+            now_s: self.start.elapsed().as_secs_f64(),
+            time: now_s(),
+            reading: &reading,
+            epoch,
+            classes: &self.classes,
+            running: state == SourceState::Running,
+            track: track.as_deref(),
+        });
+        for song in step.songs {
+            self.songs.retain(|old| old.start != song.start);
+            self.songs.push(song);
+        }
+        if step.reset {
+            station.reset();
+        }
+    }
+
+    /// A row for the last second, if anything was to be heard.
+    fn note_second(&mut self) {
+        self.written = Instant::now();
+        let reading = self.station.meter().reading();
+        let running = self.station.source().state == SourceState::Running;
+        if !running || reading.status == Status::Silence || reading.time_s == 0.0 {
+            return;
+        }
+        let scoring = reading.status == Status::Scoring;
+        self.rows.push_back(Row {
+            time: now_s() as i64,
+            seconds: 1,
+            momentary: reading.momentary.filter(|_| scoring),
+            window: reading.window.filter(|_| scoring),
+            integrated: reading.integrated.filter(|_| scoring),
+            level_db: reading.level_db,
+        });
+        let surplus = self.rows.len().saturating_sub(MOST_WAITING);
+        self.rows.drain(..surplus);
+    }
+
+    fn write(&mut self) {
+        if self.rows.is_empty() && self.songs.is_empty() {
+            return;
+        }
+        match self.store.write(self.rows.make_contiguous(), &mut self.songs) {
+            Ok(()) => {
+                self.splitter.note_id(&self.songs);
+                self.rows.clear();
+                self.songs.clear();
+                if std::mem::take(&mut self.failing) {
+                    tracing::info!("the history is written again");
+                }
+            }
+            // What waits is tried again; the disk may have room then.
+            Err(error) if !self.failing => {
+                self.failing = true;
+                tracing::error!(%error, "the history cannot be written at the moment");
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn thin(&mut self) {
+        let keep = *self.keep.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = now_s() as i64;
+        let before = |days: u32| now - i64::from(days) * DAY_S;
+        match self.store.thin(before(keep.seconds_days), before(keep.all_days)) {
+            // The rest in the next rounds, so that no second is missed meanwhile.
+            Ok(true) => {}
+            Ok(false) => self.thinned = Some(Instant::now()),
+            Err(error) => {
+                tracing::warn!(%error, "old rows of the history cannot be thinned");
+                self.thinned = Some(Instant::now());
+            }
+        }
+    }
+}

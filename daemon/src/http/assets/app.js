@@ -1,0 +1,156 @@
+// The dashboard: brings the parts together.
+
+import { ask, follow } from "./api.js";
+import { Curve } from "./curve.js";
+import { Mel } from "./mel.js";
+import { makeClasses, show } from "./meter.js";
+import { showSongs } from "./songs.js";
+
+const byId = (id) => document.getElementById(id);
+const curve = new Curve(byId("curve"));
+const mel = new Mel(byId("mel"));
+let showClasses = () => {};
+let reading = null;
+let ahead = 0;
+let changed = false;
+
+// The server's clock, which is not always ours.
+const now = () => Date.now() / 1000 + ahead;
+
+function quietly(work) {
+  return async (...given) => {
+    try {
+      await work(...given);
+    } catch (error) {
+      byId("problem").hidden = false;
+      byId("problem").textContent = error.message;
+    }
+  };
+}
+
+const loadModel = quietly(async () => {
+  if (byId("classes").children.length) return;
+  const model = await ask("/api/v1/model");
+  const auc = model.metrics.find((m) => m.name === "auc" && m.scope === "all");
+  const two = (value) => value.toFixed(2);
+  byId("worth").textContent = `${model.name} · ` + (auc
+    ? `test AUC ${two(auc.value)} (${two(auc.low)}–${two(auc.high)}); a coin: 0.50`
+    : "test AUC not measured");
+  showClasses = makeClasses(model);
+});
+
+const loadHistory = quietly(async () => {
+  const from = now() - curve.seconds;
+  const resolution = Math.max(1, Math.round(curve.seconds / 600));
+  const query = new URLSearchParams({ from: from.toFixed(3), resolution });
+  curve.load((await ask(`/api/v1/history?${query}`)).rows);
+  changed = true;
+});
+
+const loadSongs = quietly(async () => {
+  const { songs } = await ask("/api/v1/songs?limit=200");
+  curve.songs = [...songs].reverse();
+  showSongs(songs);
+  changed = true;
+});
+
+const loadDevices = quietly(async () => {
+  const select = byId("device");
+  if (reading?.source.host === "file") {
+    select.replaceChildren(new Option(reading.source.device));
+    select.disabled = true;
+    return;
+  }
+  const devices = await ask("/api/v1/devices");
+  const options = devices
+    .filter((device) => device.kind !== "output" || !devices.some((d) => d.id === `${device.id}.monitor`))
+    .map((device) => new Option(device.name, device.id));
+  select.replaceChildren(new Option("what the default output plays", ""), ...options);
+  if (reading?.source.chosen) select.value = reading.source.device;
+});
+
+function take(message) {
+  if (message.type === "mel") {
+    mel.push(message);
+  } else {
+    const before = reading;
+    reading = message;
+    ahead = message.time - Date.now() / 1000;
+    show(message);
+    showClasses(message.details);
+    const live = message.status === "scoring";
+    const value = (score) => (live ? score : null);
+    curve.push({
+      time: message.time,
+      momentary: value(message.momentary),
+      window: value(message.window),
+      integrated: value(message.integrated),
+    });
+    const other = (key) => JSON.stringify(before?.[key]) !== JSON.stringify(message[key]);
+    if (before && (other("song") || other("epoch"))) loadSongs();
+    if (!before || other("source")) loadDevices();
+  }
+  changed = true;
+}
+
+function state(name) {
+  const link = byId("link");
+  link.dataset.state = name;
+  link.textContent = name === "open" ? "live" : "no connection; trying again …";
+  if (name !== "open") return;
+  loadModel();
+  loadHistory();
+  loadSongs();
+}
+
+function chooseRange(button) {
+  for (const other of byId("ranges").children) other.ariaPressed = String(other === button);
+  curve.seconds = Number(button.dataset.seconds);
+  curve.rows = [];
+  loadHistory();
+}
+
+function turnTheme() {
+  const root = document.documentElement;
+  const dark = root.dataset.theme
+    ? root.dataset.theme === "dark"
+    : matchMedia("(prefers-color-scheme: dark)").matches;
+  root.dataset.theme = dark ? "light" : "dark";
+  localStorage.setItem("theme", root.dataset.theme);
+  changed = true;
+}
+
+const theme = localStorage.getItem("theme");
+if (theme) document.documentElement.dataset.theme = theme;
+const reset = quietly(() => ask("/api/v1/reset", {}));
+byId("theme").onclick = turnTheme;
+byId("reset").onclick = reset;
+byId("ranges").onclick = ({ target }) => target.dataset.seconds && chooseRange(target);
+byId("device").onchange = quietly(({ target }) => ask("/api/v1/device", { device: target.value || null }));
+addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (/^(input|select)$/i.test(event.target.tagName)) return;
+  const range = byId("ranges").children[Number(event.key) - 1];
+  if (range) chooseRange(range);
+  else if (event.key.toLowerCase() === "r") reset();
+  else if (event.key.toLowerCase() === "d") turnTheme();
+});
+addEventListener("resize", () => { changed = true; });
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { changed = true; });
+
+// A hidden page draws nothing: the browser does not call.
+function draw() {
+  if (changed) {
+    changed = false;
+    mel.draw();
+    curve.draw(now());
+  }
+  requestAnimationFrame(draw);
+}
+draw();
+setInterval(() => {
+  if (document.hidden) return;
+  loadSongs();
+  if (curve.seconds > 3600) loadHistory();
+}, 10000);
+follow(take, state);

@@ -1,0 +1,133 @@
+// The score over time: lines, songs in turns of shade, hooks marked.
+
+import { named, prepare } from "./colours.js";
+
+const GUTTER = 34;
+const AXIS = 22;
+const LINES = [["momentary", 1, 0.7], ["integrated", 1.5, 1], ["window", 2.5, 1]];
+const STEPS = [30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400];
+
+export class Curve {
+  constructor(canvas) {
+    this.canvas = canvas;
+    this.seconds = 300;
+    this.rows = [];
+    this.songs = [];
+  }
+
+  // Readings come ten times a second; two are enough for the eye.
+  push(row) {
+    const last = this.rows.at(-1);
+    if (last && row.time - last.time < 0.45) return;
+    this.rows.push(row);
+    const first = this.rows.findIndex((r) => r.time >= row.time - this.seconds - 5);
+    if (first > 60) this.rows.splice(0, first);
+  }
+
+  // What the server remembers, up to where our own rows begin.
+  load(rows) {
+    const from = rows.at(-1)?.time ?? 0;
+    this.rows = [...rows, ...this.rows.filter((row) => row.time > from)];
+  }
+
+  draw(now) {
+    const { context: c, width, height } = prepare(this.canvas);
+    const [right, bottom] = [width - 4, height - AXIS];
+    const from = now - this.seconds;
+    const x = (time) => GUTTER + ((time - from) / this.seconds) * (right - GUTTER);
+    const y = (score) => bottom - (score / 100) * (bottom - 8);
+    c.clearRect(0, 0, width, height);
+    c.font = "12px system-ui, sans-serif";
+    c.textBaseline = "middle";
+    this.shadeSongs(c, x, from, now, bottom, right);
+    c.lineWidth = 1;
+    c.strokeStyle = named("grid");
+    c.fillStyle = named("dim");
+    c.textAlign = "right";
+    for (const score of [0, 25, 50, 75, 100]) {
+      line(c, [[GUTTER, y(score)], [right, y(score)]]);
+      c.fillText(score, GUTTER - 8, y(score));
+    }
+    this.times(c, x, from, now, bottom, width);
+    c.save();
+    c.beginPath();
+    c.rect(GUTTER, 0, right - GUTTER, bottom + 2);
+    c.clip();
+    for (const [name, size, opacity] of LINES) this.line(c, name, size, opacity, x, y, from);
+    c.restore();
+  }
+
+  shadeSongs(c, x, from, now, bottom, right) {
+    this.songs.forEach((song, i) => {
+      const end = song.end ?? now;
+      if (end < from) return;
+      const [a, b] = [Math.max(GUTTER, x(song.start)), Math.min(right, x(end))];
+      if (b <= a) return;
+      c.globalAlpha = i % 2 ? 0.5 : 0.25;
+      c.fillStyle = named("grid");
+      c.fillRect(a, 8, b - a, bottom - 8);
+      c.globalAlpha = 1;
+      const hook = song.hook;
+      if (hook?.start && hook.end > from) {
+        const [h, k] = [Math.max(GUTTER, x(hook.start)), Math.min(right, x(hook.end))];
+        c.globalAlpha = 0.2;
+        c.fillStyle = named("hook");
+        c.fillRect(h, 8, Math.max(2, k - h), bottom - 8);
+        c.globalAlpha = 1;
+        c.fillRect(h, 5, Math.max(2, k - h), 3);
+      }
+      if (b - a > 60 && song.title) {
+        c.save();
+        c.beginPath();
+        c.rect(a, 0, b - a - 4, bottom);
+        c.clip();
+        c.fillStyle = named("dim");
+        c.textAlign = "left";
+        c.fillText(song.title, a + 5, bottom - 10);
+        c.restore();
+      }
+    });
+  }
+
+  times(c, x, from, now, bottom, width) {
+    const most = Math.max(2, Math.floor(width / 90));
+    const step = STEPS.find((s) => this.seconds / s <= most) ?? 86400;
+    const zone = new Date().getTimezoneOffset() * 60;
+    c.textAlign = "center";
+    for (let t = Math.ceil((from - zone) / step) * step + zone; t <= now; t += step) {
+      if (x(t) < GUTTER + 14 || x(t) > width - 24) continue;
+      line(c, [[x(t), 8], [x(t), bottom + 4]]);
+      const date = new Date(1000 * t);
+      const label = step >= 86400
+        ? date.toLocaleDateString([], { weekday: "short", day: "numeric" })
+        : date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: step < 60 ? "2-digit" : undefined });
+      c.fillText(label, x(t), bottom + 13);
+    }
+  }
+
+  line(c, name, size, opacity, x, y, from) {
+    const gap = Math.max(3, this.seconds / 100);
+    c.strokeStyle = named(name);
+    c.globalAlpha = opacity;
+    c.lineWidth = size;
+    c.lineJoin = "round";
+    let run = [];
+    let last = null;
+    const flush = () => { if (run.length > 1) line(c, run); run = []; };
+    for (const row of this.rows) {
+      if (row.time < from - gap) continue;
+      const score = row[name];
+      if (score == null || (last !== null && row.time - last > gap)) flush();
+      if (score != null) run.push([x(row.time), y(score)]);
+      last = row.time;
+    }
+    flush();
+    c.globalAlpha = 1;
+  }
+}
+
+function line(c, points) {
+  c.beginPath();
+  points.forEach(([x, y], i) => (i ? c.lineTo(x, y) : c.moveTo(x, y)));
+  c.stroke();
+}

@@ -1,0 +1,159 @@
+//! The WebSocket: readings ten times a second, mel frames for those who ask for them. Each message
+//! is made once, however many listen.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+
+use super::wire::{MelCursor, ReadingNow};
+use super::{App, answers};
+
+/// From one message to the next.
+const TICK: Duration = Duration::from_millis(100);
+/// A reading that has not changed is sent again after so many ticks, as a sign of life.
+const SAME_AGAIN: u32 = 10;
+/// Longest wait for a client to take a message; slower ones are dropped.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// WebSockets at a time.
+const MOST_SOCKETS: u64 = 256;
+/// Most bytes of a message from a client.
+const MOST_BYTES: usize = 1 << 10;
+
+/// Makes the messages as long as anyone listens.
+pub(super) async fn publish(app: Arc<App>) {
+    let mut tick = interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut last, mut same, mut mel) = (None, 0, MelCursor::default());
+    loop {
+        // Costs nothing while nobody looks.
+        while app.reading.receiver_count() == 0 {
+            tokio::time::sleep(TICK).await;
+        }
+        tick.tick().await;
+        let station = &app.station;
+        let meter = station.meter();
+        let state = (meter.readings(), station.epoch(), station.source());
+        same = if last.as_ref() == Some(&state) { same + 1 } else { 0 };
+        if same % SAME_AGAIN == 0 {
+            app.reading.send_replace(json(&ReadingNow::of(station)));
+        }
+        if app.mel.receiver_count() > 0
+            && let Some(frames) = mel.take(&meter, state.1.0)
+        {
+            app.mel.send_replace(json(&frames));
+        }
+        last = Some(state);
+    }
+}
+
+fn json(message: &impl serde::Serialize) -> Bytes {
+    // Numbers, names and lists; there is nothing in them that JSON cannot say.
+    serde_json::to_vec(message).unwrap_or_default().into()
+}
+
+/// What a client may ask of the stream.
+#[derive(Deserialize)]
+pub(super) struct Wanted {
+    /// Whether mel frames are wanted too.
+    #[serde(default)]
+    mel: u8,
+}
+
+/// `GET /api/v1/stream`.
+pub(super) async fn stream(
+    State(app): State<Arc<App>>,
+    Query(wanted): Query<Wanted>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let Some(place) = Place::take(app.clone()) else {
+        return answers::error(StatusCode::SERVICE_UNAVAILABLE, "too many streams are open");
+    };
+    upgrade
+        .max_message_size(MOST_BYTES)
+        .max_frame_size(MOST_BYTES)
+        .on_upgrade(move |socket| feed(socket, place, wanted.mel != 0))
+}
+
+/// A place among the open sockets.
+struct Place(Arc<App>);
+
+impl Place {
+    fn take(app: Arc<App>) -> Option<Self> {
+        let sockets: &AtomicU64 = &app.counts.sockets;
+        let more = |open| (open < MOST_SOCKETS).then_some(open + 1);
+        sockets.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        Some(Self(app))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.counts.sockets.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+async fn feed(mut socket: WebSocket, place: Place, mel: bool) {
+    let app = &place.0;
+    let first = json(&ReadingNow::of(&app.station));
+    if !send(&mut socket, app, first).await {
+        return;
+    }
+    let mut readings = app.reading.subscribe();
+    let mut frames = mel.then(|| app.mel.subscribe());
+    let mut pinged = Instant::now();
+    loop {
+        let message = tokio::select! {
+            changed = readings.changed() => match changed {
+                Ok(()) => readings.borrow_and_update().clone(),
+                Err(_) => return,
+            },
+            new = next_frames(&mut frames) => new,
+            received = socket.recv() => match received {
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                // Nothing else that a client may say means anything.
+                Some(Ok(_)) => continue,
+            },
+        };
+        if !send(&mut socket, app, message).await {
+            return;
+        }
+        // Keeps the way open through whatever lies between.
+        if pinged.elapsed() > 10 * PATIENCE {
+            pinged = Instant::now();
+            if timeout(PATIENCE, socket.send(Message::Ping(Bytes::new()))).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+async fn next_frames(frames: &mut Option<watch::Receiver<Bytes>>) -> Bytes {
+    if let Some(frames) = frames
+        && frames.changed().await.is_ok()
+    {
+        return frames.borrow_and_update().clone();
+    }
+    std::future::pending().await
+}
+
+/// Sends a message; false if the client does not take it.
+async fn send(socket: &mut WebSocket, app: &App, message: Bytes) -> bool {
+    let Ok(text) = Utf8Bytes::try_from(message) else { return true };
+    match timeout(PATIENCE, socket.send(Message::Text(text))).await {
+        Ok(result) => result.is_ok(),
+        Err(_) => {
+            app.counts.slow.fetch_add(1, Ordering::Relaxed);
+            tracing::debug!("a client was too slow and is dropped");
+            false
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What goes over the wire: readings and mel frames as the API has them.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use earworm_scorer::live::{HistoryFrame, Meter};
+use earworm_scorer::{Hook, Status};
+use serde::Serialize;
+
+use crate::clock::round_ms;
+use crate::history::Track;
+use crate::score::{Details, round_hook};
+use crate::station::{Source, Station};
+
+/// The reading of the moment.
+#[derive(Serialize)]
+pub(super) struct ReadingNow {
+    /// Tells it from other messages of the stream.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// Seconds since 1970.
+    time: f64,
+    /// Changes when readings start anew.
+    epoch: (u64, u64),
+    /// Seconds of audio since then.
+    t: f64,
+    status: Status,
+    momentary: Option<f32>,
+    window: Option<f32>,
+    integrated: Option<f32>,
+    hook: Option<Hook>,
+    coverage: f32,
+    level_db: f32,
+    dropped: u64,
+    invalid: u64,
+    details: Details,
+    integrated_details: Details,
+    /// What a player says that it plays.
+    song: Option<Track>,
+    source: Source,
+    /// Why there are no more readings, if so.
+    failure: Option<String>,
+}
+
+impl ReadingNow {
+    /// What the station reads now.
+    pub(super) fn of(station: &Station) -> Self {
+        let meter = station.meter();
+        let reading = meter.reading();
+        let metadata = meter.model().metadata();
+        Self {
+            kind: "reading",
+            time: round_ms(now_s()),
+            epoch: station.epoch(),
+            t: round_ms(reading.time_s),
+            status: reading.status,
+            momentary: reading.momentary,
+            window: reading.window,
+            integrated: reading.integrated,
+            hook: reading.hook.map(round_hook),
+            coverage: reading.coverage,
+            level_db: reading.level_db,
+            dropped: reading.dropped,
+            invalid: reading.invalid,
+            details: Details::new(metadata, &reading.details),
+            integrated_details: Details::new(metadata, &reading.integrated_details),
+            song: station.track().as_deref().cloned(),
+            source: (*station.source()).clone(),
+            failure: meter.failure().map(|why| (*why).clone()),
+        }
+    }
+}
+
+/// Mel frames that follow each other.
+#[derive(Serialize)]
+pub(super) struct MelFrames {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// The number of the first one since the meter was made.
+    index: u64,
+    /// Frames a second.
+    frame_rate: f64,
+    /// Power of each band in dB, frame by frame, lowest band first.
+    db: Vec<Vec<i32>>,
+}
+
+/// Takes new frames from a meter.
+#[derive(Default)]
+pub(super) struct MelCursor {
+    next: u64,
+    meter: u64,
+    frames: Vec<HistoryFrame>,
+}
+
+impl MelCursor {
+    /// What is new since the last call, if anything.
+    pub(super) fn take(&mut self, meter: &Meter, number: u64) -> Option<MelFrames> {
+        if self.meter != number {
+            (self.meter, self.next) = (number, 0);
+        }
+        self.frames.clear();
+        self.next = meter.frames_since(self.next, &mut self.frames);
+        let first = self.frames.first()?;
+        let row = |frame: &HistoryFrame| {
+            frame.mel_db.iter().map(|&db| db.clamp(-200.0, 100.0).round() as i32).collect()
+        };
+        Some(MelFrames {
+            kind: "mel",
+            index: first.index,
+            frame_rate: meter.model().metadata().front_end.frame_rate(),
+            db: self.frames.iter().map(row).collect(),
+        })
+    }
+}
+
+/// Seconds since 1970; 0 if the clock says it is earlier.
+pub(crate) fn now_s() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}

@@ -1,0 +1,110 @@
+//! Readings as OSC messages, for show control, visuals and whatever else speaks it.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use anyhow::Context;
+use earworm_scorer::{Reading, Status};
+use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType};
+
+use crate::station::Station;
+
+/// How often a reading is looked for.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// Sends the station's readings to `to` as long as the station is there.
+///
+/// # Errors
+/// When nothing can be sent at all.
+pub(crate) fn start(station: &Arc<Station>, to: SocketAddr) -> anyhow::Result<()> {
+    let any: SocketAddr = if to.is_ipv4() { ([0; 4], 0).into() } else { ([0u16; 8], 0).into() };
+    let socket = UdpSocket::bind(any).context("cannot send OSC messages")?;
+    socket.connect(to).with_context(|| format!("cannot send OSC messages to {to}"))?;
+    let station = Arc::downgrade(station);
+    let send = move || run(&station, &socket);
+    std::thread::Builder::new().name("earworm-osc".into()).spawn(send)?;
+    Ok(())
+}
+
+fn run(station: &Weak<Station>, socket: &UdpSocket) {
+    let mut sent = 0;
+    while let Some(station) = station.upgrade() {
+        let meter = station.meter();
+        if meter.readings() != sent {
+            sent = meter.readings();
+            if let Ok(packet) = rosc::encoder::encode(&packet(&meter.reading())) {
+                // Nobody may listen yet; the next one comes soon.
+                let _ = socket.send(&packet);
+            }
+        }
+        drop(station);
+        std::thread::sleep(INTERVAL);
+    }
+}
+
+/// One bundle for a reading; what has no value is left out.
+fn packet(reading: &Reading) -> OscPacket {
+    let status = match reading.status {
+        Status::Listening => "listening",
+        Status::Silence => "silence",
+        Status::Scoring => "scoring",
+    };
+    let mut content = vec![
+        message("status", vec![OscType::String(status.into())]),
+        message("level", vec![OscType::Float(reading.level_db)]),
+        message("coverage", vec![OscType::Float(reading.coverage)]),
+    ];
+    for (name, score) in [
+        ("momentary", reading.momentary),
+        ("window", reading.window),
+        ("integrated", reading.integrated),
+    ] {
+        content.extend(score.map(|score| message(name, vec![OscType::Float(score)])));
+    }
+    if let Some(hook) = reading.hook {
+        let numbers = [hook.score, hook.start_s as f32, hook.end_s as f32];
+        content.push(message("hook", numbers.map(OscType::Float).to_vec()));
+    }
+    // "Immediately".
+    let timetag = OscTime { seconds: 0, fractional: 1 };
+    OscPacket::Bundle(OscBundle { timetag, content })
+}
+
+fn message(name: &str, args: Vec<OscType>) -> OscPacket {
+    OscPacket::Message(OscMessage { addr: format!("/earworm/{name}"), args })
+}
+
+#[cfg(test)]
+mod tests {
+    use earworm_scorer::Model;
+
+    use super::*;
+
+    #[test]
+    fn readings_arrive() {
+        let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+        receiver.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let (station, mut tap) = Station::new(Model::embedded(), 48_000).unwrap();
+        start(&station, receiver.local_addr().unwrap()).unwrap();
+        let noise: Vec<f32> = (0..48_000u32)
+            .map(|i| (i.wrapping_mul(2_654_435_761) >> 8) as f32 / (1 << 24) as f32 - 0.5)
+            .collect();
+        tap.push_interleaved(&noise, 1);
+        let mut bytes = [0; 2048];
+        let length = receiver.recv(&mut bytes).unwrap();
+        let (_, packet) = rosc::decoder::decode_udp(&bytes[..length]).unwrap();
+        let OscPacket::Bundle(bundle) = packet else { panic!("{packet:?}") };
+        let OscPacket::Message(status) = &bundle.content[0] else { panic!("{bundle:?}") };
+        assert_eq!(status.addr, "/earworm/status");
+    }
+
+    #[test]
+    fn what_has_no_value_is_left_out() {
+        let OscPacket::Bundle(bundle) = packet(&Reading::default()) else { panic!() };
+        assert_eq!(bundle.content.len(), 3);
+        let reading = Reading { window: Some(57.0), ..Reading::default() };
+        let OscPacket::Bundle(bundle) = packet(&reading) else { panic!() };
+        assert_eq!(bundle.content[3], message("window", vec![OscType::Float(57.0)]));
+    }
+}

@@ -1,0 +1,96 @@
+//! `earworm service`.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, bail};
+
+use super::unit;
+use crate::cli::{ServiceArgs, ServiceCommand};
+use crate::exit::Outcome;
+
+/// Installs, takes away or shows the service.
+///
+/// # Errors
+/// When there is no systemd for the user here, or it refuses.
+pub(crate) fn run(args: &ServiceArgs) -> anyhow::Result<Outcome> {
+    if !cfg!(target_os = "linux") {
+        bail!("this is done for systemd only; docs/service.md tells how it goes on this system");
+    }
+    match args.command {
+        ServiceCommand::Install { print, no_start } => install(print, no_start),
+        ServiceCommand::Uninstall => uninstall(),
+        ServiceCommand::Status => status(),
+    }
+}
+
+fn install(print: bool, no_start: bool) -> anyhow::Result<Outcome> {
+    let program = std::env::current_exe().context("cannot tell where this program lies")?;
+    let text = unit::text(&program)?;
+    if print {
+        io::stdout().write_all(text.as_bytes())?;
+        return Ok(Outcome::Done);
+    }
+    let path = unit::path()?;
+    write(&path, &text).with_context(|| format!("cannot write {}", path.display()))?;
+    writeln!(io::stdout(), "wrote {}", path.display())?;
+    if no_start {
+        return Ok(Outcome::Done);
+    }
+    systemctl(&["daemon-reload"])?;
+    systemctl(&["enable", "--now", unit::NAME])?;
+    writeln!(io::stdout(), "started; it comes back with your next login")?;
+    Ok(Outcome::Done)
+}
+
+/// The file is there whole or not at all.
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    let folder = path.parent().context("it has no folder")?;
+    std::fs::create_dir_all(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
+fn uninstall() -> anyhow::Result<Outcome> {
+    let path = unit::path()?;
+    if !path.exists() {
+        bail!("there is no service: {} does not exist", path.display());
+    }
+    // It may not run, and there may be no systemd to ask any more.
+    let stopped = systemctl(&["disable", "--now", unit::NAME]);
+    std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+    writeln!(io::stdout(), "removed {}", path.display())?;
+    stopped?;
+    systemctl(&["daemon-reload"])?;
+    Ok(Outcome::Done)
+}
+
+fn status() -> anyhow::Result<Outcome> {
+    let path = unit::path()?;
+    if !path.exists() {
+        writeln!(io::stdout(), "not installed; `earworm service install` does it")?;
+        return Ok(Outcome::SomeFailed);
+    }
+    let mut command = Command::new("systemctl");
+    command.args(["--user", "--no-pager", "status", unit::NAME]);
+    let status = command.status().context("cannot run systemctl")?;
+    Ok(if status.success() { Outcome::Done } else { Outcome::SomeFailed })
+}
+
+fn systemctl(args: &[&str]) -> anyhow::Result<()> {
+    let line = format!("systemctl --user {}", args.join(" "));
+    let output = Command::new("systemctl")
+        .arg("--user")
+        .args(args)
+        .output()
+        .with_context(|| format!("cannot run `{line}`: is there systemd on this system?"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("`{line}` failed: {}", said.trim());
+    }
+    Ok(())
+}

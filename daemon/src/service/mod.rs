@@ -1,0 +1,8 @@
+//! Earworm as a service of the user's: installed, watched, told to end.
+
+mod command;
+mod notify;
+mod unit;
+
+pub(crate) use command::run;
+pub(crate) use notify::Supervised;

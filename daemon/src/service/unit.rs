@@ -1,0 +1,103 @@
+//! The service's file for systemd.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use directories::BaseDirs;
+
+/// The service's name.
+pub(super) const NAME: &str = "earworm.service";
+
+/// Where the file belongs.
+///
+/// # Errors
+/// When there is no home folder.
+pub(super) fn path() -> anyhow::Result<PathBuf> {
+    let folders = BaseDirs::new().context("there is no home folder")?;
+    Ok(folders.config_dir().join("systemd/user").join(NAME))
+}
+
+/// The file, for the program that lies there.
+///
+/// # Errors
+/// When systemd could not start a program of that name.
+pub(super) fn text(program: &Path) -> anyhow::Result<String> {
+    let program = quoted(program)?;
+    // A restart helps against nothing that ends with 2, 3 or 4: wrong flags, a wrong configuration,
+    // another Earworm.
+    Ok(format!(
+        "[Unit]
+Description=Earworm, a meter for how far a song will travel
+After=pipewire-pulse.service pulseaudio.service
+StartLimitIntervalSec=300
+StartLimitBurst=5
+
+[Service]
+Type=notify
+NotifyAccess=main
+ExecStart={program} listen
+ExecReload=/bin/kill -HUP $MAINPID
+Restart=on-failure
+RestartSec=2
+RestartPreventExitStatus=2 3 4
+SuccessExitStatus=130
+WatchdogSec=30
+TimeoutStopSec=10
+NoNewPrivileges=yes
+LockPersonality=yes
+SystemCallArchitectures=native
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+MemoryMax=512M
+
+[Install]
+WantedBy=default.target
+"
+    ))
+}
+
+/// A path as systemd's command lines want it.
+fn quoted(program: &Path) -> anyhow::Result<String> {
+    let text = program.to_str().with_context(|| {
+        format!(
+            "{} is no UTF-8, which systemd asks for; install Earworm elsewhere",
+            program.display()
+        )
+    })?;
+    if text.chars().any(char::is_control) {
+        bail!("{} has a control character in its name", program.display());
+    }
+    let text = text.replace('\\', r"\\").replace('"', "\\\"").replace('%', "%%").replace('$', "$$");
+    Ok(format!("\"{text}\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odd_paths_are_quoted() {
+        let text = text(Path::new("/opt/100% \"my\" $tuff/earworm")).unwrap();
+        let line = r#"ExecStart="/opt/100%% \"my\" $$tuff/earworm" listen"#;
+        assert!(text.lines().any(|is| is == line), "{text}");
+        assert!(super::text(Path::new("/a\nb")).is_err());
+    }
+
+    /// systemd's own opinion, where systemd is.
+    #[test]
+    fn systemd_has_no_complaint() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(NAME);
+        std::fs::write(&path, text(&std::env::current_exe().unwrap()).unwrap()).unwrap();
+        let mut verify = std::process::Command::new("systemd-analyze");
+        verify.args(["verify", "--user", "--man=no"]).arg(&path);
+        verify.env("XDG_RUNTIME_DIR", folder.path());
+        let Ok(output) = verify.output() else {
+            eprintln!("SKIPPED systemd_has_no_complaint: no systemd-analyze");
+            return;
+        };
+        let said = String::from_utf8_lossy(&output.stderr);
+        let about_us: Vec<_> = said.lines().filter(|line| line.contains("earworm")).collect();
+        assert!(about_us.is_empty(), "{said}");
+        assert!(output.status.success() || !said.contains(NAME), "{said}");
+    }
+}

@@ -1,0 +1,80 @@
+"""Looks at the dashboard with a real browser: headless Chromium, driven by Playwright.
+
+Usage: dashboard.py CHROMIUM URL PICTURES
+Reads commands from standard input, a line each, and answers each with a line of JSON.
+"""
+
+import json
+import sys
+
+from playwright.sync_api import sync_playwright
+
+chromium, url, pictures = sys.argv[1:]
+
+# Whether a canvas shows more than one colour.
+PAINTED = """canvas => {
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const seen = new Set();
+  for (let i = 0; i < data.length; i += 4) seen.add(data[i] << 16 | data[i + 1] << 8 | data[i + 2]);
+  return seen.size;
+}"""
+
+
+def until(page, expression, argument=None):
+    """Waits until the expression holds. Playwright's own way needs `eval`, which the page forbids."""
+    for _ in range(600):
+        if page.evaluate(expression, argument):
+            return
+        page.wait_for_timeout(100)
+    raise TimeoutError(expression)
+
+
+def answer(**values):
+    print(json.dumps(values), flush=True)
+
+
+with sync_playwright() as playwright:
+    browser = playwright.chromium.launch(
+        executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+    )
+    page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="dark")
+    problems = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    foreign = []
+    page.on("request", lambda request: None if request.url.startswith(url) else foreign.append(request.url))
+    page.goto(url)
+    for line in sys.stdin:
+        command, *rest = line.split()
+        if command == "numbers":
+            # They move: two different times, and a score.
+            until(page, "() => /^[0-9]+$/.test(document.getElementById('number').textContent)")
+            first = page.text_content("#song")
+            until(page, "before => document.getElementById('song').textContent !== before", first)
+            answer(number=page.text_content("#number"), song=page.text_content("#song"))
+        elif command == "pictures":
+            until(page, "() => document.getElementById('mel').width > 300")
+            answer(mel=page.eval_on_selector("#mel", PAINTED), curve=page.eval_on_selector("#curve", PAINTED),
+                   classes=page.locator("#classes li").count(), songs=page.locator("#songs tr").count())
+        elif command == "state":
+            until(page, "state => document.getElementById('link').dataset.state === state", rest[0])
+            answer(state=rest[0])
+        elif command == "keys":
+            page.keyboard.press("2")
+            pressed = page.get_attribute("#ranges [data-seconds='3600']", "aria-pressed")
+            page.keyboard.press("1")
+            page.keyboard.press("d")
+            theme = page.get_attribute("html", "data-theme")
+            page.keyboard.press("d")
+            page.keyboard.press("Tab")
+            answer(pressed=pressed, theme=theme, focused=page.evaluate("document.activeElement.className"))
+        elif command == "picture":
+            name, width, height, scheme = rest
+            page.evaluate("document.activeElement.blur(); localStorage.clear(); delete document.documentElement.dataset.theme")
+            page.emulate_media(color_scheme=scheme)
+            page.set_viewport_size({"width": int(width), "height": int(height)})
+            page.wait_for_timeout(300)
+            page.screenshot(path=f"{pictures}/{name}.png", full_page=True)
+            answer(overflow=page.evaluate("document.documentElement.scrollWidth - innerWidth"))
+        elif command == "problems":
+            answer(problems=problems, foreign=foreign)
+    browser.close()

@@ -1,0 +1,129 @@
+//! A PulseAudio server of the test's own, with outputs that nobody hears.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// Longest wait for the server to come up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running server; it ends when this is dropped.
+pub struct SoundServer {
+    folder: TempDir,
+    server: Child,
+}
+
+impl SoundServer {
+    /// Starts one, or says why there is none: it is not installed.
+    pub fn start() -> Result<Self, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let server = spawn(folder.path()).map_err(|error| format!("no pulseaudio: {error}"))?;
+        let started = Self { folder, server };
+        started.wait();
+        Ok(started)
+    }
+
+    /// Ends the server.
+    pub fn stop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+        let _ = std::fs::remove_dir_all(self.folder.path().join("pulse"));
+    }
+
+    /// Starts another one at the same place.
+    pub fn restart(&mut self) {
+        self.server = spawn(self.folder.path()).expect("it was started before");
+        self.wait();
+    }
+
+    fn wait(&self) {
+        let start = Instant::now();
+        while !self.pactl(&["info"]).status.success() {
+            assert!(start.elapsed() < PATIENCE, "pulseaudio does not answer");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// A command that finds this server and no other, and has no files but its own.
+    pub fn with(&self, mut command: Command) -> Command {
+        set_folder(&mut command, self.folder.path());
+        command
+    }
+
+    fn pactl(&self, args: &[&str]) -> std::process::Output {
+        self.with(Command::new("pactl")).args(args).output().expect("pactl comes with pulseaudio")
+    }
+
+    /// Runs `pactl`, which must succeed, and gives what it printed.
+    pub fn control(&self, args: &[&str]) -> String {
+        let output = self.pactl(args);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "pactl {args:?}: {stderr}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Adds an output and gives the number of its module.
+    pub fn add_sink(&self, name: &str, rate: u32) -> String {
+        let (name, rate) = (format!("sink_name={name}"), format!("rate={rate}"));
+        self.control(&["load-module", "module-null-sink", &name, &rate, "format=float32le"])
+    }
+
+    /// Plays a file to the default output.
+    pub fn play(&self, file: &Path) -> Playing {
+        let mut command = self.with(Command::new("paplay"));
+        command.arg(file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Playing(command.spawn().expect("paplay comes with pulseaudio"))
+    }
+}
+
+impl Drop for SoundServer {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn spawn(folder: &Path) -> std::io::Result<Child> {
+    let mut command = Command::new("pulseaudio");
+    command
+        .args(["-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1"])
+        .args(["--realtime=no", "--high-priority=no", "--log-target=stderr"])
+        .args(["-L", "module-native-protocol-unix"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    set_folder(&mut command, folder);
+    command.spawn()
+}
+
+fn set_folder(command: &mut Command, folder: &Path) {
+    command
+        .env("XDG_RUNTIME_DIR", folder)
+        .env("HOME", folder)
+        .env_remove("PULSE_SERVER")
+        .env_remove("PULSE_RUNTIME_PATH")
+        .env_remove("PULSE_COOKIE")
+        .env_remove("XDG_CONFIG_HOME")
+        .env_remove("XDG_DATA_HOME")
+        .env_remove("DBUS_SESSION_BUS_ADDRESS");
+}
+
+/// A file that plays; it stops when this is dropped.
+pub struct Playing(Child);
+
+impl Playing {
+    /// Waits until it has played to its end.
+    pub fn finish(mut self) {
+        let status = self.0.wait().unwrap();
+        assert!(status.success(), "paplay: {status}");
+    }
+}
+
+impl Drop for Playing {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

@@ -1,0 +1,142 @@
+//! The configuration as a user meets it: checked, shown, read again while it runs.
+
+mod common;
+#[path = "common/daemon.rs"]
+mod daemon;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use daemon::Daemon;
+
+fn earworm(folder: &Path, args: &[&str]) -> Command {
+    let mut command = common::program("earworm");
+    command.args(args).env("HOME", folder).env("EARWORM_CONFIG", folder.join("config.toml"));
+    command
+        .env_remove("XDG_CONFIG_HOME")
+        .env_remove("XDG_DATA_HOME")
+        .env_remove("DBUS_SESSION_BUS_ADDRESS");
+    command
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+#[test]
+fn wrong_keys_have_an_exit_code_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.toml");
+    std::fs::write(&file, "follow_defualt = true\n").unwrap();
+    for args in [&["config", "check"][..], &["listen", "--json"], &["reload"]] {
+        let output = earworm(folder.path(), args).output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "{args:?}: {}", said(&output));
+        assert!(said(&output).contains("did you mean follow_default?"), "{}", said(&output));
+        assert!(said(&output).contains("config.toml"), "{}", said(&output));
+    }
+    std::fs::write(&file, "rate = 44100\ntoken = \"a-good-long-token\"\n").unwrap();
+    let output = earworm(folder.path(), &["config", "check"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let mut show = earworm(folder.path(), &["config", "show"]);
+    let output = show.env("EARWORM_DEVICE", "headset").output().unwrap();
+    let text = said(&output);
+    assert!(text.contains("rate = 44100 # from the file"), "{text}");
+    assert!(text.contains("device = \"headset\" # from EARWORM_DEVICE"), "{text}");
+    assert!(!text.contains("a-good-long-token"), "{text}");
+    // What is shown can be used as a file itself.
+    let shown = folder.path().join("shown.toml");
+    std::fs::write(&shown, text.replace("(secret)", "a-good-long-token")).unwrap();
+    let mut check = earworm(folder.path(), &["config", "check"]);
+    let output = check.env("EARWORM_CONFIG", &shown).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+}
+
+#[test]
+fn it_is_read_again_while_it_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.toml");
+    let write = |token: &str, more: &str| {
+        let history = folder.path().join("history.db");
+        let text =
+            format!("http = \"127.0.0.1:0\"\nhistory = {history:?}\ntoken = {token:?}\n{more}");
+        std::fs::write(&file, text).unwrap();
+    };
+    write("the-first-token", "");
+    let mut command = earworm(folder.path(), &["listen", "--json", "--input"]);
+    command.arg(common::in_checkout("demo/demo.ogg")).env("RUST_LOG", "earworm=info");
+    let mut daemon = Daemon::start(command);
+    let address = daemon.wait_for_address();
+    let status = |token: &str| {
+        let agent: ureq::Agent =
+            ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let url = format!("http://{address}/api/v1/reading");
+        let answer = agent.get(url).header("authorization", format!("Bearer {token}")).call();
+        answer.unwrap().status().as_u16()
+    };
+    assert_eq!((status("the-first-token"), status("the-second-token")), (200, 401));
+
+    write("the-second-token", "osc = \"127.0.0.1:9\"\n");
+    let output = earworm(folder.path(), &["reload"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    daemon.wait_for_log("osc has changed; that takes a restart");
+    daemon.wait_for_log("read again");
+    assert_eq!((status("the-first-token"), status("the-second-token")), (401, 200));
+
+    // A wrong one changes nothing.
+    std::fs::write(&file, "tokn = 1\n").unwrap();
+    daemon.signal("HUP");
+    daemon.wait_for_log("stays as it was");
+    assert_eq!(status("the-second-token"), 200);
+    daemon.signal("TERM");
+    daemon.wait();
+}
+
+#[test]
+fn the_service_is_written_and_taken_away() {
+    if !cfg!(target_os = "linux") {
+        return common::skip("the_service_is_written_and_taken_away", "it is for systemd");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let run = |args: &[&str]| earworm(folder.path(), args).output().unwrap();
+    let printed = said(&run(&["service", "install", "--print"]));
+    assert!(printed.contains("Type=notify") && printed.contains(" listen\n"), "{printed}");
+    assert_eq!(run(&["service", "status"]).status.code(), Some(1));
+    let output = run(&["service", "install", "--no-start"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let unit = folder.path().join(".config/systemd/user/earworm.service");
+    assert_eq!(std::fs::read_to_string(&unit).unwrap(), printed);
+    run(&["service", "uninstall"]);
+    assert!(!unit.exists());
+    assert!(said(&run(&["service", "uninstall"])).contains("there is no service"));
+}
+
+/// What systemd would be told, over a socket of the test's own.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_supervisor_is_told() {
+    use std::os::unix::net::UnixDatagram;
+
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("config.toml"), "").unwrap();
+    let path = folder.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(daemon::PATIENCE)).unwrap();
+    let mut command = earworm(folder.path(), &["listen", "--json", "--http", "off"]);
+    command.args(["--history", "off", "--songs", "silence"]);
+    command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "600000");
+    command.env("XDG_RUNTIME_DIR", folder.path()).env_remove("WATCHDOG_PID");
+    let mut daemon = Daemon::start(command);
+    let next = || {
+        let mut bytes = [0; 512];
+        let count = socket.recv(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes[..count]).into_owned()
+    };
+    let ready = next();
+    assert!(ready.contains("READY=1"), "{ready}");
+    for _ in 0..3 {
+        assert!(next().contains("WATCHDOG=1"));
+    }
+    daemon.signal("TERM");
+    while !next().contains("STOPPING=1") {}
+    assert_eq!(daemon.wait(), Some(0));
+}

@@ -1,0 +1,177 @@
+//! Many clients at once, and a long time: nothing is lost, and memory stays as it is. Short here;
+//! `EARWORM_LOAD_SECONDS=60` and `EARWORM_SOAK_HOURS=24` make it as long as one likes.
+
+#![cfg(target_os = "linux")]
+
+mod common;
+#[path = "common/daemon.rs"]
+mod daemon;
+#[path = "common/sound.rs"]
+mod sound;
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use daemon::Daemon;
+use earworm_scorer::decode::AudioFile;
+use serde_json::Value;
+use sound::SoundServer;
+
+/// WebSockets at a time.
+const CLIENTS: usize = 200;
+/// Requests a second, and the threads that make them.
+const REQUESTS: u64 = 1000;
+const ASKERS: u64 = 4;
+/// Most that memory may grow by, in MB: a leak of a message a client is far more.
+const GROWTH_MB: f64 = 24.0;
+
+fn setting(name: &str, usual: u64) -> u64 {
+    std::env::var(name).map_or(usual, |text| text.parse().expect("a number"))
+}
+
+/// Memory of a process that is in use, in MB.
+fn memory_mb(process: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    let kb: f64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    kb / 1024.0
+}
+
+fn metric(url: &str, name: &str) -> f64 {
+    let text = ureq::get(format!("{url}/metrics")).call().unwrap();
+    let text = text.into_body().read_to_string().unwrap();
+    let line = text.lines().find(|line| line.starts_with(&format!("{name} ")));
+    line.unwrap_or_else(|| panic!("no {name}")).rsplit_once(' ').unwrap().1.parse().unwrap()
+}
+
+#[test]
+fn many_clients_disturb_nothing() {
+    let server = match SoundServer::start() {
+        Ok(server) => server,
+        Err(why) => return common::skip("many_clients_disturb_nothing", &why),
+    };
+    server.add_sink("speakers", 48_000);
+    let seconds = Duration::from_secs(setting("EARWORM_LOAD_SECONDS", 5));
+    let mut command = server.with(common::program("earworm"));
+    command.args(["listen", "--http", "127.0.0.1:0", "--history", "off", "--rest-after", "0"]);
+    let mut daemon = Daemon::start(command);
+    let url = format!("http://{}", daemon.wait_for_address());
+    daemon.wait_for_log("speakers.monitor");
+    let _playing = server.play(&common::in_checkout("demo/demo.ogg"));
+
+    let (stop, messages, answers) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
+    let (stop, messages, answers) = (&stop, &messages, &answers);
+    std::thread::scope(|scope| {
+        let stream = url.replace("http://", "ws://") + "/api/v1/stream";
+        for client in 0..CLIENTS {
+            // Every tenth wants the picture as well.
+            let stream = format!("{stream}?mel={}", u8::from(client % 10 == 0));
+            let read = move || {
+                let (mut socket, _) = tungstenite::connect(stream).unwrap();
+                while !stop.load(Ordering::Relaxed) {
+                    socket.read().unwrap();
+                    messages.fetch_add(1, Ordering::Relaxed);
+                }
+            };
+            std::thread::Builder::new().stack_size(256 << 10).spawn_scoped(scope, read).unwrap();
+        }
+        while metric(&url, "earworm_websockets") < CLIENTS as f64 {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let before_mb = memory_mb(daemon.id());
+        let sent_before = messages.load(Ordering::Relaxed);
+        let start = Instant::now();
+        for _ in 0..ASKERS {
+            let url = format!("{url}/api/v1/reading");
+            scope.spawn(move || {
+                let agent: ureq::Agent =
+                    ureq::Agent::config_builder().http_status_as_error(false).build().into();
+                for request in 0.. {
+                    let due = Duration::from_secs(ASKERS * request) / REQUESTS as u32;
+                    std::thread::sleep(due.saturating_sub(start.elapsed()));
+                    if stop.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let mut answer = agent.get(&url).call().unwrap();
+                    assert_eq!(answer.status(), 200);
+                    answer.body_mut().read_to_vec().unwrap();
+                    answers.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        std::thread::sleep(seconds);
+        let took = start.elapsed().as_secs_f64();
+        let (asked, sent) = (answers.load(Ordering::Relaxed), messages.load(Ordering::Relaxed));
+        let after_mb = memory_mb(daemon.id());
+        let (dropped, slow) = (
+            metric(&url, "earworm_dropped_samples_total"),
+            metric(&url, "earworm_slow_clients_total"),
+        );
+        let samples = metric(&url, "earworm_samples_total");
+        stop.store(true, Ordering::Relaxed);
+        println!(
+            "{took:.1} s: {CLIENTS} streams got {:.0} messages a second, {:.0} requests a second \
+             were answered, {samples} samples came in, {dropped} were dropped; {before_mb:.1} MB \
+             before, {after_mb:.1} MB after",
+            (sent - sent_before) as f64 / took,
+            asked as f64 / took,
+        );
+        assert_eq!((dropped, slow), (0.0, 0.0));
+        assert!(samples > 0.5 * 48_000.0 * took, "the capture went on: {samples}");
+        assert!(after_mb - before_mb < GROWTH_MB, "{before_mb} MB became {after_mb} MB");
+        assert!(sent - sent_before > CLIENTS as u64, "{sent} messages");
+    });
+}
+
+#[test]
+fn an_hour_leaves_memory_as_it_was() {
+    let hours = setting("EARWORM_SOAK_HOURS", 1);
+    let mut file = AudioFile::open(common::in_checkout("demo/demo.ogg")).unwrap();
+    let format = file.format();
+    let mut song = Vec::new();
+    while let Some(block) = file.next_block().unwrap() {
+        song.extend(block.iter().flat_map(|sample| sample.to_le_bytes()));
+    }
+    let second = format.sample_rate as usize * format.channels * 4;
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = common::program("earworm");
+    command.args(["listen", "--json", "--fast", "--http", "127.0.0.1:0", "--history"]);
+    command.arg(folder.path().join("history.db"));
+    command.args(["--input", "-", "--raw"]);
+    command.arg(format!("{}:{}", format.sample_rate, format.channels));
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let (id, mut stdin) = (child.id(), child.stdin.take().unwrap());
+    let start = Instant::now();
+    let feed = std::thread::spawn(move || {
+        let mut left = hours as usize * 3600 * second;
+        let mut early_mb = None;
+        let all = left;
+        while left > 0 {
+            let part = song.len().min(left);
+            stdin.write_all(&song[..part]).unwrap();
+            left -= part;
+            if early_mb.is_none() && left < all - all / 10 {
+                early_mb = Some(memory_mb(id));
+            }
+        }
+        (early_mb.unwrap(), memory_mb(id))
+    });
+    let mut last = String::new();
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        last = line.unwrap();
+    }
+    let (early_mb, late_mb) = feed.join().unwrap();
+    assert!(child.wait().unwrap().success());
+    let last: Value = serde_json::from_str(&last).unwrap();
+    let heard_s = last["t"].as_f64().unwrap();
+    println!(
+        "{hours} h in {:.1} s; {early_mb:.1} MB after a tenth, {late_mb:.1} MB at the end",
+        start.elapsed().as_secs_f64()
+    );
+    assert!((heard_s - 3600.0 * hours as f64).abs() < 1.0, "{heard_s} s");
+    assert_eq!(last["dropped"], 0, "{last}");
+    assert!(late_mb - early_mb < GROWTH_MB, "{early_mb} MB became {late_mb} MB");
+}
