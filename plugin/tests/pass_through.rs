@@ -88,6 +88,47 @@ fn an_offline_rendering_is_complete_and_says_what_the_engine_says() {
     });
 }
 
+/// A bounce shows what the live run showed: the same song in blocks of another size, the worker always
+/// keeping up.
+#[test]
+fn a_live_run_and_a_bounce_say_the_same() {
+    let (rate, song) = demo();
+    let start = Playhead { playing: true, position: Some(0) };
+    let mut live = Host::new(rate, 512, ProcessMode::Realtime);
+    let session = live.session().clone();
+    until("the stream", || session.meter().is_some());
+    let (mut from, mut playhead) = (0, start);
+    while from < song[0].len() {
+        let to = (from + rate as usize).min(song[0].len());
+        let second: Vec<Vec<f32>> = song.iter().map(|c| c[from..to].to_vec()).collect();
+        play(&mut live, &second, 512, playhead);
+        let heard_s = to as f64 / f64::from(rate);
+        until("it is scored", || session.reading().time_s > heard_s - 1e-9);
+        playhead.position = Some(to as i64);
+        from = to;
+    }
+    let mut bounce = Host::new(rate, 4096, ProcessMode::Offline);
+    play(&mut bounce, &song, 4096, start);
+    bounce.deactivate();
+    let (live, bounced) = (session.reading(), bounce.session().reading());
+    assert_eq!((live.dropped, bounced.dropped), (0, 0));
+    assert!(live.window.is_some() && live.hook.is_some(), "{live:?}");
+    assert_eq!(live.window, bounced.window);
+    assert_eq!(live.integrated, bounced.integrated);
+    assert_eq!(live.hook, bounced.hook);
+    let hook = |session: &Session| session.with_log(|log| log.hook.clone()).unwrap().stretches;
+    assert_eq!(hook(&session), hook(bounce.session()));
+}
+
+#[test]
+fn a_hundred_instances_share_one_model() {
+    let hosts: Vec<Host> = (0..100).map(|_| Host::new(48_000, 512, ProcessMode::Offline)).collect();
+    for host in &hosts {
+        let model = host.session().model().expect("an offline host waits for its stream");
+        assert!(Arc::ptr_eq(&model, &Model::embedded()));
+    }
+}
+
 #[test]
 fn every_rate_and_block_size_passes_through() {
     for rate in [22_050, 44_100, 48_000, 88_200, 96_000, 192_000] {
