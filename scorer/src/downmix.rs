@@ -2,6 +2,8 @@
 
 use std::mem::MaybeUninit;
 
+use pulp::Arch;
+
 /// Samples beyond ±this are brought back to it: 80 dB over full scale is no audio, and the sums
 /// behind it stay finite.
 const LOUDEST: f32 = 1e4;
@@ -34,25 +36,26 @@ pub fn downmix_interleaved(interleaved: &[f32], channels: usize, mono: &mut Vec<
 /// # Panics
 /// When a channel ends before `out` is full.
 #[inline]
-pub(crate) fn fill_planar(channels: &[&[f32]], at: usize, out: &mut [MaybeUninit<f32>]) -> u64 {
+pub(crate) fn fill_planar(
+    arch: Arch,
+    channels: &[&[f32]],
+    at: usize,
+    out: &mut [MaybeUninit<f32>],
+) -> u64 {
     let end = at + out.len();
-    let mut odd = 0;
-    match channels {
+    let plain = match channels {
         [only] => {
-            for (out, &x) in out.iter_mut().zip(&only[at..end]) {
-                odd |= is_odd(x);
-                out.write(x);
-            }
+            let only = &only[at..end];
+            arch.dispatch(|| fill_mono(only, out)) || !only.iter().any(|&x| is_odd(x))
         }
         [left, right] => {
-            for ((out, &l), &r) in out.iter_mut().zip(&left[at..end]).zip(&right[at..end]) {
-                odd |= is_odd(l) | is_odd(r);
-                out.write(l * 0.5 + r * 0.5);
-            }
+            let (left, right) = (&left[at..end], &right[at..end]);
+            arch.dispatch(|| fill_stereo(left, right, out))
+                || !left.iter().chain(right).any(|&x| is_odd(x))
         }
-        _ => odd = 1,
-    }
-    if odd == 0 {
+        _ => false,
+    };
+    if plain {
         return 0;
     }
     let mut invalid = 0;
@@ -62,12 +65,40 @@ pub(crate) fn fill_planar(channels: &[&[f32]], at: usize, out: &mut [MaybeUninit
     invalid
 }
 
-/// One where a sample needs care: it is no number, or louder than [`LOUDEST`]. Magnitudes compare
-/// like their bits, and infinity and NaN have larger ones than any number.
-#[inline]
-fn is_odd(sample: f32) -> i32 {
-    const LOUDEST_BITS: i32 = LOUDEST.to_bits() as i32;
-    i32::from((sample.to_bits() & 0x7fff_ffff) as i32 > LOUDEST_BITS)
+/// Copies the samples; false if some may need care.
+#[inline(always)]
+fn fill_mono(only: &[f32], out: &mut [MaybeUninit<f32>]) -> bool {
+    let mut bits = 0;
+    for (out, &x) in out.iter_mut().zip(only) {
+        bits |= x.to_bits();
+        out.write(x);
+    }
+    are_plain(bits)
+}
+
+/// Averages the samples; false if some may need care.
+#[inline(always)]
+fn fill_stereo(left: &[f32], right: &[f32], out: &mut [MaybeUninit<f32>]) -> bool {
+    let mut bits = 0;
+    for ((out, &l), &r) in out.iter_mut().zip(left).zip(right) {
+        bits |= l.to_bits() | r.to_bits();
+        out.write(l * 0.5 + r * 0.5);
+    }
+    are_plain(bits)
+}
+
+/// Whether samples with these bits among them are surely plain. All bits together are at least as much
+/// as those of any one, so what is odd is always found; sound above ±2 is too, and looked at again.
+#[inline(always)]
+fn are_plain(bits: u32) -> bool {
+    !is_odd(f32::from_bits(bits))
+}
+
+/// Whether a sample needs care: it is no number, or louder than [`LOUDEST`]. Magnitudes compare like
+/// their bits, and infinity and NaN have larger ones than any number.
+#[inline(always)]
+fn is_odd(sample: f32) -> bool {
+    sample.to_bits() & 0x7fff_ffff > LOUDEST.to_bits()
 }
 
 /// The mean of sample `index` over all channels; counts into `invalid` as [`downmix_interleaved`] does.
@@ -120,12 +151,12 @@ mod tests {
     fn whole_blocks_are_what_single_frames_are() {
         let mut left: Vec<f32> = (0..1000).map(|i| (i as f32 * 0.37).sin()).collect();
         let right: Vec<f32> = (0..1000).map(|i| (i as f32 * 0.11).cos() * 1e-3).collect();
-        for odd in [None, Some(f32::NAN), Some(f32::NEG_INFINITY), Some(2e4), Some(-1e-42)] {
-            left[501] = odd.unwrap_or(0.25);
+        for odd in [0.25, 3.0, -9e3, f32::NAN, f32::NEG_INFINITY, 2e4, -1e-42] {
+            left[501] = odd;
             let planar: [&[f32]; 3] = [&left, &right, &left];
             for channels in [&planar[..1], &planar[..2], &planar[..]] {
                 let mut out = [MaybeUninit::uninit(); 700];
-                let invalid = fill_planar(channels, 13, &mut out);
+                let invalid = fill_planar(Arch::new(), channels, 13, &mut out);
                 let mut want_invalid = 0;
                 for (index, out) in out.iter().enumerate() {
                     let want = downmix_planar_at(channels, 13 + index, &mut want_invalid);

@@ -144,6 +144,7 @@ fn a_watcher_sees_everything_since_the_reset() {
     let options = ScorerOptions::LIVE;
     let (mut tap, mut stream, meter) =
         open_watched(tiny_streaming(), RATE, options, Box::new(counts.clone())).unwrap();
+    // All of it fits into the ring.
     tap.push_planar(&[&music(RATE, 0.5, 30)]);
     tap.reset();
     let sound = music(RATE, 3.0, 31);

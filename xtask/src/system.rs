@@ -50,7 +50,7 @@ const JACK: Need = Need {
 };
 
 /// What the tests open the plugin's editor on: a virtual screen, pictures of it, OpenGL without a card.
-const SCREEN: [&Need; 3] = [
+const SCREEN: [&Need; 4] = [
     &Need {
         name: "Xvfb",
         why: "the tests open the plugin's editor on a virtual screen",
@@ -66,8 +66,14 @@ const SCREEN: [&Need; 3] = [
     &Need {
         name: "Mesa's software OpenGL",
         why: "the editor draws with OpenGL",
-        debian: "libgl1 libgl1-mesa-dri",
-        probe: &["sh", "-c", "PATH=$PATH:/sbin:/usr/sbin; ldconfig -p | grep -q libGLX_mesa"],
+        debian: "libegl1 libgl1 libgl1-mesa-dri",
+        probe: &["sh", "-c", "PATH=$PATH:/sbin:/usr/sbin; ldconfig -p | grep -q libEGL_mesa"],
+    },
+    &Need {
+        name: "libxkbcommon-x11",
+        why: "the editor's window reads the keyboard through it",
+        debian: "libx11-xcb1 libxkbcommon-x11-0",
+        probe: &["sh", "-c", "PATH=$PATH:/sbin:/usr/sbin; ldconfig -p | grep -q libxkbcommon-x11"],
     },
 ];
 

@@ -1,4 +1,4 @@
-//! The editor: what hosts open. Each opened window is a new [`App`]; what must outlive it is in the
+//! The editor: what hosts open. Each opened window is a new `App`; what must outlive it is in the
 //! [`Session`], which grows whether or not anybody looks.
 
 mod app;

@@ -4,6 +4,7 @@ use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use pulp::Arch;
 use ringbuf::HeapProd;
 use ringbuf::traits::{Observer as _, Producer as _, Raw as _};
 
@@ -22,6 +23,8 @@ pub struct Tap {
     samples: HeapProd<f32>,
     marks: HeapProd<Mark>,
     open: Arc<AtomicBool>,
+    /// The vector instructions there are, found once.
+    arch: Arch,
     written: u64,
     /// What still has to be marked, because there was no room for the mark either.
     lost: u64,
@@ -35,14 +38,16 @@ impl Tap {
         marks: HeapProd<Mark>,
         open: Arc<AtomicBool>,
     ) -> Self {
-        Self { samples, marks, open, written: 0, lost: 0, invalid: 0, reset: false }
+        let arch = Arch::new();
+        Self { samples, marks, open, arch, written: 0, lost: 0, invalid: 0, reset: false }
     }
 
     /// Takes a block of channels that lie apart, as plugin hosts give them. Channels shorter than
     /// the first are an error of the caller's; then only the shortest length is taken.
     pub fn push_planar(&mut self, channels: &[&[f32]]) {
         let frames = channels.iter().map(|c| c.len()).min().unwrap_or(0);
-        self.push_frames(frames, |at, out| fill_planar(channels, at, out));
+        let arch = self.arch;
+        self.push_frames(frames, |at, out| fill_planar(arch, channels, at, out));
     }
 
     /// Takes a block of interleaved frames. With no channels, or less than a frame, nothing happens.

@@ -9,13 +9,14 @@ use crossbeam::channel::{self, Receiver, RecvTimeoutError, Sender};
 use super::stream::{Stream, Turn};
 
 /// How long the worker sleeps when no stream has anything for it. The audio thread cannot wake it,
-/// as that would be a system call; at this pace a reading comes late by less than a frame.
-const NAP: Duration = Duration::from_millis(10);
+/// as that would be a system call; at this pace a reading comes late by less than a frame. Each waking
+/// has to bring the model's weights back into the cache, so that more of them cost more.
+const NAP: Duration = Duration::from_millis(40);
 /// How long it sleeps when there has been nothing for a while. The first sound after that comes to
 /// be scored so much later; the ring holds far more.
 const LONG_NAP: Duration = Duration::from_millis(100);
 /// Naps until they become long: two seconds.
-const SHORT_NAPS: u32 = 200;
+const SHORT_NAPS: u32 = 50;
 
 enum Command {
     Attach(Box<Stream>),
