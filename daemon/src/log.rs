@@ -1,6 +1,6 @@
 //! Log lines go to standard error; while the terminal meter is drawn they wait.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -8,9 +8,9 @@ use tracing_subscriber::reload::{self, Handle};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry};
 
-/// Without `RUST_LOG`. Symphonia warns about every oddity of a file; what matters of that is in
-/// our own messages.
-const DEFAULT_FILTER: &str = "warn,symphonia=error";
+/// Without `RUST_LOG`. Symphonia warns about every oddity of a file, and pulseaudio calls the end of
+/// every connection an error; what matters of that is in our own messages.
+const DEFAULT_FILTER: &str = "warn,symphonia=error,pulseaudio=off";
 
 /// Most bytes that wait while the meter is drawn.
 const MOST_HELD: usize = 64 << 10;
@@ -19,7 +19,7 @@ const MOST_HELD: usize = 64 << 10;
 static HELD: Mutex<Option<Vec<u8>>> = Mutex::new(None);
 
 /// Of a service, which nobody watches, what it does is told as well.
-const SERVICE_FILTER: &str = "warn,symphonia=error,earworm=info";
+const SERVICE_FILTER: &str = "warn,symphonia=error,pulseaudio=off,earworm=info";
 
 /// Changes what is logged.
 static FILTER: OnceLock<Handle<EnvFilter, Registry>> = OnceLock::new();
@@ -27,7 +27,10 @@ static FILTER: OnceLock<Handle<EnvFilter, Registry>> = OnceLock::new();
 /// Starts logging as `RUST_LOG` says.
 pub(crate) fn start() {
     let (filter, handle) = reload::Layer::new(filter(DEFAULT_FILTER));
-    let lines = tracing_subscriber::fmt::layer().with_writer(|| Lines).log_internal_errors(false);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(|| Lines)
+        .log_internal_errors(false);
     tracing_subscriber::registry().with(filter).with(lines).init();
     let _ = FILTER.set(handle);
 }

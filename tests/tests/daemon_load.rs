@@ -125,6 +125,53 @@ fn many_clients_disturb_nothing() {
     });
 }
 
+/// Seconds of processor time that a process has used.
+fn processor_s(process: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    // The program's name may have blanks in it.
+    let fields: Vec<_> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    let ticks = |field: usize| fields[field].parse::<f64>().unwrap();
+    // In hundredths of a second, on every Linux there is.
+    (ticks(11) + ticks(12)) / 100.0
+}
+
+/// `EARWORM_COST_SECONDS=60` for figures that mean something.
+#[test]
+fn it_costs_little() {
+    let server = match SoundServer::start() {
+        Ok(server) => server,
+        Err(why) => return common::skip("it_costs_little", &why),
+    };
+    server.add_sink("speakers", 48_000);
+    let seconds = setting("EARWORM_COST_SECONDS", 6);
+    let mut command = match std::env::var_os("EARWORM_PROGRAM") {
+        Some(program) => server.with(std::process::Command::new(program)),
+        None => server.with(common::program("earworm")),
+    };
+    let folder = tempfile::tempdir().unwrap();
+    command.args(["listen", "--http", "127.0.0.1:0", "--rest-after", "1", "--history"]);
+    command.arg(folder.path().join("history.db"));
+    let mut daemon = Daemon::start(command);
+    let url = format!("http://{}", daemon.wait_for_address());
+    let measure = |what: &str, daemon: &Daemon| {
+        let before = processor_s(daemon.id());
+        std::thread::sleep(Duration::from_secs(seconds));
+        let part = (processor_s(daemon.id()) - before) / seconds as f64;
+        let memory = memory_mb(daemon.id());
+        println!("{what}: {:.2} % of a core, {memory:.1} MB", 100.0 * part);
+        (part, memory)
+    };
+    daemon.wait_for_log("resting");
+    let (silence, _) = measure("nothing plays", &daemon);
+    let _playing = server.play(&common::in_checkout("demo/demo.ogg"));
+    while metric(&url, "earworm_capture_running") < 1.0 {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let (listening, memory) = measure("music plays, dashboard closed", &daemon);
+    assert!(silence < listening, "{silence} < {listening}");
+    assert!(memory <= 60.0, "{memory} MB");
+}
+
 #[test]
 fn an_hour_leaves_memory_as_it_was() {
     let hours = setting("EARWORM_SOAK_HOURS", 1);

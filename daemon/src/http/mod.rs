@@ -41,6 +41,8 @@ pub(super) struct App {
     /// The latest reading and the latest mel frames, ready to send.
     reading: watch::Sender<Bytes>,
     mel: watch::Sender<Bytes>,
+    /// Told when somebody begins to listen.
+    joined: tokio::sync::Notify,
     counts: Counts,
 }
 
@@ -95,6 +97,7 @@ impl Server {
             bound,
             reading: watch::Sender::new(Bytes::new()),
             mel: watch::Sender::new(Bytes::new()),
+            joined: tokio::sync::Notify::new(),
             counts: Counts::default(),
         });
         let runtime = tokio::runtime::Builder::new_current_thread()

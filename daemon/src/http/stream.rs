@@ -36,7 +36,7 @@ pub(super) async fn publish(app: Arc<App>) {
     loop {
         // Costs nothing while nobody looks.
         while app.reading.receiver_count() == 0 {
-            tokio::time::sleep(TICK).await;
+            app.joined.notified().await;
         }
         tick.tick().await;
         let station = &app.station;
@@ -108,6 +108,7 @@ async fn feed(mut socket: WebSocket, place: Place, mel: bool) {
         return;
     }
     let mut readings = app.reading.subscribe();
+    app.joined.notify_one();
     let mut frames = mel.then(|| app.mel.subscribe());
     let mut pinged = Instant::now();
     loop {
