@@ -116,14 +116,16 @@ fn devices_may_vanish_and_return() {
     server.control(&["unload-module", &module]);
     daemon.wait_for_log("is gone");
     drop(first);
+    let before = daemon.take_readings();
+    let t = |reading: &Value| reading["t"].as_f64().unwrap();
+    assert!(before.iter().all(|reading| t(reading) > 2.0), "{before:?}");
     server.add_sink("speakers", 44_100);
     let start = Instant::now();
-    let second = server.play(&song);
     // The rate is another one, so the readings start anew.
-    daemon.wait_for_reading("the first reading after the device's return", |reading| {
-        playing(reading) && reading["t"].as_f64().is_some_and(|t| t < 2.0)
-    });
+    daemon.wait_for_reading("a reading after the device's return", |reading| t(reading) < 2.0);
     println!("readings resumed {:.2} s after the device's return", start.elapsed().as_secs_f64());
+    let second = server.play(&song);
+    daemon.wait_for_reading("sound after the device's return", playing);
 
     // Another output becomes the default.
     server.add_sink("headset", 96_000);
