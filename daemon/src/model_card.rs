@@ -158,7 +158,8 @@ fn window(metadata: &Metadata) -> String {
     let warm_up = metadata.front_end.seconds(metadata.warm_up_frames);
     let contract = match metadata.contract {
         Contract::Streaming => "streaming: runs frame by frame, with state",
-        Contract::Window => "window: takes a whole window at a time",
+        Contract::Window if metadata.input.is_mel() => "window: takes a whole window at a time",
+        Contract::Window => "window: takes numbers that describe a whole window",
     };
     format!(
         "{:.1} s ({} frames), a first score after {warm_up:.1} s; {contract}",

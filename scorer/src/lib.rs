@@ -23,6 +23,7 @@
 //! ```
 
 pub mod decode;
+mod descriptors;
 mod downmix;
 pub mod features;
 pub mod front_end;

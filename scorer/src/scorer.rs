@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::descriptors::Descriptors;
 use crate::downmix::downmix_interleaved;
 use crate::front_end::{Frame, FrontEnd, SettingsError, is_silent};
 use crate::lanes::{Lanes, Step};
-use crate::model::{Contract, Metadata, Model, ModelError};
+use crate::model::{Contract, Input, Metadata, Model, ModelError};
 use crate::reading::{Hook, Reading, Status};
 use crate::resample::{ResampleError, Resampler};
 use crate::span::Span;
@@ -86,6 +87,7 @@ impl Observer for () {}
 enum Engine {
     Lanes(Lanes),
     Windows(Windows),
+    Descriptors(Box<Descriptors>),
 }
 
 /// Scores one stream of audio.
@@ -112,14 +114,17 @@ impl Scorer {
         let resampler = Resampler::new(sample_rate, settings.sample_rate)?;
         let front_end = FrontEnd::new(settings)?;
         let window_frames = options.window_frames(model.metadata());
-        let engine = match model.metadata().contract {
-            Contract::Streaming => Engine::Lanes(Lanes::new(
+        let engine = match (&model.metadata().input, model.metadata().contract) {
+            (Input::Descriptors { names }, _) => {
+                Engine::Descriptors(Box::new(Descriptors::new(&model, names)?))
+            }
+            (Input::Mel, Contract::Streaming) => Engine::Lanes(Lanes::new(
                 &model,
                 window_frames,
                 options.lanes,
                 options.chunk_frames,
             )?),
-            Contract::Window => Engine::Windows(Windows::new(&model)?),
+            (Input::Mel, Contract::Window) => Engine::Windows(Windows::new(&model)?),
         };
         let scoring = Scoring::new(model.clone(), window_frames, engine);
         Ok(Self { model, sample_rate, resampler, front_end, scoring, mono: Vec::new() })
@@ -181,6 +186,7 @@ impl Scorer {
         let Self { resampler, front_end, scoring, .. } = self;
         let mut result = Ok(());
         resampler.push(mono, |samples| {
+            scoring.hear(samples);
             front_end.push(samples, |frame| {
                 if result.is_ok() {
                     result = scoring.take_frame(frame, observer);
@@ -222,6 +228,7 @@ impl Scorer {
         let Self { resampler, front_end, scoring, .. } = self;
         let mut result = Ok(());
         resampler.finish(|samples| {
+            scoring.hear(samples);
             front_end.push(samples, |frame| {
                 if result.is_ok() {
                     result = scoring.take_frame(frame, observer);
@@ -288,6 +295,7 @@ impl Scoring {
         match &mut self.engine {
             Engine::Lanes(lanes) => lanes.reset(),
             Engine::Windows(windows) => windows.reset(),
+            Engine::Descriptors(descriptors) => descriptors.reset(),
         }
         self.reading = Reading::default();
         self.silent_frames = 0;
@@ -301,6 +309,16 @@ impl Scoring {
     fn restart_frames(&mut self) {
         self.run_start_s = self.reading.time_s;
         self.run_frames = 0;
+        if let Engine::Descriptors(descriptors) = &mut self.engine {
+            descriptors.restart_frames();
+        }
+    }
+
+    /// Takes the samples that the next frames are made of.
+    fn hear(&mut self, samples: &[f32]) {
+        if let Engine::Descriptors(descriptors) = &mut self.engine {
+            descriptors.hear(samples);
+        }
     }
 
     fn take_frame(
@@ -316,6 +334,9 @@ impl Scoring {
 
         let metadata = self.model.metadata();
         if is_silent(&metadata.front_end.level, frame.level_db) {
+            if let Engine::Descriptors(descriptors) = &mut self.engine {
+                descriptors.skip_frame();
+            }
             self.silent_frames += 1;
             if self.silent_frames as f64 * self.hop_s >= SILENCE_AFTER_S
                 && self.reading.status != Status::Silence
@@ -333,6 +354,11 @@ impl Scoring {
                 let heard = windows.frames() + 1;
                 self.reading.coverage = (heard as f32 / self.window_frames as f32).min(1.0);
                 windows.push(frame, span)?
+            }
+            Engine::Descriptors(descriptors) => {
+                let heard = descriptors.frames() + 1;
+                self.reading.coverage = (heard as f32 / metadata.window_frames as f32).min(1.0);
+                descriptors.push(span)?
             }
         };
         let Some(step) = step else {
@@ -407,12 +433,16 @@ fn offer_hook(reading: &mut Reading, score: f32, span: Span) {
 }
 
 /// The raw outputs of a model for exactly these samples (one channel at the model's rate), from a
-/// fresh start and in one go: the offline score that lanes are held to.
+/// fresh start and in one go: the offline score that lanes are held to. A model of descriptors hears
+/// them all, silent or not.
 ///
 /// # Errors
 /// When the model cannot be run, or has a fixed window and the audio another number of frames.
 pub fn score_offline(model: &Arc<Model>, samples: &[f32]) -> Result<Vec<f32>, ScorerError> {
     let metadata = model.metadata();
+    if let Input::Descriptors { names } = &metadata.input {
+        return Ok(crate::descriptors::score_sound(model, names, samples)?);
+    }
     let mut front_end = FrontEnd::new(&metadata.front_end)?;
     let mut level = crate::front_end::LevelNormaliser::new(metadata.front_end.level);
     let bands = metadata.front_end.n_mels;

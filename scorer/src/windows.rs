@@ -9,7 +9,7 @@ use crate::model::{Model, ModelError, Session};
 use crate::span::Span;
 
 /// Seconds from one evaluation to the next; a window model costs a whole window each time.
-const INTERVAL_S: f64 = 3.0;
+pub(crate) const INTERVAL_S: f64 = 3.0;
 
 /// The last window of audible frames of one window model.
 pub(crate) struct Windows {

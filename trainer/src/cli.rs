@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use earworm_train::compare::{self, Against};
 use earworm_train::fit::{Ended, FitOptions, fit};
 use earworm_train::recipe::Recipe;
-use earworm_train::{chorus, dataset, device, evaluate, export, report};
+use earworm_train::{chorus, dataset, device, evaluate, explain, export, report, suite};
 
 /// Exit code of work that Ctrl-C stopped.
 const STOPPED: u8 = 130;
@@ -70,6 +70,30 @@ pub(crate) enum Command {
         #[command(flatten)]
         training: TrainingArguments,
     },
+    /// Train all systems on the same songs and folds, and put them into one table. Run it again to resume.
+    Suite {
+        /// Folder that `dataset build --features descriptors,low-level` made.
+        #[arg(long)]
+        data: PathBuf,
+        /// Folder of the runs and the table.
+        #[arg(long)]
+        out: PathBuf,
+        /// List of systems, a TOML file; the built-in one, for data with the columns of Emotify, without it.
+        #[arg(long, value_name = "FILE")]
+        suite: Option<PathBuf>,
+        /// Cut trainings short: smaller networks, fewer passes and folds. About an hour on two cores.
+        #[arg(long)]
+        quick: bool,
+        /// Only these systems.
+        #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+        only: Vec<String>,
+        /// `cpu`, or in builds with CUDA `cuda` or `cuda:1`.
+        #[arg(long, default_value = "cpu")]
+        device: String,
+        /// Folds trained at the same time.
+        #[arg(long, default_value_t = 1)]
+        jobs: usize,
+    },
     /// Measure a finished run on the songs each of its models had not seen.
     Evaluate {
         /// Folder of the run.
@@ -97,6 +121,11 @@ pub(crate) enum Command {
         /// Where to write it; `report.html` in the run's folder without it.
         #[arg(long)]
         out: Option<PathBuf>,
+    },
+    /// Show what a model of rows goes by: which features, and which combinations of them.
+    Explain {
+        /// Folder of the run.
+        run: PathBuf,
     },
     /// Write a run's model as ONNX with its card; refuses unless tract reproduces it.
     Export {
@@ -191,6 +220,19 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
             );
             training.train(&recipe, &out)
         }
+        Command::Suite { data, out, suite: list, quick, only, device, jobs } => {
+            ensure!(jobs > 0, "--jobs must be at least 1");
+            let plan = suite::Plan::load(list.as_deref())?;
+            let fit = FitOptions { device: device::open(&device)?, device_name: device, jobs };
+            let options = suite::Options { data, out, quick, only, fit };
+            let Some(table) = suite::run(&plan, &options)? else {
+                eprintln!("stopped; the same command goes on where it was");
+                return Ok(ExitCode::from(STOPPED));
+            };
+            print!("{table}");
+            println!("table: {}", options.out.join("suite.html").display());
+            Ok(if table.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
         Command::Evaluate { run } => {
             println!("{}", evaluate::evaluate(&run)?);
             Ok(ExitCode::SUCCESS)
@@ -212,6 +254,11 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Report { run, out } => {
             println!("wrote {}", report::report(&run, out.as_deref())?.display());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Explain { run } => {
+            print!("{}", explain::explain(&run)?);
+            println!("page: {}", run.join("explanation.html").display());
             Ok(ExitCode::SUCCESS)
         }
         Command::Export { run, out } => {

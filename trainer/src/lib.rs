@@ -8,6 +8,8 @@
 //! - [`loss`], [`schedule`]: what is minimised, and in what steps;
 //! - [`fit`]: training, cross-validation, search, checkpoints; [`run`]: the files it leaves;
 //! - [`evaluate`], [`metrics`], [`compare`], [`report`]: what a model is worth on songs it has not seen;
+//! - [`explain`]: what a model of rows goes by; [`rows_model`]: such a model by itself;
+//! - [`suite`]: all systems on the same songs and folds, in one table;
 //! - [`calibrate`]: from raw outputs to probabilities;
 //! - [`export`]: ONNX with metadata, parity check and model card.
 
@@ -18,6 +20,7 @@ pub mod dataset;
 pub mod device;
 pub mod evaluate;
 pub mod examples;
+pub mod explain;
 pub mod export;
 pub mod files;
 pub mod fit;
@@ -29,9 +32,11 @@ pub mod nn;
 pub mod predict;
 pub mod recipe;
 pub mod report;
+pub mod rows_model;
 pub mod run;
 pub mod schedule;
 pub mod split;
+pub mod suite;
 pub mod table;
 pub mod targets;
 pub mod tensorboard;

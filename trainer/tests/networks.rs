@@ -305,7 +305,8 @@ fn what_does_not_fit_is_named() {
     assert!(lost.contains("nowhere.safetensors"), "{lost}");
     assert!(error("kind = 'vgg11'\nwidth = 0.1\nweights = 'a.pth'", 64, 64).contains(".onnx"));
 
-    for tiny in TINY.iter().filter(|tiny| !tiny.name.contains("lstm")) {
+    let whole = |tiny: &&Tiny<'_>| tiny.frames > 1 && !tiny.name.contains("lstm");
+    for tiny in TINY.iter().filter(whole) {
         let x = frames(tiny.frames - 1, 2, tiny.bands);
         let message = tiny.fresh(0).forward(&x, &[0], None).unwrap_err().to_string();
         assert!(message.contains(&format!("window of {} frames", tiny.frames - 1)), "{message}");

@@ -214,6 +214,8 @@ fn needed_s(metadata: &Metadata) -> f64 {
             let frames = metadata.warm_up_frames + ScorerOptions::FILE.chunk_frames - 1;
             frames.min(metadata.window_frames)
         }
+        // Means over a window are there before it is full.
+        Contract::Window if !metadata.input.is_mel() => metadata.warm_up_frames,
         Contract::Window => metadata.window_frames,
     };
     (metadata.front_end.seconds(frames) * 10.0).ceil() / 10.0

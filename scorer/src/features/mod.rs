@@ -52,6 +52,17 @@ pub enum FeatureSet {
     LowLevel,
 }
 
+impl FeatureSet {
+    /// Every set.
+    pub const ALL: [Self; 2] = [Self::Descriptors, Self::LowLevel];
+}
+
+/// The sets that hold any of these features; unknown names are in none.
+pub fn sets_of(wanted: &[String]) -> Vec<FeatureSet> {
+    let holds = |set: &FeatureSet| names(*set).iter().any(|name| wanted.contains(name));
+    FeatureSet::ALL.into_iter().filter(holds).collect()
+}
+
 /// Why a signal has no features.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum FeatureError {

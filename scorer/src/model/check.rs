@@ -11,7 +11,7 @@ use tract_onnx::pb::{
 use tract_onnx::prelude::Framework;
 
 use super::ModelError;
-use super::metadata::{Contract, METADATA_KEY, Metadata};
+use super::metadata::{Contract, Input, METADATA_KEY, Metadata};
 
 /// More nodes than any network of the two contracts has.
 const MOST_NODES: usize = 20_000;
@@ -384,19 +384,23 @@ fn check_signature(graph: &GraphProto, metadata: &Metadata) -> Result<Vec<StateI
     let inputs: Vec<&ValueInfoProto> =
         graph.input.iter().filter(|i| !initialised.contains(i.name.as_str())).collect();
     let Some((mel, state_inputs)) = inputs.split_first() else { return onnx("it has no input") };
-    if mel.name != "mel" {
-        return onnx(format!("its first input is {:?}, not \"mel\"", mel.name));
+    let (name, rows) = match metadata.input {
+        Input::Mel => ("mel", "frames"),
+        Input::Descriptors { .. } => ("features", "1"),
+    };
+    if mel.name != name {
+        return onnx(format!("its first input is {:?}, not {name:?}", mel.name));
     }
-    let bands = metadata.front_end.n_mels;
+    let width = metadata.input_width();
     let frames_fit = |frames: Dim| match metadata.contract {
         Contract::Streaming => frames.is_none(),
-        Contract::Window => frames.is_none_or(|f| f == metadata.window_frames),
+        Contract::Window => frames.is_none_or(|f| f == metadata.input_rows()),
     };
     match dims_of(mel)?.as_slice() {
-        [None, frames, Some(b)] if *b == bands && frames_fit(*frames) => {}
+        [None, frames, Some(w)] if *w == width && frames_fit(*frames) => {}
         other => {
             return onnx(format!(
-                "the input \"mel\" has shape {}, not [batch, frames, {bands}] as the metadata say",
+                "the input {name:?} has shape {}, not [batch, {rows}, {width}] as the metadata say",
                 show(other)
             ));
         }

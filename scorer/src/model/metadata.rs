@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::calibration::{Calibration, logistic};
+use crate::features::{self, FeatureSet};
 use crate::front_end::FrontEndSettings;
 
 /// The key in `metadata_props` under which the document stands.
@@ -19,6 +20,28 @@ pub enum Contract {
     Streaming,
     /// Exactly `window_frames` frames at a time, no state.
     Window,
+}
+
+/// What a model is fed with.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Input {
+    /// Mel frames of the front end, as `mel [batch, frames, bands]`.
+    #[default]
+    Mel,
+    /// Numbers that describe the sound of a window, as `features [batch, 1, names]`. They are those of
+    /// [`crate::features`]: means over the window's audible sound at the front end's sample rate.
+    Descriptors {
+        /// Names of the features, in the order of the input; see [`crate::features::names`].
+        names: Vec<String>,
+    },
+}
+
+impl Input {
+    /// Whether it is mel frames.
+    pub fn is_mel(&self) -> bool {
+        *self == Self::Mel
+    }
 }
 
 /// What the outputs are.
@@ -85,6 +108,9 @@ pub struct Metadata {
     pub contract_version: u32,
     /// Streaming or window.
     pub contract: Contract,
+    /// What it is fed with.
+    #[serde(default, skip_serializing_if = "Input::is_mel")]
+    pub input: Input,
     /// The model's name.
     pub name: String,
     /// The front end its frames come from.
@@ -129,6 +155,22 @@ impl Metadata {
         self.metrics.iter().find(|m| m.name == "auc" && m.scope == "all")
     }
 
+    /// Rows of the input that a window makes: its frames, or one row of descriptors.
+    pub fn input_rows(&self) -> usize {
+        match self.input {
+            Input::Mel => self.window_frames,
+            Input::Descriptors { .. } => 1,
+        }
+    }
+
+    /// Values in a row of the input: mel bands, or descriptors.
+    pub fn input_width(&self) -> usize {
+        match &self.input {
+            Input::Mel => self.front_end.n_mels,
+            Input::Descriptors { names } => names.len(),
+        }
+    }
+
     /// Seconds of audio in a window.
     pub fn window_seconds(&self) -> f64 {
         self.front_end.seconds(self.window_frames)
@@ -162,6 +204,7 @@ impl Metadata {
         if self.warm_up_frames > self.window_frames {
             return Err(FieldError::new("warm_up_frames", "is longer than the window".into()));
         }
+        self.validate_input()?;
         if self.classes.is_empty() || self.classes.len() > 1000 {
             return Err(FieldError::new(
                 "classes",
@@ -170,6 +213,30 @@ impl Metadata {
         }
         self.calibration.validate(self.task)?;
         self.score_index().map(|_| ())
+    }
+
+    fn validate_input(&self) -> Result<(), FieldError> {
+        let Input::Descriptors { names } = &self.input else { return Ok(()) };
+        let wrong = |field: &str, problem: String| Err(FieldError::new(field, problem));
+        if self.contract != Contract::Window {
+            return wrong("contract", "descriptors need the contract \"window\"".into());
+        }
+        if names.is_empty() {
+            return wrong("input.names", "is empty".into());
+        }
+        if let Some(name) = (1..names.len()).find(|&n| names[..n].contains(&names[n])) {
+            return wrong("input.names", format!("names {:?} twice", names[name]));
+        }
+        let known: Vec<String> = FeatureSet::ALL.into_iter().flat_map(features::names).collect();
+        if let Some(name) = names.iter().find(|name| !known.contains(name)) {
+            return wrong("input.names", format!("there is no descriptor {name:?}"));
+        }
+        if let Err(problem) =
+            features::Extractor::new(self.front_end.sample_rate, &features::sets_of(names))
+        {
+            return wrong("front_end.sample_rate", problem.to_string());
+        }
+        Ok(())
     }
 
     /// The score, 0 to 100, that one raw output row stands for. It does not allocate.

@@ -3,7 +3,8 @@
 //! - streaming: input `mel [batch, frames, bands]` and state tensors `state.<n>.in`, outputs
 //!   `score [batch, classes]` and `state.<n>.out`; all states start at zero;
 //! - window: input `mel [batch, frames, bands]` of a fixed number of frames, output
-//!   `score [batch, classes]`.
+//!   `score [batch, classes]`; or, where the metadata's `input` names descriptors, input
+//!   `features [batch, 1, names]`.
 
 mod calibration;
 mod check;
@@ -20,7 +21,8 @@ use tract_onnx::tract_hir::infer::InferenceOp;
 
 pub use calibration::{Calibration, MOST_POINTS, evidence, logistic};
 pub use metadata::{
-    CONTRACT_VERSION, Class, Contract, DataSource, FieldError, METADATA_KEY, Metadata, Metric, Task,
+    CONTRACT_VERSION, Class, Contract, DataSource, FieldError, Input, METADATA_KEY, Metadata,
+    Metric, Task,
 };
 pub use plan::Session;
 
@@ -157,11 +159,11 @@ impl Model {
             plans: Mutex::default(),
         });
         // A model that cannot run one window must fail now, not on the first sound.
-        let frames = match model.metadata.contract {
+        let rows = match model.metadata.contract {
             Contract::Streaming => 1,
-            Contract::Window => model.metadata.window_frames,
+            Contract::Window => model.metadata.input_rows(),
         };
-        model.session(1, frames)?.run(&vec![0.0; frames * model.metadata.front_end.n_mels])?;
+        model.session(1, rows)?.run(&vec![0.0; rows * model.metadata.input_width()])?;
         Ok(model)
     }
 
@@ -185,7 +187,8 @@ impl Model {
         &self.metadata
     }
 
-    /// A running instance that takes `frames` frames of `batch` sequences at a time, states zero.
+    /// A running instance that takes `frames` frames of `batch` sequences at a time, states zero. A model
+    /// of descriptors takes one row in place of the frames.
     ///
     /// # Errors
     /// When tract cannot run the model in that shape.

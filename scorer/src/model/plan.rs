@@ -29,7 +29,7 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) fn new(model: &Model, batch: usize, frames: usize) -> Result<Self, ModelError> {
-        let bands = model.metadata.front_end.n_mels;
+        let bands = model.metadata.input_width();
         let runnable = guarded(|| {
             let mut graph = model.graph.clone();
             let fact = |shape: &[usize]| InferenceFact::dt_shape(DatumType::F32, shape);
@@ -133,13 +133,13 @@ impl Session {
         self.plan.frames
     }
 
-    /// Runs `mel` (`[batch, frames, bands]`, row-major) and returns the raw outputs
-    /// (`[batch, classes]`). A streaming model's states go on from the last call.
+    /// Runs `mel` (`[batch, frames, bands]`, or `[batch, 1, names]` descriptors; row-major) and returns
+    /// the raw outputs (`[batch, classes]`). A streaming model's states go on from the last call.
     ///
     /// # Errors
     /// When `mel` has another size or tract fails.
     pub fn run(&mut self, mel: &[f32]) -> Result<&[f32], ModelError> {
-        let bands = self.model.metadata.front_end.n_mels;
+        let bands = self.model.metadata.input_width();
         let shape = [self.plan.batch, self.plan.frames, bands];
         let Self { model, running, states, scores, .. } = self;
         guarded(|| {

@@ -1,7 +1,7 @@
 //! `compare`: runs beside each other, with tests on the songs that all of them judged.
 
 mod html;
-mod paired;
+pub(crate) mod paired;
 mod show;
 
 use std::collections::{BTreeMap, HashMap};

@@ -55,7 +55,7 @@ impl Test {
 
 /// Each run but `reference` against it. `aligned[run][i]` is the index in `run` of the song that is at
 /// `i` in the first run.
-pub(super) fn tests(
+pub(crate) fn tests(
     songs: &[&Songs],
     aligned: &[Vec<usize>],
     reference: usize,
@@ -129,7 +129,7 @@ pub(super) fn tests(
 }
 
 /// Each run against always naming the majority class, by McNemar's exact test.
-pub(super) fn against_majority(songs: &[&Songs]) -> Vec<Test> {
+pub(crate) fn against_majority(songs: &[&Songs]) -> Vec<Test> {
     let mut tests = Vec::new();
     if !matches!(songs[0].task, Task::Binary | Task::Classes) {
         return tests;

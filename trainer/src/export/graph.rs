@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use anyhow::{Result, ensure};
 use candle_core::{DType, Tensor};
-use earworm_scorer::model::{METADATA_KEY, Metadata};
+use earworm_scorer::model::{Contract, METADATA_KEY, Metadata};
 use prost::Message;
 use tract_onnx::pb::{
     AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
@@ -14,6 +14,7 @@ use tract_onnx::pb::{
 };
 
 use crate::nn::Network;
+use crate::table::{Columns, TableModel};
 
 /// ONNX operator set: the latest that every operator used here has the same meaning in, old enough
 /// for any runtime of the last years.
@@ -36,6 +37,36 @@ pub fn onnx_bytes(network: &dyn Network, metadata: &Metadata) -> Result<Vec<u8>>
     );
     let mut graph = Graph::default();
     network.write_onnx(&mut graph, metadata.classes.len())?;
+    graph.encode(metadata)
+}
+
+/// A network over rows as an ONNX file: input `features [batch, 1, names]` as the scorer describes sound,
+/// which `columns` scales as in training.
+///
+/// # Errors
+/// As [`onnx_bytes`], or when the network judges frames one by one.
+pub fn rows_onnx_bytes(
+    network: &dyn Network,
+    columns: &Columns,
+    metadata: &Metadata,
+) -> Result<Vec<u8>> {
+    ensure!(network.contract() == Contract::Window, "the network does not take rows");
+    let mut graph = Graph::for_rows(columns);
+    network.write_onnx(&mut graph, metadata.classes.len())?;
+    graph.encode(metadata)
+}
+
+/// A table model as an ONNX file, with the input of [`rows_onnx_bytes`].
+///
+/// # Errors
+/// When the metadata cannot be written.
+pub fn table_onnx_bytes(
+    model: &TableModel,
+    columns: &Columns,
+    metadata: &Metadata,
+) -> Result<Vec<u8>> {
+    let mut graph = Graph::for_rows(columns);
+    model.write_onnx(&mut graph);
     graph.encode(metadata)
 }
 
@@ -82,8 +113,25 @@ pub struct Graph {
 }
 
 impl Graph {
-    /// Declares an input of 32-bit floats.
+    /// A graph that begins with `features [batch, 1, names]` and scales them, as `columns` does, to the
+    /// value that networks know as `mel`.
+    pub fn for_rows(columns: &Columns) -> Self {
+        let mut graph = Self::default();
+        let width = columns.names.len();
+        let single = |values: &[f64]| values.iter().map(|&v| v as f32).collect::<Vec<f32>>();
+        graph.input("features", &[Dim::Any("batch"), Dim::Size(1), Dim::Size(width)]);
+        graph.values("features.offset", &[width], &single(&columns.offsets));
+        graph.values("features.factor", &[width], &single(&columns.factors));
+        let centred = graph.apply("Sub", &["features", "features.offset"], vec![]);
+        graph.node("Mul", &[&centred, "features.factor"], &["mel"], vec![]);
+        graph
+    }
+
+    /// Declares an input of 32-bit floats, unless a node gives that value already.
     pub fn input(&mut self, name: &str, shape: &[Dim]) {
+        if self.proto.node.iter().any(|node| node.output.iter().any(|output| output == name)) {
+            return;
+        }
         self.proto.input.push(value_info(name, shape));
     }
 

@@ -5,14 +5,16 @@
 mod card;
 mod graph;
 mod parity;
+mod rows;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::Device;
 use earworm_scorer::front_end::FrontEndSettings;
-use earworm_scorer::model::{CONTRACT_VERSION, Class, Contract, DataSource, Metadata};
+use earworm_scorer::model::{CONTRACT_VERSION, Class, Contract, DataSource, Input, Metadata};
 
 use crate::dataset::Dataset;
 use crate::evaluate::{Evaluation, evaluate};
@@ -23,7 +25,7 @@ use crate::recipe::{Model, Recipe};
 use crate::run::{RunInfo, Task, read_json};
 
 pub use card::model_card;
-pub use graph::{Attribute, Dim, Graph, onnx_bytes};
+pub use graph::{Attribute, Dim, Graph, onnx_bytes, rows_onnx_bytes, table_onnx_bytes};
 pub use parity::{LARGEST_DIFFERENCE, compare, largest_difference};
 
 /// What an export came to.
@@ -32,9 +34,9 @@ pub struct ExportReport {
     pub model: PathBuf,
     /// Size of the file in bytes.
     pub bytes: usize,
-    /// Largest difference between Candle and tract over the frames compared.
+    /// Largest difference between the trained model and tract over what was compared.
     pub difference: f32,
-    /// Number of windows of real frames that were compared.
+    /// Number of windows of real frames, or of real songs' rows, that were compared.
     pub windows: usize,
 }
 
@@ -42,7 +44,7 @@ impl fmt::Display for ExportReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "wrote {} ({} kB) and its card; tract and Candle differ by at most {:.1e} over {} windows of real songs",
+            "wrote {} ({} kB) and its card; tract and the trained model differ by at most {:.1e} over {} windows or rows of real songs",
             self.model.display(),
             self.bytes / 1000,
             self.difference,
@@ -59,64 +61,89 @@ impl fmt::Display for ExportReport {
 pub fn export(run: &Path, out: &Path) -> Result<ExportReport> {
     let recipe = trained_recipe(run)?;
     let info: RunInfo = read_json(&run.join("run.json"))?;
-    let Model::Network(model) = &recipe.model else {
-        bail!("{} holds a table model, which has no ONNX form yet", run.display());
-    };
     let front_end = info.data.front_end.as_ref().with_context(|| {
-        format!("{} was trained on rows, which the meter does not hear", run.display())
+        format!(
+            "{} was trained on a table without audio, which the meter cannot hear",
+            run.display()
+        )
     })?;
-    let weights = run.join("final/weights.safetensors");
     ensure!(
-        weights.exists(),
+        run.join("final/outcome.json").exists(),
         "{} has no final model; run `fit` to its end first (with split.last = true)",
         run.display()
     );
     let evaluation = evaluate(run)?;
-    let (bands, outputs) = (front_end.n_mels, info.outputs.len());
-    let network = build(
-        model,
-        &Blueprint {
-            bands,
-            frames: recipe.data.window_frames,
-            outputs,
-            mean: &vec![0.0; bands],
-            deviation: &vec![1.0; bands],
-            output_bias: &vec![0.0; outputs],
-            seed: recipe.seed,
-            device: &Device::Cpu,
-        },
-    )?;
-    network.weights().load(&weights)?;
-
-    let metadata = metadata(&recipe, &info, front_end, &evaluation, network.contract());
-    metadata.validate().context("the metadata would not be accepted")?;
-    let bytes = onnx_bytes(network.as_ref(), &metadata)?;
-    let model = earworm_scorer::Model::from_bytes(&bytes, "the exported model")
-        .context("the exported model cannot be read back")?;
-
     let dataset = Dataset::open(&info.data.folder)
         .context("the run's data set is needed: the export is compared on real songs")?;
-    let (difference, windows) = largest_difference(network.as_ref(), &model, &dataset)?;
+    let subject = Subject { recipe: &recipe, info: &info, front_end, evaluation: &evaluation };
+    let Exported { bytes, model, difference, windows } = if recipe.model.wants_rows(&recipe.data) {
+        rows::export(run, &subject, &dataset)?
+    } else {
+        frames(run, &subject, &dataset)?
+    };
     ensure!(
         difference <= LARGEST_DIFFERENCE,
-        "tract and Candle differ by {difference:e}, more than {LARGEST_DIFFERENCE:e}: nothing was written"
+        "tract and the trained model differ by {difference:e}, more than {LARGEST_DIFFERENCE:e}: nothing was written"
     );
     let path = out.join("model.onnx");
     files::write_bytes(&path, &bytes)?;
     files::write_bytes(
         &out.join("README.md"),
-        model_card(&metadata, &recipe, &evaluation, &model),
+        model_card(model.metadata(), &recipe, &evaluation, &model),
     )?;
     Ok(ExportReport { model: path, bytes: bytes.len(), difference, windows })
 }
 
-fn metadata(
-    recipe: &Recipe,
-    info: &RunInfo,
-    front_end: &FrontEndSettings,
-    evaluation: &Evaluation,
-    contract: Contract,
-) -> Metadata {
+/// What is exported.
+struct Subject<'a> {
+    recipe: &'a Recipe,
+    info: &'a RunInfo,
+    front_end: &'a FrontEndSettings,
+    evaluation: &'a Evaluation,
+}
+
+/// A file that was read back, and how far it is from what was trained.
+struct Exported {
+    bytes: Vec<u8>,
+    model: Arc<earworm_scorer::Model>,
+    difference: f32,
+    windows: usize,
+}
+
+/// A network over frames.
+fn frames(run: &Path, subject: &Subject<'_>, dataset: &Dataset) -> Result<Exported> {
+    let Model::Network(model) = &subject.recipe.model else {
+        bail!("{} holds a model of rows", run.display());
+    };
+    let (bands, outputs) = (subject.front_end.n_mels, subject.info.outputs.len());
+    let network = build(
+        model,
+        &Blueprint {
+            bands,
+            frames: subject.recipe.data.window_frames,
+            outputs,
+            mean: &vec![0.0; bands],
+            deviation: &vec![1.0; bands],
+            output_bias: &vec![0.0; outputs],
+            seed: subject.recipe.seed,
+            device: &Device::Cpu,
+        },
+    )?;
+    network.weights().load(&run.join("final/weights.safetensors"))?;
+    let metadata = metadata(subject, network.contract(), Input::Mel);
+    let bytes = onnx_bytes(network.as_ref(), &metadata)?;
+    let model = read_back(&bytes)?;
+    let (difference, windows) = largest_difference(network.as_ref(), &model, dataset)?;
+    Ok(Exported { bytes, model, difference, windows })
+}
+
+fn read_back(bytes: &[u8]) -> Result<Arc<earworm_scorer::Model>> {
+    earworm_scorer::Model::from_bytes(bytes, "the exported model")
+        .context("the exported model cannot be read back")
+}
+
+fn metadata(subject: &Subject<'_>, contract: Contract, input: Input) -> Metadata {
+    let Subject { recipe, info, front_end, evaluation } = *subject;
     let heads = recipe.heads.iter().filter(|head| !head.auxiliary);
     let classes = heads.flat_map(|head| {
         head.outputs().into_iter().map(|name| {
@@ -127,9 +154,10 @@ fn metadata(
             Class { name, meaning }
         })
     });
-    let warm_up_frames = match contract {
-        Contract::Streaming => recipe.data.warm_up_frames,
-        Contract::Window => recipe.data.window_frames,
+    let warm_up_frames = match (contract, &input) {
+        // Descriptors are means: there are some long before the window is full.
+        (Contract::Streaming, _) | (_, Input::Descriptors { .. }) => recipe.data.warm_up_frames,
+        (Contract::Window, Input::Mel) => recipe.data.window_frames,
     };
     let meaning = &recipe.heads[0].meaning;
     let label = match info.task {
@@ -146,6 +174,7 @@ fn metadata(
     Metadata {
         contract_version: CONTRACT_VERSION,
         contract,
+        input,
         name: recipe.name.clone(),
         front_end: front_end.clone(),
         window_frames: recipe.data.window_frames,

@@ -13,24 +13,24 @@ use crate::run::DataInfo;
 use crate::table::Table;
 
 /// The songs of a recipe.
-pub(super) struct Data {
+pub(crate) struct Data {
     /// Frames, where the data come from a data set.
-    pub(super) set: Option<Dataset>,
+    pub(crate) set: Option<Dataset>,
     /// Features, where there are any.
-    pub(super) rows: Option<Table>,
+    pub(crate) rows: Option<Table>,
     /// Names and manifest columns.
-    pub(super) tracks: Vec<Track>,
+    pub(crate) tracks: Vec<Track>,
     /// Group of each song; each its own where the recipe names no column.
-    pub(super) groups: Vec<String>,
+    pub(crate) groups: Vec<String>,
     /// Genre of each song; empty where the recipe names no column.
-    pub(super) genres: Vec<String>,
+    pub(crate) genres: Vec<String>,
     sha256: String,
     source: PathBuf,
 }
 
 impl Data {
     /// Opens what `data.set` or `data.table` names.
-    pub(super) fn open(recipe: &Recipe) -> Result<Self> {
+    pub(crate) fn open(recipe: &Recipe) -> Result<Self> {
         let data = &recipe.data;
         let mut opened = match (&data.set, &data.table) {
             (Some(folder), _) => {
@@ -119,7 +119,7 @@ impl Data {
 
 /// Makes features columns of the tracks, so that targets can be made of them as well. Where the
 /// manifest has a column of that name, it stays.
-fn add_columns(tracks: &mut [Track], features: &FeatureTable) {
+pub(crate) fn add_columns(tracks: &mut [Track], features: &FeatureTable) {
     for (track, row) in tracks.iter_mut().zip(&features.rows) {
         for (name, cell) in features.names.iter().zip(row) {
             if let Some(value) = cell {

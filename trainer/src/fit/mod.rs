@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use self::data::Data;
+pub(crate) use self::data::{Data, add_columns};
 pub use self::part::FitOptions;
 use self::part::{Plan, classes, train_or_keep};
 use self::pool::in_parallel;

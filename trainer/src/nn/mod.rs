@@ -3,8 +3,10 @@
 mod adam;
 mod dropout;
 mod elementwise;
+mod few_features;
 mod image;
 mod init;
+mod layer_norm;
 mod linear;
 mod lstm;
 mod lstm_layer;
@@ -31,8 +33,8 @@ pub use lstm_layer::{lstm_layer, lstm_steps};
 pub use mean_lstm::MeanLstm;
 pub use optimiser::{Kind, Optimiser};
 pub use recipe::{
-    AlexNetRecipe, Cnn3Recipe, LstmRecipe, MeanLstmRecipe, MlpRecipe, MobileNetV2Recipe,
-    ModelRecipe, Norm, Positions, TransformerRecipe, Vgg11Recipe,
+    AlexNetRecipe, Cnn3Recipe, FewFeaturesRecipe, LstmRecipe, MeanLstmRecipe, MlpRecipe,
+    MobileNetV2Recipe, ModelRecipe, Norm, Positions, TransformerRecipe, Vgg11Recipe,
 };
 pub use running_mean::running_mean;
 pub use weights::Weights;
@@ -135,6 +137,9 @@ pub fn build(recipe: &ModelRecipe, blueprint: &Blueprint<'_>) -> Result<Box<dyn 
         ModelRecipe::AlexNet(recipe) => Box::new(image::alexnet(recipe, blueprint)?),
         ModelRecipe::Transformer(recipe) => {
             Box::new(transformer::Transformer::new(recipe, blueprint)?)
+        }
+        ModelRecipe::FewFeatures(recipe) => {
+            Box::new(few_features::FewFeatures::new(recipe, blueprint)?)
         }
     })
 }

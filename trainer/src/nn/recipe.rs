@@ -1,9 +1,13 @@
 //! The `[model]` section of a recipe: which network, and its sizes.
 
+mod systems;
+
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
+
+pub use systems::FewFeaturesRecipe;
 
 /// A network and its sizes; `kind` says which one.
 ///
@@ -52,6 +56,9 @@ pub enum ModelRecipe {
     /// A transformer encoder with a class token on the time axis. Window.
     #[serde(rename = "transformer")]
     Transformer(TransformerRecipe),
+    /// A residual network over rows of few numbers, each embedded by itself: seed system E. Window.
+    #[serde(rename = "few-features")]
+    FewFeatures(FewFeaturesRecipe),
 }
 
 /// Sizes of the default network.
@@ -283,6 +290,7 @@ impl ModelRecipe {
                 );
                 share("dropout", m.dropout)
             }
+            Self::FewFeatures(m) => m.validate(),
         }
     }
 
@@ -297,7 +305,18 @@ impl ModelRecipe {
             Self::Vgg11(_) => "vgg11",
             Self::AlexNet(_) => "alexnet",
             Self::Transformer(_) => "transformer",
+            Self::FewFeatures(_) => "few-features",
         }
+    }
+
+    /// Whether it takes rows of numbers as well as, or in place of, windows of frames.
+    pub fn takes_rows(&self) -> bool {
+        matches!(self, Self::Mlp(_)) || self.needs_rows()
+    }
+
+    /// Whether it takes nothing but rows of numbers.
+    pub fn needs_rows(&self) -> bool {
+        matches!(self, Self::FewFeatures(_))
     }
 
     /// The network in a sentence, for model cards.
@@ -329,6 +348,7 @@ impl ModelRecipe {
                 "Transformer encoder of {} layers with {} heads, width {} and linear layers of {}",
                 m.layers, m.heads, m.width, m.feed_forward
             ),
+            Self::FewFeatures(m) => m.describe(),
         }
     }
 }

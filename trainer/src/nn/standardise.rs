@@ -30,6 +30,13 @@ impl Standardise {
 
     /// `x [.., bands]`.
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        // Who asks for the gradient by the input itself gets it: attributions do.
+        if x.is_variable() {
+            let mean = self.mean.as_detached_tensor();
+            return Ok(x
+                .broadcast_sub(&mean)?
+                .broadcast_div(&self.deviation.as_detached_tensor())?);
+        }
         Ok(elementwise::standardise(
             x,
             &self.mean.as_detached_tensor(),

@@ -9,8 +9,17 @@ use crate::run::Task;
 use crate::table::TableModelRecipe;
 
 /// Kinds of networks.
-const NETWORKS: &[&str] =
-    &["mean-lstm", "lstm", "mlp", "cnn3", "mobilenet-v2", "vgg11", "alexnet", "transformer"];
+const NETWORKS: &[&str] = &[
+    "mean-lstm",
+    "lstm",
+    "mlp",
+    "cnn3",
+    "mobilenet-v2",
+    "vgg11",
+    "alexnet",
+    "transformer",
+    "few-features",
+];
 
 /// Kinds of table models.
 const TABLES: &[&str] = &["knn", "svm", "tree", "adaboost", "logistic"];
@@ -56,7 +65,9 @@ impl Model {
     pub fn wants_rows(&self, data: &DataRecipe) -> bool {
         match self {
             Self::Table(_) => true,
-            Self::Network(_) => data.table.is_some() || !data.columns.is_empty(),
+            Self::Network(network) => {
+                network.needs_rows() || data.table.is_some() || !data.columns.is_empty()
+            }
         }
     }
 
@@ -73,7 +84,7 @@ impl Model {
             Self::Network(network) => {
                 network.validate()?;
                 ensure!(
-                    !self.wants_rows(data) || matches!(network, ModelRecipe::Mlp(_)),
+                    !self.wants_rows(data) || network.takes_rows(),
                     "model: kind {:?} reads frames, not rows; give data.set and no data.columns",
                     network.kind()
                 );

@@ -4,7 +4,7 @@ mod html;
 mod page;
 mod pictures;
 mod sections;
-mod svg;
+pub(crate) mod svg;
 mod wrong;
 
 use std::path::Path;

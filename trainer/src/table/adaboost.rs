@@ -7,6 +7,9 @@ use smartcore::tree::decision_tree_regressor::{
     DecisionTreeRegressor, DecisionTreeRegressorParameters,
 };
 
+use super::tree::{single_below, write_splits};
+use crate::export::Graph;
+
 /// A tree of one split, as a vote: +1 for the class, −1 against it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -106,6 +109,34 @@ impl AdaBoost {
         }
         Ok(())
     }
+}
+
+/// The decision values of `row [batch, features]` by models for one class each, as
+/// `score [batch, models]`: every stump's answer, times what it counts in its model.
+pub(super) fn write_onnx(models: &[AdaBoost], graph: &mut Graph, row: &str) {
+    let stumps: Vec<(usize, &Stump, f64)> = models
+        .iter()
+        .enumerate()
+        .flat_map(|(n, model)| {
+            let whole: f64 = model.stumps.iter().map(|stump| stump.weight).sum();
+            model.stumps.iter().map(move |stump| (n, stump, 2.0 * stump.weight / whole))
+        })
+        .collect();
+    let (count, outputs) = (stumps.len(), models.len());
+    // A vote is that of high rows, changed where the row is low.
+    let (mut change, mut high) = (vec![0.0f32; count * outputs], vec![0.0f64; outputs]);
+    for (place, &(model, stump, weight)) in stumps.iter().enumerate() {
+        change[place * outputs + model] = (weight * (stump.low - stump.high)) as f32;
+        high[model] += weight * stump.high;
+    }
+    let features: Vec<i64> = stumps.iter().map(|(_, stump, _)| stump.feature as i64).collect();
+    let thresholds: Vec<f32> = stumps.iter().map(|(_, s, _)| single_below(s.threshold)).collect();
+    let high: Vec<f32> = high.into_iter().map(|v| v as f32).collect();
+    graph.values("stumps.change", &[count, outputs], &change);
+    graph.values("stumps.high", &[outputs], &high);
+    let low = write_splits(graph, row, &features, &thresholds);
+    let votes = graph.apply("MatMul", &[&low, "stumps.change"], vec![]);
+    graph.node("Add", &[&votes, "stumps.high"], &["score"], vec![]);
 }
 
 /// Grows a stump on weighted rows.

@@ -6,6 +6,8 @@ use smartcore::algorithm::neighbour::KNNAlgorithmName;
 use smartcore::linalg::basic::matrix::DenseMatrix;
 use smartcore::neighbors::knn_classifier::{KNNClassifier, KNNClassifierParameters};
 
+use crate::export::{Attribute, Graph};
+
 /// The `k` training rows that are nearest to a row, in Euclidean distance, vote with equal weight.
 ///
 /// The neighbours are found by smartcore, which looks at every training row. Of training rows at
@@ -40,6 +42,33 @@ impl Knn {
         model
             .predict_proba(&DenseMatrix::from_2d_vec(&x.to_vec())?)
             .context("cannot find nearest neighbours")
+    }
+
+    /// The share of each class (of class 1 alone where there are two) among the neighbours of
+    /// `rows [batch, 1, features]`; returns the name of `[batch, outputs]`.
+    pub(super) fn write_onnx(&self, graph: &mut Graph, rows: &str) -> String {
+        let (count, inputs) = (self.rows.len(), self.rows[0].len());
+        let flat: Vec<f32> = self.rows.iter().flatten().map(|&v| v as f32).collect();
+        graph.values("knn.rows", &[count, inputs], &flat);
+        graph.values("knn.nearness", &[inputs, 1], &vec![-1.0; inputs]);
+        graph.integers("knn.k", &[self.k as i64]);
+        graph.integers("axis.value", &[2]);
+        let classes: Vec<usize> =
+            if self.classes == 2 { vec![1] } else { (0..self.classes).collect() };
+        let vote = |label: usize, class: usize| f32::from(u8::from(label == class));
+        let votes = self.labels.iter().flat_map(|&l| classes.iter().map(move |&c| vote(l, c)));
+        let votes: Vec<f32> = votes.collect();
+        graph.values("knn.votes", &[count, classes.len()], &votes);
+        let difference = graph.apply("Sub", &[rows, "knn.rows"], vec![]);
+        let squares = graph.apply("Mul", &[&difference, &difference], vec![]);
+        let nearness = graph.apply("MatMul", &[&squares, "knn.nearness"], vec![]);
+        let nearness = graph.apply("Squeeze", &[&nearness, "axis.value"], vec![]);
+        let nearest = vec![Attribute::int("axis", 1)];
+        graph.node("TopK", &[&nearness, "knn.k"], &["knn.nearest", "knn.places"], nearest);
+        let votes =
+            graph.apply("Gather", &["knn.votes", "knn.places"], vec![Attribute::int("axis", 0)]);
+        let mean = vec![Attribute::ints("axes", &[1]), Attribute::int("keepdims", 0)];
+        graph.apply("ReduceMean", &[&votes], mean)
     }
 
     pub(super) fn parameters(&self) -> usize {

@@ -6,6 +6,8 @@ use smartcore::linalg::basic::arrays::Array;
 use smartcore::linalg::basic::matrix::DenseMatrix;
 use smartcore::linear::logistic_regression::{LogisticRegression, LogisticRegressionParameters};
 
+use crate::export::Graph;
+
 /// A linear function of the features: the log-odds of class 1, or for more than two classes one
 /// function each, the logarithms of their odds against each other.
 ///
@@ -44,6 +46,17 @@ impl Logistic {
     pub(super) fn scores(&self, row: &[f64]) -> Vec<f64> {
         let dot = |own: &Vec<f64>| own.iter().zip(row).map(|(a, b)| a * b).sum::<f64>();
         self.coefficients.iter().zip(&self.intercepts).map(|(own, b)| dot(own) + b).collect()
+    }
+
+    /// The scores of `row [batch, features]`, as `score [batch, outputs]`.
+    pub(super) fn write_onnx(&self, graph: &mut Graph, row: &str) {
+        let (outputs, inputs) = (self.outputs(), self.coefficients[0].len());
+        let by_input = (0..inputs).flat_map(|i| self.coefficients.iter().map(move |c| c[i] as f32));
+        graph.values("logistic.w", &[inputs, outputs], &by_input.collect::<Vec<_>>());
+        let intercepts: Vec<f32> = self.intercepts.iter().map(|&b| b as f32).collect();
+        graph.values("logistic.b", &[outputs], &intercepts);
+        let product = graph.apply("MatMul", &[row, "logistic.w"], vec![]);
+        graph.node("Add", &[&product, "logistic.b"], &["score"], vec![]);
     }
 
     pub(super) fn outputs(&self) -> usize {

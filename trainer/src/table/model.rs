@@ -5,12 +5,13 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::adaboost::AdaBoost;
+use super::adaboost::{self, AdaBoost};
 use super::columns::Columns;
 use super::knn::Knn;
 use super::logistic::Logistic;
-use super::svm::Svm;
+use super::svm::{self, Svm};
 use super::tree::{Criterion, Tree};
+use crate::export::{Dim, Graph};
 use crate::files::write_bytes;
 
 /// The log-odds of a share of 0 or 1 stop at plus or minus this: a share one millionth from either.
@@ -197,6 +198,26 @@ impl TableModel {
         Ok(raw.into_iter().map(|row| row.into_iter().map(|v| v as f32).collect()).collect())
     }
 
+    /// Adds the model to an ONNX graph that begins as [`Graph::for_rows`] says: output
+    /// `score [batch, outputs]`, as [`raw`](Self::raw) gives it.
+    pub fn write_onnx(&self, graph: &mut Graph) {
+        let outputs = if self.classes == 2 { 1 } else { self.classes };
+        graph.output("score", &[Dim::Any("batch"), Dim::Size(outputs)]);
+        graph.integers("axis.row", &[1]);
+        // [batch, 1, features] → [batch, features]; neighbours and kernels broadcast over the former.
+        let row = graph.apply("Squeeze", &["mel", "axis.row"], vec![]);
+        match &self.fitted {
+            Fitted::Knn(model) => {
+                let shares = model.write_onnx(graph, "mel");
+                write_log_odds(graph, &shares);
+            }
+            Fitted::Tree(model) => model.write_onnx(graph, &row, outputs),
+            Fitted::Svm(models) => svm::write_onnx(models, graph, "mel"),
+            Fitted::Adaboost(models) => adaboost::write_onnx(models, graph, &row),
+            Fitted::Logistic(model) => model.write_onnx(graph, &row),
+        }
+    }
+
     /// The recipe that the model was made by.
     pub fn recipe(&self) -> &TableModelRecipe {
         &self.recipe
@@ -366,9 +387,25 @@ fn every(x: &[Vec<f64>], judge: impl Fn(&[f64]) -> Vec<f64>) -> Vec<Vec<f64>> {
     x.iter().map(|row| judge(row)).collect()
 }
 
+/// Shares to log-odds, as [`log_odds`] takes them; the result is called `score`.
+fn write_log_odds(graph: &mut Graph, shares: &str) {
+    graph.values("one", &[], &[1.0]);
+    graph.values("odds.least", &[], &[-LARGEST_LOG_ODDS as f32]);
+    graph.values("odds.most", &[], &[LARGEST_LOG_ODDS as f32]);
+    let rest = graph.apply("Sub", &["one", shares], vec![]);
+    let [of, of_rest] = [shares, &rest].map(|x| graph.apply("Log", &[x], vec![]));
+    let odds = graph.apply("Sub", &[&of, &of_rest], vec![]);
+    graph.node("Clip", &[&odds, "odds.least", "odds.most"], &["score"], vec![]);
+}
+
+/// The log-odds of a share.
+pub(super) fn log_odds_of(share: f64) -> f64 {
+    (share / (1.0 - share)).ln().clamp(-LARGEST_LOG_ODDS, LARGEST_LOG_ODDS)
+}
+
 /// Shares of the classes to log-odds: of class 1 if there are two, else of each.
 fn log_odds(shares: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
-    let of = |share: &f64| (share / (1.0 - share)).ln().clamp(-LARGEST_LOG_ODDS, LARGEST_LOG_ODDS);
+    let of = |share: &f64| log_odds_of(*share);
     shares
         .into_iter()
         .map(|row| match row.as_slice() {

@@ -6,6 +6,8 @@ use linfa::traits::Fit;
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
+use crate::export::{Attribute, Graph};
+
 /// Most training rows: the solver keeps the kernel of each pair of them, 8 bytes each, twice.
 pub const MOST_ROWS: usize = 20_000;
 
@@ -83,6 +85,36 @@ impl Svm {
         ensure!(self.vectors.iter().all(|v| v.len() == inputs), "its vectors differ in length");
         Ok(())
     }
+}
+
+/// The decision values of `rows [batch, 1, features]` by machines for one class each, as
+/// `score [batch, machines]`. Distances are taken of differences, not of products, which would cancel.
+pub(super) fn write_onnx(machines: &[Svm], graph: &mut Graph, rows: &str) {
+    graph.integers("axis.value", &[2]);
+    let mut decisions = Vec::new();
+    for (n, svm) in machines.iter().enumerate() {
+        let name = |part: &str| format!("svm.{n}.{part}");
+        // A machine without support vectors says the same of every row.
+        let inputs = svm.vectors.first().map_or(1, Vec::len);
+        let count = svm.vectors.len().max(1);
+        let flat: Vec<f32> = svm.vectors.iter().flatten().map(|&v| v as f32).collect();
+        let flat = if flat.is_empty() { vec![0.0] } else { flat };
+        graph.values(&name("vectors"), &[count, inputs], &flat);
+        graph.values(&name("gamma"), &[inputs, 1], &vec![-svm.gamma as f32; inputs]);
+        let weights: Vec<f32> = svm.weights.iter().map(|&w| w as f32).collect();
+        let weights = if weights.is_empty() { vec![0.0] } else { weights };
+        graph.values(&name("weights"), &[count, 1], &weights);
+        graph.values(&name("offset"), &[1], &[svm.offset as f32]);
+        let difference = graph.apply("Sub", &[rows, &name("vectors")], vec![]);
+        let squares = graph.apply("Mul", &[&difference, &difference], vec![]);
+        let exponent = graph.apply("MatMul", &[&squares, &name("gamma")], vec![]);
+        let exponent = graph.apply("Squeeze", &[&exponent, "axis.value"], vec![]);
+        let kernel = graph.apply("Exp", &[&exponent], vec![]);
+        let sum = graph.apply("MatMul", &[&kernel, &name("weights")], vec![]);
+        decisions.push(graph.apply("Sub", &[&sum, &name("offset")], vec![]));
+    }
+    let all: Vec<&str> = decisions.iter().map(String::as_str).collect();
+    graph.node("Concat", &all, &["score"], vec![Attribute::int("axis", 1)]);
 }
 
 /// `1 / (features · variance of all values)`, 1 if nothing varies.

@@ -6,6 +6,9 @@ use datarust::traits::Predictor;
 use datarust::tree::{self, DecisionTreeClassifier};
 use serde::{Deserialize, Serialize};
 
+use super::model::log_odds_of;
+use crate::export::{Attribute, Graph};
+
 /// What a split should lower.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -109,6 +112,65 @@ impl Tree {
             .collect()
     }
 
+    /// The log-odds of the leaf of `row [batch, features]`, as `score [batch, outputs]`.
+    ///
+    /// All splits are taken at once. A leaf is reached if as many of the splits above it say "low" as
+    /// lead to it that way, and none of those that lead to it by "high": the first count less the second
+    /// is then the former number, and smaller for every other leaf (S. Nakandala et al., "A Tensor
+    /// Compiler for Unified Machine Learning Prediction Serving", OSDI 2020).
+    pub(super) fn write_onnx(&self, graph: &mut Graph, row: &str, outputs: usize) {
+        let leaves = self.leaves();
+        let values = leaves.iter().flat_map(|(shares, _)| {
+            let shares = if outputs == 1 { &shares[1..] } else { &shares[..] };
+            shares.iter().map(|&share| log_odds_of(share) as f32)
+        });
+        graph.values("tree.leaves", &[leaves.len(), outputs], &values.collect::<Vec<_>>());
+        let splits: Vec<(usize, usize, f64)> = (0..)
+            .zip(&self.nodes)
+            .filter_map(|(place, node)| match node {
+                Node::Split { feature, threshold, .. } => Some((place, *feature, *threshold)),
+                Node::Leaf { .. } => None,
+            })
+            .collect();
+        // A tree of one leaf splits nothing; one that every row takes changes nothing.
+        let features: Vec<i64> = splits.iter().map(|&(_, feature, _)| feature as i64).collect();
+        let features = if features.is_empty() { vec![0] } else { features };
+        let thresholds: Vec<f32> = splits.iter().map(|&(_, _, t)| single_below(t)).collect();
+        let thresholds = if thresholds.is_empty() { vec![0.0] } else { thresholds };
+        let (rows, columns) = (features.len(), leaves.len());
+        let (mut paths, mut missing) = (vec![0.0f32; rows * columns], vec![1.0f32; columns]);
+        for (leaf, (_, steps)) in leaves.iter().enumerate() {
+            for &(node, low) in steps {
+                let split = splits.partition_point(|&(place, _, _)| place < node);
+                paths[split * columns + leaf] = if low { 1.0 } else { -1.0 };
+                missing[leaf] -= f32::from(u8::from(low));
+            }
+        }
+        graph.values("tree.paths", &[rows, columns], &paths);
+        graph.values("tree.missing", &[columns], &missing);
+        let low = write_splits(graph, row, &features, &thresholds);
+        let along = graph.apply("MatMul", &[&low, "tree.paths"], vec![]);
+        let along = graph.apply("Add", &[&along, "tree.missing"], vec![]);
+        let reached = graph.apply("Relu", &[&along], vec![]);
+        graph.node("MatMul", &[&reached, "tree.leaves"], &["score"], vec![]);
+    }
+
+    /// The shares of every leaf, and the way there: splits by their place, and whether low.
+    fn leaves(&self) -> Vec<(&[f64], Steps)> {
+        let (mut leaves, mut open) = (Vec::new(), vec![(0, Steps::new())]);
+        while let Some((place, steps)) = open.pop() {
+            match &self.nodes[place] {
+                Node::Leaf { shares } => leaves.push((&shares[..], steps)),
+                Node::Split { right, .. } => {
+                    let with = |low| steps.iter().copied().chain([(place, low)]).collect();
+                    open.push((*right, with(false)));
+                    open.push((place + 1, with(true)));
+                }
+            }
+        }
+        leaves
+    }
+
     pub(super) fn parameters(&self) -> usize {
         let of = |node: &Node| match node {
             Node::Split { .. } => 2,
@@ -135,6 +197,34 @@ impl Tree {
         Ok(())
     }
 }
+
+/// The splits on the way to a leaf, by their place, and whether the way goes on at low values.
+type Steps = Vec<(usize, bool)>;
+
+/// The largest number in single precision that is not above `threshold`: for numbers in single
+/// precision both say the same.
+pub(super) fn single_below(threshold: f64) -> f32 {
+    let nearest = threshold as f32;
+    if f64::from(nearest) > threshold { nearest.next_down() } else { nearest }
+}
+
+/// For each split 1 where the feature of `row [batch, features]` is at most the threshold, else 0;
+/// returns the name of `[batch, splits]`.
+pub(super) fn write_splits(
+    graph: &mut Graph,
+    row: &str,
+    features: &[i64],
+    thresholds: &[f32],
+) -> String {
+    graph.integers("splits.features", features);
+    graph.values("splits.thresholds", &[thresholds.len()], thresholds);
+    let values = graph.apply("Gather", &[row, "splits.features"], vec![Attribute::int("axis", 1)]);
+    let low = graph.apply("LessOrEqual", &[&values, "splits.thresholds"], vec![]);
+    graph.apply("Cast", &[&low], vec![Attribute::int("to", FLOAT)])
+}
+
+/// ONNX's number of the type of 32-bit floats.
+const FLOAT: i64 = 1;
 
 /// In the precision that the splits are found in.
 fn rounded(row: &[f64]) -> Vec<f64> {

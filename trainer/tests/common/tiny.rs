@@ -23,7 +23,7 @@ pub struct Tiny<'a> {
 }
 
 /// One of each kind.
-pub const TINY: [Tiny<'static>; 9] = [
+pub const TINY: [Tiny<'static>; 10] = [
     Tiny {
         name: "mean-lstm",
         recipe: "kind = 'mean-lstm'\nhidden = 12\nlayers = 2\nhead = [8]\ndropout = 0.0",
@@ -77,6 +77,12 @@ pub const TINY: [Tiny<'static>; 9] = [
         recipe: "kind = 'transformer'\nwidth = 16\nheads = 4\nlayers = 2\nfeed_forward = 24\ndropout = 0.0\nnorm = 'post'\npositions = 'learnt'",
         bands: 10,
         frames: 12,
+    },
+    Tiny {
+        name: "few-features",
+        recipe: "kind = 'few-features'\nembedding = 4\nwidth = 8\nblocks = 2\ndropout = 0.0",
+        bands: 6,
+        frames: 1,
     },
 ];
 

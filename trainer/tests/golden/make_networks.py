@@ -255,6 +255,46 @@ def transformer(bands, frames, width, heads, layers, feed_forward, norm_first, l
     return Named(nn.ModuleList([*parts.values(), *encoders]), forward, trained)
 
 
+def few_features(features, embedding, width, blocks):
+    class Embedding(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.factors = nn.Parameter(torch.empty(features, embedding))
+            self.offsets = nn.Parameter(torch.empty(features, embedding))
+
+        def forward(self, row):
+            return torch.relu(row.unsqueeze(-1) * self.factors + self.offsets).flatten(1)
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm = nn.LayerNorm(width)
+            self.first = nn.Linear(width, 2 * width)
+            self.second = nn.Linear(2 * width, width)
+
+        def forward(self, x):
+            return x + self.second(torch.relu(self.first(self.norm(x))))
+
+    class FewFeatures(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embedding = Embedding()
+            self.input = nn.Linear(features * embedding, width)
+            self.blocks = nn.ModuleList(Block() for _ in range(blocks))
+            self.norm = nn.LayerNorm(width)
+            self.head = nn.Linear(width, OUTPUTS)
+
+        def forward(self, row):
+            x = self.input(self.embedding(row))
+            for block in self.blocks:
+                x = block(x)
+            return self.head(torch.relu(self.norm(x)))
+
+    module = FewFeatures()
+    fill(module)
+    return Named(module, lambda x: module(standardised(x)[0]))
+
+
 def short(values):
     return [float(f"{v:.7g}") for v in values]
 
@@ -293,6 +333,7 @@ def main():
         "alexnet": case(alexnet(0.0625), 64, 80),
         "transformer-pre": case(transformer(10, 12, 16, 4, 2, 24, True, False), 10, 12),
         "transformer-post": case(transformer(10, 12, 16, 4, 2, 24, False, True), 10, 12),
+        "few-features": case(few_features(6, 4, 8, 2), 6, 1),
     }
     (HERE / "networks.json").write_text(json.dumps(cases, indent=0))
 

@@ -1,0 +1,149 @@
+//! Running a model of descriptors: numbers that describe the sound of the last window, taken and
+//! evaluated every so often.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::features::{self, Extractor};
+use crate::lanes::Step;
+use crate::model::{Model, ModelError, Session};
+use crate::span::Span;
+use crate::windows::INTERVAL_S;
+
+/// The last window of audible sound, for one model of descriptors.
+///
+/// A frame is kept as the samples up to the start of the next one, so that the frames of sound without
+/// a pause are that sound.
+pub(crate) struct Descriptors {
+    describe: Describe,
+    session: Session,
+    /// Samples from frame to frame.
+    hop: usize,
+    window_frames: usize,
+    warm_up_frames: usize,
+    /// Frames from one evaluation to the next.
+    interval: usize,
+    since_evaluation: usize,
+    /// Samples from the start of the next frame on.
+    waiting: VecDeque<f32>,
+    /// Samples of the audible frames of the window, and where each of those began.
+    sound: VecDeque<f32>,
+    starts: VecDeque<f64>,
+}
+
+impl Descriptors {
+    /// For the descriptors that `names`, checked with the model's metadata, asks for.
+    pub(crate) fn new(model: &Arc<Model>, names: &[String]) -> Result<Self, ModelError> {
+        let metadata = model.metadata();
+        let front_end = &metadata.front_end;
+        let interval = (INTERVAL_S * front_end.frame_rate()).round() as usize;
+        Ok(Self {
+            describe: Describe::new(model, names)?,
+            session: model.session(1, 1)?,
+            hop: front_end.hop,
+            window_frames: metadata.window_frames,
+            warm_up_frames: metadata.warm_up_frames.max(1),
+            interval: interval.clamp(1, metadata.window_frames),
+            since_evaluation: 0,
+            waiting: VecDeque::new(),
+            sound: VecDeque::with_capacity(metadata.window_frames * front_end.hop),
+            starts: VecDeque::with_capacity(metadata.window_frames),
+        })
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.restart_frames();
+        self.sound.clear();
+        self.starts.clear();
+        self.since_evaluation = 0;
+    }
+
+    /// The next frame starts with the next sample.
+    pub(crate) fn restart_frames(&mut self) {
+        self.waiting.clear();
+    }
+
+    /// Takes samples, before the frames that end in them.
+    pub(crate) fn hear(&mut self, samples: &[f32]) {
+        self.waiting.extend(samples);
+    }
+
+    /// Frames heard of the window that is not yet full.
+    pub(crate) fn frames(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// Leaves the next frame out, because it is silent.
+    pub(crate) fn skip_frame(&mut self) {
+        self.waiting.drain(..self.hop.min(self.waiting.len()));
+    }
+
+    /// Takes the next frame, an audible one; gives a step when an evaluation is due.
+    pub(crate) fn push(&mut self, span: Span) -> Result<Option<Step<'_>>, ModelError> {
+        let was_full = self.starts.len() == self.window_frames;
+        if was_full {
+            self.starts.pop_front();
+            self.sound.drain(..self.hop);
+        }
+        self.starts.push_back(span.start_s);
+        self.sound.extend(self.waiting.drain(..self.hop));
+        self.since_evaluation += 1;
+        let frames = self.starts.len();
+        let complete = frames == self.window_frames;
+        // The first score, and the first of a whole window, come as soon as there is enough sound.
+        let first = !was_full && (frames == self.warm_up_frames || complete);
+        if frames < self.warm_up_frames || !(first || self.since_evaluation >= self.interval) {
+            return Ok(None);
+        }
+        self.since_evaluation = 0;
+        let Some(values) = self.describe.values(self.sound.make_contiguous()) else {
+            return Ok(None);
+        };
+        let raw = self.session.run(values)?;
+        let span = Span { start_s: self.starts[0], end_s: span.end_s };
+        Ok(Some(Step { window: raw, window_frames: frames, span, complete, momentary: Some(raw) }))
+    }
+}
+
+/// Takes the descriptors that a model wants.
+struct Describe {
+    extractor: Extractor,
+    /// Place of each input of the model among the features that are extracted.
+    places: Vec<usize>,
+    values: Vec<f32>,
+}
+
+impl Describe {
+    fn new(model: &Model, names: &[String]) -> Result<Self, ModelError> {
+        let sets = features::sets_of(names);
+        let extracted: Vec<String> = sets.iter().flat_map(|&set| features::names(set)).collect();
+        let places = names.iter().filter_map(|name| extracted.iter().position(|n| n == name));
+        let extractor =
+            Extractor::new(model.metadata().front_end.sample_rate, &sets).map_err(|e| {
+                ModelError::Run { origin: model.origin().into(), reason: e.to_string() }
+            })?;
+        Ok(Self { extractor, places: places.collect(), values: Vec::new() })
+    }
+
+    /// The descriptors in the model's order; `None` where the sound has none, being no audio.
+    fn values(&mut self, sound: &[f32]) -> Option<&[f32]> {
+        let all = self.extractor.extract(sound).ok()?;
+        self.values.clear();
+        self.values.extend(self.places.iter().map(|&place| all[place]));
+        Some(&self.values)
+    }
+}
+
+/// The raw outputs of a model of descriptors for these samples, all of them.
+pub(crate) fn score_sound(
+    model: &Arc<Model>,
+    names: &[String],
+    samples: &[f32],
+) -> Result<Vec<f32>, ModelError> {
+    let mut describe = Describe::new(model, names)?;
+    let Some(values) = describe.values(samples) else {
+        let reason = "the sound has no descriptors: it is empty, or no audio".to_owned();
+        return Err(ModelError::Run { origin: model.origin().into(), reason });
+    };
+    Ok(model.session(1, 1)?.run(values)?.to_vec())
+}

@@ -1,0 +1,54 @@
+//! Models of rows: the file takes what the scorer's descriptors say of a window.
+
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+use earworm_scorer::features::{self, FeatureSet};
+use earworm_scorer::model::{Contract, Input};
+
+use super::{Exported, Subject, metadata, read_back};
+use super::{rows_onnx_bytes, table_onnx_bytes};
+use crate::dataset::Dataset;
+use crate::rows_model::{Judge, RowsModel, rows_of};
+
+/// The final model of a run over rows, held against it on the rows of the run's songs.
+pub(super) fn export(run: &Path, subject: &Subject<'_>, dataset: &Dataset) -> Result<Exported> {
+    let trained = RowsModel::load(&run.join("final"), subject.recipe)?;
+    let columns = &trained.columns;
+    let heard: Vec<String> = FeatureSet::ALL.into_iter().flat_map(features::names).collect();
+    let unheard: Vec<&str> =
+        columns.names.iter().filter(|name| !heard.contains(name)).map(String::as_str).collect();
+    ensure!(
+        unheard.is_empty(),
+        "{} learnt from columns that the meter cannot hear: {}; leave them out with `data.drop`",
+        run.display(),
+        unheard.join(", ")
+    );
+    let input = Input::Descriptors { names: columns.names.clone() };
+    let metadata = metadata(subject, Contract::Window, input);
+    let bytes = match &trained.judge {
+        Judge::Network(network) => rows_onnx_bytes(network.as_ref(), columns, &metadata)?,
+        Judge::Table(model) => table_onnx_bytes(model, columns, &metadata)?,
+    };
+    let model = read_back(&bytes)?;
+
+    let table = rows_of(dataset)?;
+    // What the scorer describes has no gaps; songs that have some are left out.
+    let places: Vec<usize> =
+        columns.names.iter().filter_map(|n| table.names.iter().position(|m| m == n)).collect();
+    let whole = |&row: &usize| places.iter().all(|&at| table.rows[row][at].is_some());
+    let songs: Vec<usize> = (0..table.rows.len()).filter(whole).collect();
+    let expected = trained.raw(&columns.apply(&table, &songs)?)?;
+    let mut session = model.session(1, 1)?;
+    let mut difference = 0.0f32;
+    for (&song, expected) in songs.iter().zip(&expected) {
+        let input: Vec<f32> =
+            places.iter().filter_map(|&at| table.rows[song][at]).map(|v| v as f32).collect();
+        for (a, b) in session.run(&input)?.iter().zip(expected) {
+            // What is not a number must not pass as small.
+            let apart = (a - b).abs();
+            difference = if apart.is_nan() { f32::INFINITY } else { difference.max(apart) };
+        }
+    }
+    Ok(Exported { bytes, model, difference, windows: expected.len() })
+}
