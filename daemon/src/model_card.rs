@@ -159,7 +159,10 @@ fn window(metadata: &Metadata) -> String {
     let contract = match metadata.contract {
         Contract::Streaming => "streaming: runs frame by frame, with state",
         Contract::Window if metadata.input.is_mel() => "window: takes a whole window at a time",
-        Contract::Window => "window: takes numbers that describe a whole window",
+        Contract::Window if metadata.input_rows() == 1 => {
+            "window: takes numbers that describe a whole window"
+        }
+        Contract::Window => "window: takes a whole window, and numbers that describe it, at a time",
     };
     format!(
         "{:.1} s ({} frames), a first score after {warm_up:.1} s; {contract}",

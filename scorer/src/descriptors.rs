@@ -10,52 +10,27 @@ use crate::model::{Model, ModelError, Session};
 use crate::span::Span;
 use crate::windows::INTERVAL_S;
 
-/// The last window of audible sound, for one model of descriptors.
+/// Sound of the audible frames of a window.
 ///
 /// A frame is kept as the samples up to the start of the next one, so that the frames of sound without
 /// a pause are that sound.
-pub(crate) struct Descriptors {
-    describe: Describe,
-    session: Session,
+pub(crate) struct Sound {
     /// Samples from frame to frame.
     hop: usize,
-    window_frames: usize,
-    warm_up_frames: usize,
-    /// Frames from one evaluation to the next.
-    interval: usize,
-    since_evaluation: usize,
     /// Samples from the start of the next frame on.
     waiting: VecDeque<f32>,
-    /// Samples of the audible frames of the window, and where each of those began.
-    sound: VecDeque<f32>,
-    starts: VecDeque<f64>,
+    /// Samples of the window's audible frames.
+    heard: VecDeque<f32>,
 }
 
-impl Descriptors {
-    /// For the descriptors that `names`, checked with the model's metadata, asks for.
-    pub(crate) fn new(model: &Arc<Model>, names: &[String]) -> Result<Self, ModelError> {
-        let metadata = model.metadata();
-        let front_end = &metadata.front_end;
-        let interval = (INTERVAL_S * front_end.frame_rate()).round() as usize;
-        Ok(Self {
-            describe: Describe::new(model, names)?,
-            session: model.session(1, 1)?,
-            hop: front_end.hop,
-            window_frames: metadata.window_frames,
-            warm_up_frames: metadata.warm_up_frames.max(1),
-            interval: interval.clamp(1, metadata.window_frames),
-            since_evaluation: 0,
-            waiting: VecDeque::new(),
-            sound: VecDeque::with_capacity(metadata.window_frames * front_end.hop),
-            starts: VecDeque::with_capacity(metadata.window_frames),
-        })
+impl Sound {
+    pub(crate) fn new(hop: usize, frames: usize) -> Self {
+        Self { hop, waiting: VecDeque::new(), heard: VecDeque::with_capacity(hop * frames) }
     }
 
     pub(crate) fn reset(&mut self) {
         self.restart_frames();
-        self.sound.clear();
-        self.starts.clear();
-        self.since_evaluation = 0;
+        self.heard.clear();
     }
 
     /// The next frame starts with the next sample.
@@ -68,14 +43,61 @@ impl Descriptors {
         self.waiting.extend(samples);
     }
 
-    /// Frames heard of the window that is not yet full.
-    pub(crate) fn frames(&self) -> usize {
-        self.starts.len()
-    }
-
     /// Leaves the next frame out, because it is silent.
     pub(crate) fn skip_frame(&mut self) {
         self.waiting.drain(..self.hop.min(self.waiting.len()));
+    }
+
+    /// Takes the next frame in; forgets the oldest one if `full`.
+    pub(crate) fn take_frame(&mut self, full: bool) {
+        if full {
+            self.heard.drain(..self.hop.min(self.heard.len()));
+        }
+        self.heard.extend(self.waiting.drain(..self.hop.min(self.waiting.len())));
+    }
+}
+
+/// The last window of audible sound, for one model of descriptors.
+pub(crate) struct Descriptors {
+    describe: Describe,
+    session: Session,
+    window_frames: usize,
+    warm_up_frames: usize,
+    /// Frames from one evaluation to the next.
+    interval: usize,
+    since_evaluation: usize,
+    pub(crate) sound: Sound,
+    /// Where the window's frames began.
+    starts: VecDeque<f64>,
+}
+
+impl Descriptors {
+    /// For the descriptors that the model's metadata, which were checked, name.
+    pub(crate) fn new(model: &Arc<Model>) -> Result<Self, ModelError> {
+        let metadata = model.metadata();
+        let front_end = &metadata.front_end;
+        let interval = (INTERVAL_S * front_end.frame_rate()).round() as usize;
+        Ok(Self {
+            describe: Describe::new(model)?,
+            session: model.session(1, 1)?,
+            window_frames: metadata.window_frames,
+            warm_up_frames: metadata.warm_up_frames.max(1),
+            interval: interval.clamp(1, metadata.window_frames),
+            since_evaluation: 0,
+            sound: Sound::new(front_end.hop, metadata.window_frames),
+            starts: VecDeque::with_capacity(metadata.window_frames),
+        })
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.sound.reset();
+        self.starts.clear();
+        self.since_evaluation = 0;
+    }
+
+    /// Frames heard of the window that is not yet full.
+    pub(crate) fn frames(&self) -> usize {
+        self.starts.len()
     }
 
     /// Takes the next frame, an audible one; gives a step when an evaluation is due.
@@ -83,10 +105,9 @@ impl Descriptors {
         let was_full = self.starts.len() == self.window_frames;
         if was_full {
             self.starts.pop_front();
-            self.sound.drain(..self.hop);
         }
+        self.sound.take_frame(was_full);
         self.starts.push_back(span.start_s);
-        self.sound.extend(self.waiting.drain(..self.hop));
         self.since_evaluation += 1;
         let frames = self.starts.len();
         let complete = frames == self.window_frames;
@@ -96,7 +117,7 @@ impl Descriptors {
             return Ok(None);
         }
         self.since_evaluation = 0;
-        let Some(values) = self.describe.values(self.sound.make_contiguous()) else {
+        let Some(values) = self.describe.values(&mut self.sound) else {
             return Ok(None);
         };
         let raw = self.session.run(values)?;
@@ -106,7 +127,7 @@ impl Descriptors {
 }
 
 /// Takes the descriptors that a model wants.
-struct Describe {
+pub(crate) struct Describe {
     extractor: Extractor,
     /// Place of each input of the model among the features that are extracted.
     places: Vec<usize>,
@@ -114,7 +135,8 @@ struct Describe {
 }
 
 impl Describe {
-    fn new(model: &Model, names: &[String]) -> Result<Self, ModelError> {
+    pub(crate) fn new(model: &Model) -> Result<Self, ModelError> {
+        let names = model.metadata().input.names();
         let sets = features::sets_of(names);
         let extracted: Vec<String> = sets.iter().flat_map(|&set| features::names(set)).collect();
         let places = names.iter().filter_map(|name| extracted.iter().position(|n| n == name));
@@ -126,7 +148,11 @@ impl Describe {
     }
 
     /// The descriptors in the model's order; `None` where the sound has none, being no audio.
-    fn values(&mut self, sound: &[f32]) -> Option<&[f32]> {
+    pub(crate) fn values(&mut self, sound: &mut Sound) -> Option<&[f32]> {
+        self.of(sound.heard.make_contiguous())
+    }
+
+    fn of(&mut self, sound: &[f32]) -> Option<&[f32]> {
         let all = self.extractor.extract(sound).ok()?;
         self.values.clear();
         self.values.extend(self.places.iter().map(|&place| all[place]));
@@ -134,16 +160,14 @@ impl Describe {
     }
 }
 
-/// The raw outputs of a model of descriptors for these samples, all of them.
-pub(crate) fn score_sound(
-    model: &Arc<Model>,
-    names: &[String],
-    samples: &[f32],
-) -> Result<Vec<f32>, ModelError> {
-    let mut describe = Describe::new(model, names)?;
-    let Some(values) = describe.values(samples) else {
-        let reason = "the sound has no descriptors: it is empty, or no audio".to_owned();
-        return Err(ModelError::Run { origin: model.origin().into(), reason });
-    };
-    Ok(model.session(1, 1)?.run(values)?.to_vec())
+/// What a model's descriptors say of these samples, all of them; nothing for a model of mel frames alone.
+pub(crate) fn of_samples(model: &Model, samples: &[f32]) -> Result<Vec<f32>, ModelError> {
+    if model.metadata().input.is_mel() {
+        return Ok(vec![]);
+    }
+    let mut describe = Describe::new(model)?;
+    describe.of(samples).map(<[f32]>::to_vec).ok_or_else(|| ModelError::Run {
+        origin: model.origin().into(),
+        reason: "the sound has no descriptors: it is empty, or no audio".to_owned(),
+    })
 }

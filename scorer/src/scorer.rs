@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::descriptors::Descriptors;
+use crate::descriptors::{Descriptors, Sound};
 use crate::downmix::downmix_interleaved;
 use crate::front_end::{Frame, FrontEnd, SettingsError, is_silent};
 use crate::lanes::{Lanes, Step};
@@ -85,9 +85,20 @@ pub trait Observer {
 impl Observer for () {}
 
 enum Engine {
-    Lanes(Lanes),
-    Windows(Windows),
+    Lanes(Box<Lanes>),
+    Windows(Box<Windows>),
     Descriptors(Box<Descriptors>),
+}
+
+impl Engine {
+    /// The sound of the window, where the model wants it described.
+    fn sound(&mut self) -> Option<&mut Sound> {
+        match self {
+            Self::Lanes(_) => None,
+            Self::Windows(windows) => windows.sound(),
+            Self::Descriptors(descriptors) => Some(&mut descriptors.sound),
+        }
+    }
 }
 
 /// Scores one stream of audio.
@@ -115,16 +126,16 @@ impl Scorer {
         let front_end = FrontEnd::new(settings)?;
         let window_frames = options.window_frames(model.metadata());
         let engine = match (&model.metadata().input, model.metadata().contract) {
-            (Input::Descriptors { names }, _) => {
-                Engine::Descriptors(Box::new(Descriptors::new(&model, names)?))
+            (Input::Descriptors { .. }, _) => {
+                Engine::Descriptors(Box::new(Descriptors::new(&model)?))
             }
-            (Input::Mel, Contract::Streaming) => Engine::Lanes(Lanes::new(
+            (_, Contract::Streaming) => Engine::Lanes(Box::new(Lanes::new(
                 &model,
                 window_frames,
                 options.lanes,
                 options.chunk_frames,
-            )?),
-            (Input::Mel, Contract::Window) => Engine::Windows(Windows::new(&model)?),
+            )?)),
+            (_, Contract::Window) => Engine::Windows(Box::new(Windows::new(&model)?)),
         };
         let scoring = Scoring::new(model.clone(), window_frames, engine);
         Ok(Self { model, sample_rate, resampler, front_end, scoring, mono: Vec::new() })
@@ -309,15 +320,15 @@ impl Scoring {
     fn restart_frames(&mut self) {
         self.run_start_s = self.reading.time_s;
         self.run_frames = 0;
-        if let Engine::Descriptors(descriptors) = &mut self.engine {
-            descriptors.restart_frames();
+        if let Some(sound) = self.engine.sound() {
+            sound.restart_frames();
         }
     }
 
     /// Takes the samples that the next frames are made of.
     fn hear(&mut self, samples: &[f32]) {
-        if let Engine::Descriptors(descriptors) = &mut self.engine {
-            descriptors.hear(samples);
+        if let Some(sound) = self.engine.sound() {
+            sound.hear(samples);
         }
     }
 
@@ -334,8 +345,8 @@ impl Scoring {
 
         let metadata = self.model.metadata();
         if is_silent(&metadata.front_end.level, frame.level_db) {
-            if let Engine::Descriptors(descriptors) = &mut self.engine {
-                descriptors.skip_frame();
+            if let Some(sound) = self.engine.sound() {
+                sound.skip_frame();
             }
             self.silent_frames += 1;
             if self.silent_frames as f64 * self.hop_s >= SILENCE_AFTER_S
@@ -440,8 +451,9 @@ fn offer_hook(reading: &mut Reading, score: f32, span: Span) {
 /// When the model cannot be run, or has a fixed window and the audio another number of frames.
 pub fn score_offline(model: &Arc<Model>, samples: &[f32]) -> Result<Vec<f32>, ScorerError> {
     let metadata = model.metadata();
-    if let Input::Descriptors { names } = &metadata.input {
-        return Ok(crate::descriptors::score_sound(model, names, samples)?);
+    let described = crate::descriptors::of_samples(model, samples)?;
+    if matches!(metadata.input, Input::Descriptors { .. }) {
+        return Ok(model.session(1, 1)?.run(&described)?.to_vec());
     }
     let mut front_end = FrontEnd::new(&metadata.front_end)?;
     let mut level = crate::front_end::LevelNormaliser::new(metadata.front_end.level);
@@ -452,8 +464,9 @@ pub fn score_offline(model: &Arc<Model>, samples: &[f32]) -> Result<Vec<f32>, Sc
             let at = mel.len();
             mel.resize(at + bands, 0.0);
             level.next_frame(frame.mel_db, frame.level_db, &mut mel[at..]);
+            mel.extend_from_slice(&described);
         }
     });
-    let mut session = model.session(1, mel.len() / bands)?;
+    let mut session = model.session(1, mel.len() / metadata.input_width())?;
     Ok(session.run(&mel)?.to_vec())
 }

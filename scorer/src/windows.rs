@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::descriptors::{Describe, Sound};
 use crate::front_end::{Frame, LevelNormaliser};
 use crate::lanes::Step;
 use crate::model::{Model, ModelError, Session};
@@ -22,6 +23,8 @@ pub(crate) struct Windows {
     interval: usize,
     since_evaluation: usize,
     input: Vec<f32>,
+    /// The window's sound, for models that want it described beside its frames.
+    described: Option<(Describe, Sound)>,
 }
 
 impl Windows {
@@ -30,13 +33,21 @@ impl Windows {
         let front_end = &metadata.front_end;
         let interval = (INTERVAL_S * front_end.frame_rate()).round() as usize;
         let session = model.session(1, metadata.window_frames)?;
+        let described = match metadata.input.is_mel() {
+            true => None,
+            false => {
+                let sound = Sound::new(front_end.hop, metadata.window_frames);
+                Some((Describe::new(model)?, sound))
+            }
+        };
         Ok(Self {
+            described,
             bands: front_end.n_mels,
             level: LevelNormaliser::new(front_end.level),
             frames: VecDeque::with_capacity(metadata.window_frames),
             interval: interval.clamp(1, metadata.window_frames),
             since_evaluation: 0,
-            input: vec![0.0; metadata.window_frames * front_end.n_mels],
+            input: vec![0.0; metadata.window_frames * metadata.input_width()],
             session,
         })
     }
@@ -44,6 +55,14 @@ impl Windows {
     pub(crate) fn reset(&mut self) {
         self.frames.clear();
         self.since_evaluation = 0;
+        if let Some(sound) = self.sound() {
+            sound.reset();
+        }
+    }
+
+    /// The window's sound, where the model wants it described.
+    pub(crate) fn sound(&mut self) -> Option<&mut Sound> {
+        self.described.as_mut().map(|(_, sound)| sound)
     }
 
     /// Frames heard of the window that is not yet full.
@@ -58,7 +77,11 @@ impl Windows {
         span: Span,
     ) -> Result<Option<Step<'_>>, ModelError> {
         let window = self.session.frames();
-        let mut bands = if self.frames.len() == window {
+        let was_full = self.frames.len() == window;
+        if let Some(sound) = self.sound() {
+            sound.take_frame(was_full);
+        }
+        let mut bands = if was_full {
             self.frames.pop_front().map(|(_, _, bands)| bands).unwrap_or_default()
         } else {
             vec![0.0; self.bands].into_boxed_slice()
@@ -71,10 +94,18 @@ impl Windows {
         }
         self.since_evaluation = 0;
         self.level.reset();
-        for ((level_db, _, mel_db), out) in
-            self.frames.iter().zip(self.input.chunks_mut(self.bands))
-        {
-            self.level.next_frame(mel_db, *level_db, out);
+        let described = match &mut self.described {
+            None => &[][..],
+            Some((describe, sound)) => match describe.values(sound) {
+                Some(values) => values,
+                None => return Ok(None),
+            },
+        };
+        let width = self.bands + described.len();
+        for ((level_db, _, mel_db), out) in self.frames.iter().zip(self.input.chunks_mut(width)) {
+            let (bands, beside) = out.split_at_mut(self.bands);
+            self.level.next_frame(mel_db, *level_db, bands);
+            beside.copy_from_slice(described);
         }
         let span = Span { start_s: self.frames[0].1.start_s, end_s: span.end_s };
         let raw = self.session.run(&self.input)?;

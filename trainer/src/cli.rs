@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use earworm_train::compare::{self, Against};
 use earworm_train::fit::{Ended, FitOptions, fit};
 use earworm_train::recipe::Recipe;
+use earworm_train::run::write_losses;
 use earworm_train::{chorus, dataset, device, evaluate, explain, export, report, suite};
 
 /// Exit code of work that Ctrl-C stopped.
@@ -121,6 +122,14 @@ pub(crate) enum Command {
         /// Where to write it; `report.html` in the run's folder without it.
         #[arg(long)]
         out: Option<PathBuf>,
+    },
+    /// Write how wrong a run was about each song, as a table for `data.join`: what LossNet predicts.
+    Losses {
+        /// Folder of the run.
+        run: PathBuf,
+        /// The table, CSV.
+        #[arg(long)]
+        out: PathBuf,
     },
     /// Show what a model of rows goes by: which features, and which combinations of them.
     Explain {
@@ -254,6 +263,11 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Report { run, out } => {
             println!("wrote {}", report::report(&run, out.as_deref())?.display());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Losses { run, out } => {
+            let songs = write_losses(&run, &out)?;
+            println!("wrote the losses of {songs} songs to {}", out.display());
             Ok(ExitCode::SUCCESS)
         }
         Command::Explain { run } => {

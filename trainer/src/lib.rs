@@ -1,6 +1,7 @@
 //! The offline trainer of Earworm: data sets, training, evaluation and export.
 //!
 //! - [`dataset`]: songs to mel frames and features on disk, through the scorer's own front end;
+//! - [`embed`]: embeddings in place of frames;
 //! - [`recipe`] and [`targets`]: the file that describes an experiment, and what is learnt;
 //! - [`split`]: folds that keep an artist's songs together;
 //! - [`examples`]: crops, augmentation and batches;
@@ -18,6 +19,7 @@ pub mod chorus;
 pub mod compare;
 pub mod dataset;
 pub mod device;
+pub mod embed;
 pub mod evaluate;
 pub mod examples;
 pub mod explain;

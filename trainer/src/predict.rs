@@ -78,18 +78,19 @@ fn predict_songs(
     for same_length in jobs.chunk_by(|a, b| a.0 == b.0) {
         for batch in same_length.chunks(BATCH) {
             let count = batch[0].0;
-            let mut values = Vec::with_capacity(batch.len() * count * settings.n_mels);
+            let mut values = Vec::with_capacity(batch.len() * count * all.width());
             let mut last: Option<(usize, crate::examples::Audible)> = None;
             for &(_, index, start) in batch {
                 let stretch = match last.take() {
                     Some((of, stretch)) if of == index => stretch,
                     _ => all.stretch(songs[index]),
                 };
-                values.extend(stretch.cut(start, count).window(settings, 0, count));
+                let window = stretch.cut(start, count).window(settings, 0, count);
+                values.extend(all.put_beside(window, songs[index]));
                 last = Some((index, stretch));
             }
             let frames = frames_first(&values, batch.len(), count);
-            let frames = Tensor::from_vec(frames, (count, batch.len(), settings.n_mels), device)?;
+            let frames = Tensor::from_vec(frames, (count, batch.len(), all.width()), device)?;
             let raw = network.forward(&frames, &[count as u32 - 1], None)?.get(0)?;
             for (&(_, index, _), row) in batch.iter().zip(raw.to_vec2::<f32>()?) {
                 let (sum, windows) = &mut sums[index];

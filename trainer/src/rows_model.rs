@@ -45,6 +45,7 @@ impl RowsModel {
                     model,
                     &Blueprint {
                         bands: width,
+                        beside: 0,
                         frames: 1,
                         outputs,
                         mean: &vec![0.0; width],

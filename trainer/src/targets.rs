@@ -1,5 +1,7 @@
 //! What is learnt: targets declared in a recipe, computed from a manifest's columns.
 
+mod blend;
+
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -8,8 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::Track;
 use crate::run::Task;
 
-/// A target and how it counts. Exactly one of `share`, `is`, `above`, `value` and `classes` says what
-/// it is.
+pub use blend::{Blend, Source, SourceScale};
+
+/// A target and how it counts. Exactly one of `share`, `is`, `above`, `value`, `blend` and
+/// `classes` says what it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Head {
@@ -35,6 +39,9 @@ pub struct Head {
     /// … or a number, scaled to 0–1 …
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<Value>,
+    /// … or the mean of several sources, each brought to 0–1 …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blend: Option<Blend>,
     /// … or one of several classes by quantile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classes: Option<Classes>,
@@ -134,11 +141,12 @@ impl Head {
             + usize::from(self.is.is_some())
             + usize::from(self.above.is_some())
             + usize::from(self.value.is_some())
+            + usize::from(self.blend.is_some())
             + usize::from(self.classes.is_some());
         let name = &self.name;
         ensure!(
             kinds == 1,
-            "heads: {name} must have exactly one of share, is, above, value and classes"
+            "heads: {name} must have exactly one of share, is, above, value, blend and classes"
         );
         ensure!(self.weight >= 0.0, "heads: the weight of {name} is below zero");
         if let Some(share) = &self.share {
@@ -153,6 +161,9 @@ impl Head {
                 above.quantile.is_none_or(|q| q > 0.0 && q < 1.0),
                 "heads: the quantile of {name} must be between 0 and 1"
             );
+        }
+        if let Some(blend) = &self.blend {
+            blend.validate(name)?;
         }
         if let Some(value) = &self.value {
             ensure!(value.low < value.high, "heads: low of {name} must be below high");
@@ -186,7 +197,7 @@ impl Head {
     pub fn task(&self) -> Task {
         if self.classes.is_some() {
             Task::Classes
-        } else if self.value.is_some() {
+        } else if self.value.is_some() || self.blend.is_some() {
             Task::Regression
         } else if self.share.is_some() {
             Task::Share
@@ -215,7 +226,8 @@ impl Head {
         let of_quantities = quantities.into_iter().flatten().flat_map(|column| {
             std::iter::once(column.as_str()).chain(column.split('/').map(str::trim))
         });
-        of_share.chain(of_is).chain(of_quantities).collect()
+        let of_blend = self.blend.iter().flat_map(Blend::columns);
+        of_share.chain(of_is).chain(of_quantities).chain(of_blend).collect()
     }
 
     /// Votes of the mean opinion that are added to every song.
@@ -258,6 +270,10 @@ impl Head {
     /// Learnt values (one an output), the plain truth and the number of people behind it, for every
     /// song. Means and quantiles are taken over `reference` songs.
     fn all(&self, tracks: &[&Track], reference: &[usize]) -> Result<Vec<(Vec<f64>, f64, f64)>> {
+        if let Some(blend) = &self.blend {
+            let values = blend.values(tracks, reference)?;
+            return Ok(values.into_iter().map(|value| (vec![value], value, 1.0)).collect());
+        }
         let plain: Vec<(f64, f64)> =
             tracks.iter().map(|track| self.share_of(track)).collect::<Result<_>>()?;
         let quantile = |q: f64| quantile(reference.iter().map(|&i| plain[i].0).collect(), q);

@@ -215,7 +215,7 @@ fn needed_s(metadata: &Metadata) -> f64 {
             frames.min(metadata.window_frames)
         }
         // Means over a window are there before it is full.
-        Contract::Window if !metadata.input.is_mel() => metadata.warm_up_frames,
+        Contract::Window if metadata.input_rows() == 1 => metadata.warm_up_frames,
         Contract::Window => metadata.window_frames,
     };
     (metadata.front_end.seconds(frames) * 10.0).ceil() / 10.0

@@ -385,7 +385,7 @@ fn check_signature(graph: &GraphProto, metadata: &Metadata) -> Result<Vec<StateI
         graph.input.iter().filter(|i| !initialised.contains(i.name.as_str())).collect();
     let Some((mel, state_inputs)) = inputs.split_first() else { return onnx("it has no input") };
     let (name, rows) = match metadata.input {
-        Input::Mel => ("mel", "frames"),
+        Input::Mel | Input::MelAndDescriptors { .. } => ("mel", "frames"),
         Input::Descriptors { .. } => ("features", "1"),
     };
     if mel.name != name {

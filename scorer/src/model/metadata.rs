@@ -35,12 +35,26 @@ pub enum Input {
         /// Names of the features, in the order of the input; see [`crate::features::names`].
         names: Vec<String>,
     },
+    /// Both: every mel frame of a window with the window's descriptors behind its bands, as
+    /// `mel [batch, frames, bands + names]`.
+    MelAndDescriptors {
+        /// Names of the features, in their order behind the bands.
+        names: Vec<String>,
+    },
 }
 
 impl Input {
-    /// Whether it is mel frames.
+    /// Whether it is mel frames and nothing else.
     pub fn is_mel(&self) -> bool {
         *self == Self::Mel
+    }
+
+    /// Names of the descriptors; none of mel frames alone.
+    pub fn names(&self) -> &[String] {
+        match self {
+            Self::Mel => &[],
+            Self::Descriptors { names } | Self::MelAndDescriptors { names } => names,
+        }
     }
 }
 
@@ -158,7 +172,7 @@ impl Metadata {
     /// Rows of the input that a window makes: its frames, or one row of descriptors.
     pub fn input_rows(&self) -> usize {
         match self.input {
-            Input::Mel => self.window_frames,
+            Input::Mel | Input::MelAndDescriptors { .. } => self.window_frames,
             Input::Descriptors { .. } => 1,
         }
     }
@@ -168,6 +182,7 @@ impl Metadata {
         match &self.input {
             Input::Mel => self.front_end.n_mels,
             Input::Descriptors { names } => names.len(),
+            Input::MelAndDescriptors { names } => self.front_end.n_mels + names.len(),
         }
     }
 
@@ -216,7 +231,10 @@ impl Metadata {
     }
 
     fn validate_input(&self) -> Result<(), FieldError> {
-        let Input::Descriptors { names } = &self.input else { return Ok(()) };
+        if self.input.is_mel() {
+            return Ok(());
+        }
+        let names = self.input.names();
         let wrong = |field: &str, problem: String| Err(FieldError::new(field, problem));
         if self.contract != Contract::Window {
             return wrong("contract", "descriptors need the contract \"window\"".into());

@@ -4,7 +4,7 @@
 //!   `score [batch, classes]` and `state.<n>.out`; all states start at zero;
 //! - window: input `mel [batch, frames, bands]` of a fixed number of frames, output
 //!   `score [batch, classes]`; or, where the metadata's `input` names descriptors, input
-//!   `features [batch, 1, names]`.
+//!   `features [batch, 1, names]`, or behind the bands of every mel frame.
 
 mod calibration;
 mod check;

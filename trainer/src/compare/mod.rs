@@ -3,6 +3,7 @@
 mod html;
 pub(crate) mod paired;
 mod show;
+mod song_by_song;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use crate::files;
 use crate::run::{Run, Task};
 
 pub use paired::{Test, TestKind};
+pub use song_by_song::SongBySong;
 
 /// Draws behind the paired tests.
 pub const DRAWS: usize = 4000;
@@ -51,6 +53,10 @@ pub struct Comparison {
     pub tests: Vec<Test>,
     /// Each run against always naming the majority class; empty for regressions and shares.
     pub majority_tests: Vec<Test>,
+    /// On how many songs each other run is closer to the truth; empty for classes.
+    pub song_by_song: Vec<SongBySong>,
+    /// Mean squared error of draws from the published normal distribution; regressions only.
+    pub normal_draws: Option<f64>,
     /// What it comes to, in sentences.
     pub findings: Vec<String>,
 }
@@ -120,6 +126,8 @@ pub fn compare(folders: &[PathBuf], against: Against) -> Result<Comparison> {
     let aligned = aligned(&songs);
     let tests = paired::tests(&songs, &aligned, reference, DRAWS, measured[0].notes.seed);
     let majority_tests = paired::against_majority(&songs);
+    let song_by_song = song_by_song::song_by_song(&songs, &aligned, reference);
+    let normal_draws = song_by_song::normal_draws(songs[0]);
     let runs: Vec<Compared> = measured
         .into_iter()
         .zip(folders)
@@ -130,8 +138,15 @@ pub fn compare(folders: &[PathBuf], against: Against) -> Result<Comparison> {
             evaluation: measured.evaluation,
         })
         .collect();
-    let mut comparison =
-        Comparison { runs, reference, tests, majority_tests, findings: Vec::new() };
+    let mut comparison = Comparison {
+        runs,
+        reference,
+        tests,
+        majority_tests,
+        song_by_song,
+        normal_draws,
+        findings: Vec::new(),
+    };
     comparison.findings = show::findings(&comparison);
     Ok(comparison)
 }

@@ -70,6 +70,19 @@ pub(super) fn findings(comparison: &Comparison) -> Vec<String> {
         });
     }
     let reference = &comparison.runs[comparison.reference].label;
+    for won in &comparison.song_by_song {
+        findings.push(format!(
+            "{} is closer to the truth than {reference} on {:.1} % of the songs.",
+            comparison.runs[won.run].label,
+            100.0 * won.closer
+        ));
+    }
+    if let Some(mse) = comparison.normal_draws {
+        findings.push(format!(
+            "Draws from the published normal distribution (0.400 ± 0.168) have a mean squared error of {}.",
+            number(mse)
+        ));
+    }
     let differing: Vec<String> = comparison
         .tests
         .iter()

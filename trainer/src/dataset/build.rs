@@ -23,6 +23,7 @@ use super::song;
 use super::song_features::{FeatureSet, FeatureSource, ScorerFeatures};
 use super::store::Dataset;
 use super::toml_text;
+use crate::embed::Embedder;
 use crate::{files, interrupt};
 
 /// Bytes after which a new shard is begun.
@@ -41,6 +42,8 @@ pub struct BuildOptions {
     pub schema: Option<PathBuf>,
     /// Front-end settings in TOML; the default model's without it.
     pub front_end: Option<PathBuf>,
+    /// Model whose embeddings stand in place of mel frames.
+    pub embedding: Option<PathBuf>,
     /// Features to compute.
     pub features: Vec<FeatureSet>,
     /// Look for each song's chorus, as a clip of this many seconds.
@@ -124,11 +127,19 @@ pub fn build_with(options: &BuildOptions, source: &dyn FeatureSource) -> Result<
     let mut features = options.features.clone();
     features.sort();
     features.dedup();
+    let embedder = options.embedding.as_deref().map(Embedder::open).transpose()?;
     let extraction = Extraction {
         version: EXTRACTION,
-        front_end: load_settings(options.front_end.as_deref())?,
+        front_end: match &embedder {
+            Some(embedder) => {
+                ensure!(options.front_end.is_none(), "give --front-end or --embedding, not both");
+                embedder.settings()
+            }
+            None => load_settings(options.front_end.as_deref())?,
+        },
         features,
         chorus_seconds: options.chorus,
+        embedding: embedder.as_ref().map(|embedder| embedder.sha256().to_owned()),
     };
     if let Some(seconds) = options.chorus {
         ensure!(
@@ -165,7 +176,8 @@ pub fn build_with(options: &BuildOptions, source: &dyn FeatureSource) -> Result<
     let largest_shard = options.shard_bytes.unwrap_or(SHARD_BYTES);
     let place =
         Construction::open(&folder, &description, &manifest.header, &tracks, largest_shard)?;
-    let report = Work::run(options, &description, source, &tracks, &place)?;
+    let from = From { source, embedder: embedder.as_ref() };
+    let report = Work::run(options, &description, from, &tracks, &place)?;
     let songs = place.songs();
     drop(place);
     if songs == 0 && !report.stopped && options.part.is_none() {
@@ -199,10 +211,17 @@ pub(super) fn progress_bar(songs: usize) -> Result<ProgressBar> {
     Ok(ProgressBar::new(songs as u64).with_style(style))
 }
 
+/// What songs are read by.
+#[derive(Clone, Copy)]
+struct From<'a> {
+    source: &'a dyn FeatureSource,
+    embedder: Option<&'a Embedder>,
+}
+
 struct Work<'a> {
     options: &'a BuildOptions,
     description: &'a Description,
-    source: &'a dyn FeatureSource,
+    from: From<'a>,
     place: &'a Construction<'a>,
     progress: ProgressBar,
     built: AtomicUsize,
@@ -214,14 +233,14 @@ impl<'a> Work<'a> {
     fn run(
         options: &'a BuildOptions,
         description: &'a Description,
-        source: &'a dyn FeatureSource,
+        from: From<'a>,
         tracks: &[(u64, Track)],
         place: &'a Construction<'a>,
     ) -> Result<BuildReport> {
         let work = Self {
             options,
             description,
-            source,
+            from,
             place,
             progress: progress_bar(tracks.len())?,
             built: AtomicUsize::new(0),
@@ -303,7 +322,9 @@ impl<'a> Work<'a> {
             return Ok(Read::Kept(BuiltSong { bytes, modified_ns, ..song }));
         }
         let features = self.description.feature_names.len();
-        let content = song::read(&path, &self.description.extraction, features, self.source)?;
+        let From { source, embedder } = self.from;
+        let extraction = &self.description.extraction;
+        let content = song::read(&path, extraction, features, source, embedder)?;
         let song = BuiltSong {
             // Known once it has been written.
             place: super::shard::Place { shard: 0, offset: 0 },

@@ -2,12 +2,15 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 
 use super::build::{self, BuildOptions};
+use super::catalogues;
 use super::description::Part;
+use super::fetch::{self, FetchOptions};
 use super::merge;
 use super::song_features::FeatureSet;
 use super::stats::{self, Source, StatsOptions};
@@ -36,6 +39,9 @@ pub enum DatasetCommand {
         /// TOML file with front-end settings; the default model's without it.
         #[arg(long)]
         front_end: Option<PathBuf>,
+        /// Put embeddings in place of mel frames: an ONNX model, or weights of VGGish as safetensors.
+        #[arg(long, value_name = "MODEL", conflicts_with = "front_end")]
+        embedding: Option<PathBuf>,
         /// Features to compute: descriptors, low-level.
         #[arg(long, value_delimiter = ',', value_name = "SETS")]
         features: Vec<FeatureSet>,
@@ -51,6 +57,44 @@ pub enum DatasetCommand {
         /// Compare frames that are there with their hashes; read damaged songs again.
         #[arg(long)]
         verify: bool,
+    },
+    /// Fetch the audio files that a manifest names by URL. Run it again to resume.
+    Fetch {
+        /// CSV or Parquet file with one row a file.
+        #[arg(long)]
+        manifest: PathBuf,
+        /// Folder of the files; the log, fetch.jsonl, is written there, too.
+        #[arg(long)]
+        out: PathBuf,
+        /// Column with the URL.
+        #[arg(long, default_value = "url")]
+        url: String,
+        /// Column with the name of the file.
+        #[arg(long, default_value = "file")]
+        file: String,
+        /// Files fetched at the same time.
+        #[arg(long, default_value_t = 4)]
+        jobs: usize,
+        /// Most requests a second to one host.
+        #[arg(long, default_value_t = 4.0)]
+        rate: f64,
+        /// Most megabytes of a file.
+        #[arg(long, default_value_t = 200)]
+        most_mb: u64,
+        /// Tries of a file whose server fails or does not answer.
+        #[arg(long, default_value_t = 3)]
+        tries: u32,
+        /// Seconds after which a server that says nothing is given up.
+        #[arg(long, default_value_t = 30)]
+        timeout: u64,
+    },
+    /// Tell whether catalogues of songs can be told apart by level, bandwidth or codec alone.
+    Catalogues {
+        /// Folder of the data set.
+        folder: PathBuf,
+        /// Column that names the catalogue of each song, or the target.
+        #[arg(long)]
+        column: String,
     },
     /// Make one data set of all parts that `build --shard` made.
     Merge {
@@ -110,6 +154,7 @@ impl DatasetCommand {
                 out,
                 schema,
                 front_end,
+                embedding,
                 features,
                 chorus,
                 shard: part,
@@ -125,6 +170,7 @@ impl DatasetCommand {
                     out,
                     schema,
                     front_end,
+                    embedding,
                     features,
                     chorus,
                     part,
@@ -134,6 +180,30 @@ impl DatasetCommand {
                 })?;
                 println!("{report}");
                 Ok(if report.stopped { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
+            }
+            Self::Fetch { manifest, out, url, file, jobs, rate, most_mb, tries, timeout } => {
+                let report = fetch::fetch(&FetchOptions {
+                    manifest,
+                    url,
+                    file,
+                    out,
+                    jobs,
+                    rate,
+                    most_bytes: most_mb.saturating_mul(1_000_000),
+                    tries,
+                    timeout: Duration::from_secs(timeout),
+                    ..FetchOptions::default()
+                })?;
+                println!("{report}");
+                Ok(match (report.stopped, report.failed.is_empty()) {
+                    (true, _) => ExitCode::from(INTERRUPTED),
+                    (false, true) => ExitCode::SUCCESS,
+                    (false, false) => ExitCode::FAILURE,
+                })
+            }
+            Self::Catalogues { folder, column } => {
+                println!("{}", catalogues::catalogues(&Dataset::open(&folder)?, &column)?);
+                Ok(ExitCode::SUCCESS)
             }
             Self::Merge { parts, out } => {
                 println!("{}", merge::merge(&parts, &out)?);

@@ -32,6 +32,9 @@ pub struct Extraction {
     pub features: Vec<FeatureSet>,
     /// Length in seconds of the chorus that is looked for in each song.
     pub chorus_seconds: Option<f64>,
+    /// SHA-256 of the model whose embeddings stand in place of mel frames, where they do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedding: Option<String>,
 }
 
 impl Extraction {

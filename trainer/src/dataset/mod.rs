@@ -14,9 +14,11 @@
 //! one of them.
 
 pub mod build;
+mod catalogues;
 pub mod cli;
 mod construction;
 mod description;
+pub mod fetch;
 mod index;
 mod manifest;
 pub mod merge;
@@ -32,6 +34,7 @@ mod table_file;
 mod toml_text;
 mod tracks;
 
+pub use catalogues::{CatalogueReport, Told, catalogues};
 pub use description::{Description, Extraction, Part};
 pub use manifest::{Manifest, Track};
 pub use raw_table::RawTable;

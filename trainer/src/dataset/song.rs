@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::description::Extraction;
 use super::song_features::FeatureSource;
+use crate::embed::Embedder;
 use crate::files;
 
 /// The largest sample of 16-bit audio: what reaches it has been cut off, or nearly.
@@ -33,32 +34,39 @@ pub(super) struct SongContent {
     pub(super) chorus: Option<f64>,
 }
 
-/// Reads an audio file through the scorer's own path.
+/// Reads an audio file through the scorer's own path; with an embedder, its embeddings are the frames.
 ///
 /// # Errors
-/// When the file cannot be decoded or resampled, or is shorter than one frame.
+/// When the file cannot be decoded or resampled, or is shorter than one frame, or than one patch of the
+/// embedder.
 pub(super) fn read(
     path: &Path,
     extraction: &Extraction,
     features: usize,
     source: &dyn FeatureSource,
+    embedder: Option<&Embedder>,
 ) -> Result<SongContent> {
     let settings = &extraction.front_end;
     let mut file = AudioFile::open(path)?;
     let format = file.format();
     let mut resampler = Resampler::new(format.sample_rate, settings.sample_rate)
         .with_context(|| path.display().to_string())?;
-    let mut front_end = FrontEnd::new(settings)?;
-    let keep_samples = features > 0 || extraction.chorus_seconds.is_some();
+    let mut front_end = match embedder {
+        None => Some(FrontEnd::new(settings)?),
+        Some(_) => None,
+    };
+    let keep_samples = features > 0 || extraction.chorus_seconds.is_some() || embedder.is_some();
     let (mut values, mut levels, mut samples) = (Vec::new(), Vec::new(), Vec::new());
     let mut take = |part: &[f32]| {
         if keep_samples {
             samples.extend_from_slice(part);
         }
-        front_end.push(part, |frame| {
-            values.extend_from_slice(frame.mel_db);
-            levels.push(frame.level_db);
-        });
+        if let Some(front_end) = &mut front_end {
+            front_end.push(part, |frame| {
+                values.extend_from_slice(frame.mel_db);
+                levels.push(frame.level_db);
+            });
+        }
     };
     let mut mono = Vec::new();
     let (mut length, mut total, mut clipped) = (0usize, 0usize, 0usize);
@@ -70,6 +78,11 @@ pub(super) fn read(
         resampler.push(&mono, &mut take);
     }
     resampler.finish(&mut take);
+    if let Some(embedder) = embedder {
+        values = embedder.embed(&samples).with_context(|| path.display().to_string())?;
+        // Embeddings have no level; none of them counts as silence.
+        levels = vec![0.0; values.len() / embedder.width()];
+    }
     ensure!(!levels.is_empty(), "{} is shorter than one frame", path.display());
 
     let frames = levels.len();

@@ -120,17 +120,18 @@ impl<'a> Loader<'a> {
                     let longest = window.min(shortest);
                     rng.random_range(self.data.warm_up_frames.min(longest)..=longest)
                 };
-                let mut crops = Vec::with_capacity(songs.len() * count * all.settings().n_mels);
+                let mut crops = Vec::with_capacity(songs.len() * count * all.width());
                 for &song in songs {
                     let start = rng.random_range(0..=all.len(song).saturating_sub(count));
-                    crops.extend(varied(
+                    let crop = varied(
                         &all.stretch(song),
                         all.settings(),
                         (start, count),
                         self.augmentation,
                         self.blank,
                         &mut rng,
-                    ));
+                    );
+                    crops.extend(all.put_beside(crop, song));
                 }
                 (crops, count)
             }

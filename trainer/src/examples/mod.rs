@@ -25,6 +25,19 @@ pub struct Songs<'a> {
     clip: Clip,
     clip_frames: usize,
     seed: u64,
+    /// Pieces that each song's stretch is cut into; songs are counted by pieces.
+    pieces: usize,
+    beside: Option<Beside>,
+}
+
+/// Numbers of songs that go beside every frame of their sound.
+pub struct Beside {
+    /// One row a song, as they are.
+    pub rows: Rows,
+    /// What is subtracted of each number by the network.
+    pub mean: Vec<f32>,
+    /// What it is then divided by, above zero.
+    pub deviation: Vec<f32>,
 }
 
 /// One row of numbers a song, scaled.
@@ -56,7 +69,47 @@ impl Rows {
 impl<'a> Songs<'a> {
     /// The stretches that a recipe chooses. The seed decides where [`Clip::Random`] ones begin.
     pub fn new(dataset: &'a Dataset, data: &DataRecipe, seed: u64) -> Self {
-        Self { dataset, clip: data.clip, clip_frames: data.clip_frames(), seed }
+        Self {
+            dataset,
+            clip: data.clip,
+            clip_frames: data.clip_frames(),
+            seed,
+            pieces: data.pieces.unwrap_or(1),
+            beside: None,
+        }
+    }
+
+    /// The same, with numbers beside every frame.
+    #[must_use]
+    pub fn with(self, beside: Beside) -> Self {
+        Self { beside: Some(beside), ..self }
+    }
+
+    /// Numbers beside every frame.
+    pub fn beside(&self) -> usize {
+        self.beside.as_ref().map_or(0, |beside| beside.rows.columns)
+    }
+
+    /// Values of a frame: bands, and the numbers beside them.
+    pub fn width(&self) -> usize {
+        self.settings().n_mels + self.beside()
+    }
+
+    /// Frames `[frames, bands]` of a song with its numbers beside each: `[frames, width]`.
+    pub fn put_beside(&self, frames: Vec<f32>, song: usize) -> Vec<f32> {
+        let Some(beside) = &self.beside else { return frames };
+        let row = beside.rows.row(song);
+        let mut wider = Vec::with_capacity(frames.len() / self.settings().n_mels * self.width());
+        for frame in frames.chunks_exact(self.settings().n_mels) {
+            wider.extend_from_slice(frame);
+            wider.extend_from_slice(row);
+        }
+        wider
+    }
+
+    /// Number of songs, or of pieces.
+    pub fn count(&self) -> usize {
+        self.dataset.songs.len() * self.pieces
     }
 
     /// Settings of the frames.
@@ -66,6 +119,11 @@ impl<'a> Songs<'a> {
 
     /// Number of audible frames in a song's stretch.
     pub fn len(&self, song: usize) -> usize {
+        self.whole_len(song / self.pieces) / self.pieces
+    }
+
+    /// Number of audible frames in the stretch of a song of the data set.
+    fn whole_len(&self, song: usize) -> usize {
         let audible = self.dataset.songs[song].audible;
         if self.clip == Clip::Whole { audible } else { audible.min(self.clip_frames) }
     }
@@ -77,9 +135,20 @@ impl<'a> Songs<'a> {
 
     /// A song's stretch.
     pub fn stretch(&self, song: usize) -> Audible {
+        let (whole, piece) = (song / self.pieces, song % self.pieces);
+        let stretch = self.whole_stretch(whole);
+        if self.pieces == 1 {
+            return stretch;
+        }
+        let length = self.len(song);
+        stretch.cut(piece * length, length)
+    }
+
+    /// The stretch of a song of the data set.
+    fn whole_stretch(&self, song: usize) -> Audible {
         let view = self.dataset.frames(song);
         let audible = Audible::of(view, self.settings());
-        let (all, wanted) = (audible.len(), self.len(song));
+        let (all, wanted) = (audible.len(), self.whole_len(song));
         if self.clip == Clip::Whole || wanted == 0 {
             return audible;
         }
@@ -129,8 +198,16 @@ impl Examples<'_> {
     /// Mel bands, or columns.
     pub fn bands(&self) -> usize {
         match self {
-            Self::Songs(songs) => songs.settings().n_mels,
+            Self::Songs(songs) => songs.width(),
             Self::Rows(rows) => rows.columns,
+        }
+    }
+
+    /// How many of them, the last ones, are numbers of the song.
+    pub fn beside(&self) -> usize {
+        match self {
+            Self::Songs(songs) => songs.beside(),
+            Self::Rows(_) => 0,
         }
     }
 
@@ -138,7 +215,14 @@ impl Examples<'_> {
     /// scaled already.
     pub fn statistics(&self, songs: &[usize]) -> (Vec<f32>, Vec<f32>) {
         match self {
-            Self::Songs(all) => all.band_statistics(songs),
+            Self::Songs(all) => {
+                let (mut mean, mut deviation) = all.band_statistics(songs);
+                if let Some(beside) = &all.beside {
+                    mean.extend(&beside.mean);
+                    deviation.extend(&beside.deviation);
+                }
+                (mean, deviation)
+            }
             Self::Rows(rows) => (vec![0.0; rows.columns], vec![1.0; rows.columns]),
         }
     }
@@ -149,7 +233,7 @@ impl Examples<'_> {
     /// When a song has fewer audible frames than a score needs; `name` tells its name.
     pub fn check(&self, least: usize, name: impl Fn(usize) -> String) -> Result<()> {
         let Self::Songs(songs) = self else { return Ok(()) };
-        for song in 0..songs.dataset.songs.len() {
+        for song in 0..songs.count() {
             if songs.len(song) < least {
                 bail!(
                     "track {} has too little sound to learn from; take it out of the manifest",

@@ -92,6 +92,7 @@ fn attributions_add_up() {
         &recipe,
         &Blueprint {
             bands: 4,
+            beside: 0,
             frames: 1,
             outputs: 1,
             mean: &[0.0; 4],

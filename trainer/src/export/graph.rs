@@ -92,6 +92,14 @@ impl Attribute {
         Self(AttributeProto { i: value, ..Self::of(name, AttributeType::Int) })
     }
 
+    /// A word.
+    pub fn string(name: &str, value: &str) -> Self {
+        Self(AttributeProto {
+            s: value.as_bytes().to_vec(),
+            ..Self::of(name, AttributeType::String)
+        })
+    }
+
     /// Whole numbers.
     pub fn ints(name: &str, values: &[i64]) -> Self {
         Self(AttributeProto { ints: values.to_vec(), ..Self::of(name, AttributeType::Ints) })
@@ -226,22 +234,32 @@ impl Graph {
     ///
     /// # Errors
     /// When the metadata cannot be written as JSON.
-    pub fn encode(mut self, metadata: &Metadata) -> Result<Vec<u8>> {
-        self.proto.name = metadata.name.clone();
+    pub fn encode(self, metadata: &Metadata) -> Result<Vec<u8>> {
+        let document = StringStringEntryProto {
+            key: METADATA_KEY.to_owned(),
+            value: serde_json::to_string(metadata)?,
+        };
+        Ok(self.file(&metadata.name, &metadata.label, vec![document]))
+    }
+
+    /// A file without metadata: no model of the meter.
+    pub fn encode_plain(self, name: &str) -> Vec<u8> {
+        self.file(name, "", vec![])
+    }
+
+    fn file(mut self, name: &str, about: &str, props: Vec<StringStringEntryProto>) -> Vec<u8> {
+        self.proto.name = name.to_owned();
         let model = ModelProto {
             ir_version: IR_VERSION,
             opset_import: vec![OperatorSetIdProto { domain: String::new(), version: OPSET }],
             producer_name: env!("CARGO_PKG_NAME").to_owned(),
             producer_version: env!("CARGO_PKG_VERSION").to_owned(),
-            doc_string: metadata.label.clone(),
-            metadata_props: vec![StringStringEntryProto {
-                key: METADATA_KEY.to_owned(),
-                value: serde_json::to_string(metadata)?,
-            }],
+            doc_string: about.to_owned(),
+            metadata_props: props,
             graph: Some(self.proto),
             ..Default::default()
         };
-        Ok(model.encode_to_vec())
+        model.encode_to_vec()
     }
 }
 

@@ -23,6 +23,7 @@ use crate::fit::trained_recipe;
 use crate::nn::{Blueprint, build};
 use crate::recipe::{Model, Recipe};
 use crate::run::{RunInfo, Task, read_json};
+use crate::table::Columns;
 
 pub use card::model_card;
 pub use graph::{Attribute, Dim, Graph, onnx_bytes, rows_onnx_bytes, table_onnx_bytes};
@@ -75,6 +76,11 @@ pub fn export(run: &Path, out: &Path) -> Result<ExportReport> {
     let evaluation = evaluate(run)?;
     let dataset = Dataset::open(&info.data.folder)
         .context("the run's data set is needed: the export is compared on real songs")?;
+    ensure!(
+        dataset.description.extraction.embedding.is_none(),
+        "{} learnt from embeddings, which the meter does not make",
+        run.display()
+    );
     let subject = Subject { recipe: &recipe, info: &info, front_end, evaluation: &evaluation };
     let Exported { bytes, model, difference, windows } = if recipe.model.wants_rows(&recipe.data) {
         rows::export(run, &subject, &dataset)?
@@ -115,11 +121,18 @@ fn frames(run: &Path, subject: &Subject<'_>, dataset: &Dataset) -> Result<Export
     let Model::Network(model) = &subject.recipe.model else {
         bail!("{} holds a model of rows", run.display());
     };
-    let (bands, outputs) = (subject.front_end.n_mels, subject.info.outputs.len());
+    let outputs = subject.info.outputs.len();
+    let beside: Vec<String> = match subject.recipe.data.beside.is_empty() {
+        true => vec![],
+        false => read_json::<Columns>(&run.join("final/columns.json"))?.names,
+    };
+    rows::ensure_heard(run, &beside)?;
+    let bands = subject.front_end.n_mels + beside.len();
     let network = build(
         model,
         &Blueprint {
             bands,
+            beside: beside.len(),
             frames: subject.recipe.data.window_frames,
             outputs,
             mean: &vec![0.0; bands],
@@ -130,7 +143,11 @@ fn frames(run: &Path, subject: &Subject<'_>, dataset: &Dataset) -> Result<Export
         },
     )?;
     network.weights().load(&run.join("final/weights.safetensors"))?;
-    let metadata = metadata(subject, network.contract(), Input::Mel);
+    let input = match beside.is_empty() {
+        true => Input::Mel,
+        false => Input::MelAndDescriptors { names: beside },
+    };
+    let metadata = metadata(subject, network.contract(), input);
     let bytes = onnx_bytes(network.as_ref(), &metadata)?;
     let model = read_back(&bytes)?;
     let (difference, windows) = largest_difference(network.as_ref(), &model, dataset)?;
@@ -157,7 +174,7 @@ fn metadata(subject: &Subject<'_>, contract: Contract, input: Input) -> Metadata
     let warm_up_frames = match (contract, &input) {
         // Descriptors are means: there are some long before the window is full.
         (Contract::Streaming, _) | (_, Input::Descriptors { .. }) => recipe.data.warm_up_frames,
-        (Contract::Window, Input::Mel) => recipe.data.window_frames,
+        (Contract::Window, _) => recipe.data.window_frames,
     };
     let meaning = &recipe.heads[0].meaning;
     let label = match info.task {

@@ -9,6 +9,7 @@ use earworm_scorer::Model;
 use crate::dataset::Dataset;
 use crate::examples::Audible;
 use crate::nn::{Contract, Network};
+use crate::rows_model::rows_of;
 
 /// Raw outputs may differ by this much. Both sum in float32, in different order.
 pub const LARGEST_DIFFERENCE: f32 = 1e-4;
@@ -32,13 +33,30 @@ pub fn largest_difference(
     let settings = &metadata.front_end;
     let frames = metadata.window_frames;
     let step = dataset.songs.len().div_ceil(SONGS).max(1);
+    let beside = beside(metadata.input.names(), dataset)?;
     let windows: Vec<Vec<f32>> = (0..dataset.songs.len())
         .step_by(step)
-        .map(|song| Audible::of(dataset.frames(song), settings))
-        .filter(|song| song.len() >= frames)
-        .map(|song| song.window(settings, (song.len() - frames) / 2, frames))
+        .map(|song| (song, Audible::of(dataset.frames(song), settings)))
+        .filter(|(_, song)| song.len() >= frames)
+        .map(|(song, sound)| {
+            let window = sound.window(settings, (sound.len() - frames) / 2, frames);
+            let frames = window.chunks_exact(settings.n_mels);
+            frames.flat_map(|frame| frame.iter().chain(&beside[song]).copied()).collect()
+        })
         .collect();
     Ok((compare(network, model, &windows)?, windows.len()))
+}
+
+/// The numbers of each song that go beside its frames; zero where one is missing.
+fn beside(names: &[String], dataset: &Dataset) -> Result<Vec<Vec<f32>>> {
+    if names.is_empty() {
+        return Ok(vec![vec![]; dataset.songs.len()]);
+    }
+    let table = rows_of(dataset)?;
+    let columns: Vec<Vec<Option<f64>>> =
+        names.iter().map(|name| table.column(name)).collect::<Result<_>>()?;
+    let number = |song: usize| columns.iter().map(move |c| c[song].unwrap_or(0.0) as f32);
+    Ok((0..dataset.songs.len()).map(|song| number(song).collect()).collect())
 }
 
 /// The largest difference of raw outputs between Candle, which sees a window at once, and tract, which
@@ -49,7 +67,7 @@ pub fn largest_difference(
 /// When one of the two fails.
 pub fn compare(network: &dyn Network, model: &Arc<Model>, windows: &[Vec<f32>]) -> Result<f32> {
     let metadata = model.metadata();
-    let bands = metadata.front_end.n_mels;
+    let bands = metadata.input_width();
     let chunk = match metadata.contract {
         Contract::Streaming => CHUNK.min(metadata.window_frames),
         Contract::Window => metadata.window_frames,

@@ -15,15 +15,7 @@ use crate::rows_model::{Judge, RowsModel, rows_of};
 pub(super) fn export(run: &Path, subject: &Subject<'_>, dataset: &Dataset) -> Result<Exported> {
     let trained = RowsModel::load(&run.join("final"), subject.recipe)?;
     let columns = &trained.columns;
-    let heard: Vec<String> = FeatureSet::ALL.into_iter().flat_map(features::names).collect();
-    let unheard: Vec<&str> =
-        columns.names.iter().filter(|name| !heard.contains(name)).map(String::as_str).collect();
-    ensure!(
-        unheard.is_empty(),
-        "{} learnt from columns that the meter cannot hear: {}; leave them out with `data.drop`",
-        run.display(),
-        unheard.join(", ")
-    );
+    ensure_heard(run, &columns.names)?;
     let input = Input::Descriptors { names: columns.names.clone() };
     let metadata = metadata(subject, Contract::Window, input);
     let bytes = match &trained.judge {
@@ -51,4 +43,18 @@ pub(super) fn export(run: &Path, subject: &Subject<'_>, dataset: &Dataset) -> Re
         }
     }
     Ok(Exported { bytes, model, difference, windows: expected.len() })
+}
+
+/// Checks that the meter can tell all these features of what it hears.
+pub(super) fn ensure_heard(run: &Path, names: &[String]) -> Result<()> {
+    let heard: Vec<String> = FeatureSet::ALL.into_iter().flat_map(features::names).collect();
+    let unheard: Vec<&str> =
+        names.iter().filter(|name| !heard.contains(name)).map(String::as_str).collect();
+    ensure!(
+        unheard.is_empty(),
+        "{} learnt from columns that the meter cannot hear: {}; leave them out to export a model",
+        run.display(),
+        unheard.join(", ")
+    );
+    Ok(())
 }

@@ -1,11 +1,11 @@
 //! What a recipe's data are: songs of a data set, or rows of a table.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use earworm_scorer::front_end::FrontEndSettings;
 
+use super::rows;
 use crate::dataset::{Dataset, FeatureTable, Track};
 use crate::files;
 use crate::recipe::Recipe;
@@ -41,18 +41,18 @@ impl Data {
                 if let Some(features) = &features {
                     add_columns(&mut tracks, features);
                 }
-                let rows = if recipe.model.wants_rows(data) {
-                    let features = features.with_context(|| {
-                        format!(
-                            "{} has no features; build it again with `--features descriptors,low-level`",
-                            folder.display()
-                        )
-                    })?;
-                    let ids = tracks.iter().map(|track| track.id.clone()).collect();
-                    Some(Table::new(ids, features.names, features.rows, BTreeMap::new())?)
-                } else {
-                    None
+                if let Some(path) = &data.join {
+                    rows::join(&mut tracks, path)?;
+                }
+                let wanted = recipe.model.wants_rows(data) || !data.beside.is_empty();
+                let mut rows = match wanted {
+                    true => Some(rows::of_set(&tracks, features, data, folder)?),
+                    false => None,
                 };
+                if let Some(pieces) = data.pieces {
+                    tracks = rows::in_pieces(&tracks, pieces);
+                    rows = rows.map(|table| rows::table_in_pieces(&table, pieces)).transpose()?;
+                }
                 let sha256 = set.sha256.clone();
                 Self {
                     set: Some(set),
@@ -66,6 +66,10 @@ impl Data {
             }
             (None, Some(path)) => {
                 let table = Table::load(path, data.id.as_deref())?;
+                let table = match &data.lyrics {
+                    Some(column) => rows::with_lyrics(table, column)?,
+                    None => table,
+                };
                 let content = std::fs::read(path)
                     .with_context(|| format!("cannot read {}", path.display()))?;
                 let sha256 = files::sha256_hex(&content);
@@ -93,7 +97,7 @@ impl Data {
                 .collect::<Result<Vec<String>>>()
         };
         let (groups, genres) = (
-            column(&data.group, &|track| track.id.clone())?,
+            column(&data.group.clone().filter(|_| !recipe.split.leak), &|track| track.id.clone())?,
             column(&data.genre, &|_| String::new())?,
         );
         (opened.groups, opened.genres) = (groups, genres);

@@ -10,6 +10,7 @@ mod data;
 mod network_part;
 mod part;
 mod pool;
+mod rows;
 mod run_folder;
 mod search;
 

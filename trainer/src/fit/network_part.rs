@@ -157,6 +157,7 @@ impl NetworkPart<'_> {
         let output_bias = self.output_bias();
         let blueprint = Blueprint {
             bands: self.examples.bands(),
+            beside: self.examples.beside(),
             frames: match self.examples {
                 Examples::Songs(_) => self.recipe.data.window_frames,
                 Examples::Rows(_) => 1,
@@ -204,8 +205,13 @@ impl NetworkPart<'_> {
         let songs = batch.songs.len();
         let frames = Tensor::from_slice(&batch.values, (batch.frames, songs, ()), self.device)?;
         let mut rng = step_rng(self.seed, step as u64, 3);
-        let raw = state.network.forward(&frames, &batch.judged_at, Some(&mut rng))?;
-        let loss = self.loss(&raw, &batch.learnt, &batch.weights)?;
+        let preparing = step / per_epoch < state.network.preparation();
+        let (loss, raw) = if preparing {
+            (state.network.preparation_loss(&frames, &mut rng)?, None)
+        } else {
+            let raw = state.network.forward(&frames, &batch.judged_at, Some(&mut rng))?;
+            (self.loss(&raw, &batch.learnt, &batch.weights)?, Some(raw))
+        };
         let value = f64::from(loss.to_scalar::<f32>()?);
         ensure!(
             value.is_finite(),
@@ -227,10 +233,12 @@ impl NetworkPart<'_> {
         }
         let progress = &mut state.progress;
         progress.loss_sum += value;
-        let last = raw.get(0)?.to_vec2::<f32>()?;
-        for (raw, learnt) in last.iter().zip(batch.learnt.chunks_exact(last[0].len())) {
-            progress.right.0 += usize::from(is_right(self.recipe.task(), raw, learnt));
-            progress.right.1 += 1;
+        if let Some(raw) = raw {
+            let last = raw.get(0)?.to_vec2::<f32>()?;
+            for (raw, learnt) in last.iter().zip(batch.learnt.chunks_exact(last[0].len())) {
+                progress.right.0 += usize::from(is_right(self.recipe.task(), raw, learnt));
+                progress.right.1 += 1;
+            }
         }
         progress.step += 1;
         Ok(())
@@ -246,7 +254,9 @@ impl NetworkPart<'_> {
 
     fn end_epoch(&self, state: &mut State, per_epoch: usize) -> Result<()> {
         let epoch = state.progress.step / per_epoch;
-        let validation = self.validate(state.judged())?;
+        // What has not begun to learn the target is not judged by it.
+        let preparing = epoch <= state.network.preparation();
+        let validation = if preparing { None } else { self.validate(state.judged())? };
         let (budget, task) = (&self.recipe.budget, self.recipe.task());
         let decides = matches!(task, Task::Binary | Task::Classes);
         let accuracy =

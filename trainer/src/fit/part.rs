@@ -9,7 +9,7 @@ use indicatif::ProgressBar;
 
 use super::data::Data;
 use super::network_part::{NetworkPart, is_right};
-use crate::examples::{Examples, Rows, Songs};
+use crate::examples::{Beside, Examples, Rows, Songs};
 use crate::files;
 use crate::nn::ModelRecipe;
 use crate::predict::{LANES, predict};
@@ -90,14 +90,28 @@ impl PartInHand<'_> {
         let (recipe, plan, options) = (self.recipe, self.plan, self.options);
         let mut columns = None;
         let examples = match (&self.data.set, &self.data.rows) {
-            (_, Some(table)) => {
+            (_, Some(table)) if recipe.model.wants_rows(&recipe.data) => {
                 let (fitted, x) = self.columns(table)?;
                 columns = Some(fitted);
                 let values = x.iter().flatten().map(|&v| v as f32).collect();
                 Examples::Rows(Rows { columns: x.first().map_or(0, Vec::len), values })
             }
-            (Some(set), None) => Examples::Songs(Songs::new(set, &recipe.data, recipe.seed)),
-            (None, None) => unreachable!("data are opened with frames or rows"),
+            (Some(set), rows) => {
+                let songs = Songs::new(set, &recipe.data, recipe.seed);
+                Examples::Songs(match rows {
+                    None => songs,
+                    Some(table) => {
+                        let taken = self.taken(table);
+                        let beside = recipe.data.beside_recipe();
+                        let fitted = Columns::fit(table, plan.seen, &beside, &taken)?;
+                        let all: Vec<usize> = (0..table.rows.len()).collect();
+                        let numbers = as_they_are(&fitted, &fitted.apply(table, &all)?);
+                        columns = Some(fitted);
+                        songs.with(numbers)
+                    }
+                })
+            }
+            (None, _) => unreachable!("data are opened with frames or rows"),
         };
         examples.check(recipe.data.warm_up_frames, |song| self.data.tracks[song].id.clone())?;
         let (train, validation) = match (recipe.budget.patience, plan.stop_at) {
@@ -193,17 +207,20 @@ impl PartInHand<'_> {
 
     /// The features of all songs, scaled by the training songs'.
     fn columns(&self, table: &Table) -> Result<(Columns, Vec<Vec<f64>>)> {
-        let taken = self.recipe.taken_columns();
-        // What the table does not have cannot be left out of it.
-        let known = |name: &&&str| {
-            table.names.iter().any(|n| n == **name) || table.texts.contains_key(**name)
-        };
-        let taken: Vec<&str> = taken.iter().filter(known).copied().collect();
+        let taken = self.taken(table);
         let recipe = self.recipe.data.column_recipe(&taken);
         let fitted = Columns::fit(table, self.plan.seen, &recipe, &taken)?;
         let all: Vec<usize> = (0..table.rows.len()).collect();
         let x = fitted.apply(table, &all)?;
         Ok((fitted, x))
+    }
+
+    /// The columns of a table that cannot be features.
+    fn taken<'t>(&'t self, table: &Table) -> Vec<&'t str> {
+        // What the table does not have cannot be left out of it.
+        let known =
+            |name: &&str| table.names.iter().any(|n| n == *name) || table.texts.contains_key(*name);
+        self.recipe.taken_columns().into_iter().filter(known).collect()
     }
 
     fn accuracy(&self, songs: &[usize], raw: &[Vec<f32>]) -> Option<f64> {
@@ -260,6 +277,23 @@ impl PartInHand<'_> {
             ids,
         ))?;
         Ok(files::sha256_hex(&all))
+    }
+}
+
+/// Scaled numbers as they were before, gaps filled, with what scales them: networks that take sound and
+/// numbers scale both themselves, so that an exported one can be given what the meter hears.
+fn as_they_are(columns: &Columns, scaled: &[Vec<f64>]) -> Beside {
+    let scales = || columns.offsets.iter().zip(&columns.factors);
+    let before = |row: &Vec<f64>| -> Vec<f32> {
+        row.iter().zip(scales()).map(|(v, (offset, factor))| (v / factor + offset) as f32).collect()
+    };
+    Beside {
+        rows: Rows {
+            columns: columns.names.len(),
+            values: scaled.iter().flat_map(before).collect(),
+        },
+        mean: scales().map(|(offset, _)| *offset as f32).collect(),
+        deviation: scales().map(|(_, factor)| (1.0 / factor) as f32).collect(),
     }
 }
 

@@ -99,6 +99,7 @@ mod tests {
     fn normal_draws_have_their_deviation() {
         let blueprint = Blueprint {
             bands: 1,
+            beside: 0,
             frames: 1,
             outputs: 1,
             mean: &[0.0],

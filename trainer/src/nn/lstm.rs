@@ -2,10 +2,11 @@
 //!
 //! LSTM layers → last hidden state → linear → leaky rectifier → dropout → linear → dropout → leaky
 //! rectifier → outputs. Two defects are mended: the seed took a softmax inside the network and a
-//! cross-entropy, with its own softmax, of that (ours gives logits); and it drew the initial states at
-//! random, at inference too (ours are zero). Being causal, it can be judged at any frame.
+//! cross-entropy, with its own softmax, of that (ours gives logits, unless `double_softmax` asks for the
+//! published form); and it drew the initial states at random, at inference too (ours are zero, in both
+//! forms). Being causal, it can be judged at any frame.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use candle_core::Tensor;
 
 use super::dropout::dropout;
@@ -26,6 +27,7 @@ pub(super) struct Lstm {
     lstm: LstmStack,
     head: [Linear; 3],
     dropout: f64,
+    double_softmax: bool,
 }
 
 impl Lstm {
@@ -46,7 +48,8 @@ impl Lstm {
         ];
         let standardise = Standardise::new(maker)?;
         let weights = std::mem::take(&mut maker.weights);
-        Ok(Self { weights, standardise, lstm, head, dropout: recipe.dropout })
+        let (dropout, double_softmax) = (recipe.dropout, recipe.double_softmax);
+        Ok(Self { weights, standardise, lstm, head, dropout, double_softmax })
     }
 }
 
@@ -67,7 +70,13 @@ impl Network for Lstm {
         let x = self.head[0].forward(&judged(&top, judged_at)?)?;
         let x = dropout(&rectify(&x, LEAK, None)?, self.dropout, &mut training)?;
         let x = dropout(&self.head[1].forward(&x)?, self.dropout, &mut training)?;
-        self.head[2].forward(&rectify(&x, LEAK, None)?)
+        let x = self.head[2].forward(&rectify(&x, LEAK, None)?)?;
+        Ok(match (self.double_softmax, self.head[2].width()) {
+            (false, _) => x,
+            // Two probabilities p and 1 − p taken for logits: their difference is what counts.
+            (true, 1) => ((candle_nn::ops::sigmoid(&x)? * 2.0)? - 1.0)?,
+            (true, _) => candle_nn::ops::softmax(&x, candle_core::D::Minus1)?,
+        })
     }
 
     fn weights(&self) -> &Weights {
@@ -97,11 +106,31 @@ impl Network for Lstm {
                 x = graph.apply("LeakyRelu", &[&x], leak);
             }
             let (count, to) = match n {
+                2 if self.double_softmax => (linear.width(), "head.raw".to_owned()),
                 2 => (outputs, "score".to_owned()),
                 _ => (linear.width(), format!("head.{}.x", n + 1)),
             };
             linear.write_onnx(graph, &format!("head.{n}"), &x, count, &to)?;
             x = to;
+        }
+        if self.double_softmax {
+            match self.head[2].width() {
+                1 => {
+                    graph.values("two", &[], &[2.0]);
+                    graph.values("one", &[], &[1.0]);
+                    let shares = graph.apply("Sigmoid", &[&x], vec![]);
+                    let twice = graph.apply("Mul", &[&shares, "two"], vec![]);
+                    graph.node("Sub", &[&twice, "one"], &["score"], vec![]);
+                }
+                width => {
+                    ensure!(
+                        outputs == width,
+                        "a softmax inside the network leaves no output out: {outputs} of {width}"
+                    );
+                    let axis = vec![Attribute::int("axis", -1)];
+                    graph.node("Softmax", &[&x], &["score"], axis);
+                }
+            }
         }
         Ok(())
     }

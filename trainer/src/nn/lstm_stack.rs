@@ -37,6 +37,25 @@ impl LstmLayer {
         })
     }
 
+    /// The layer over `x [steps, batch, inputs]`, from states of zeros; returns the name of its hidden
+    /// states `[steps, batch, hidden]`. Its values are called `<name>.…`.
+    pub(super) fn write_onnx(&self, graph: &mut Graph, name: &str, x: &str) -> Result<String> {
+        let hidden = self.hidden();
+        let part = |part: &str| format!("{name}.{part}");
+        graph.integers(&part("directions"), &[1]);
+        graph.weights(&part("w"), &self.input.unsqueeze(0)?)?;
+        graph.weights(&part("r"), &self.recurrent.unsqueeze(0)?)?;
+        // ONNX has a bias for the input and one for the recurrence; their sum counts.
+        graph.weights(&part("b"), &self.bias.pad_with_zeros(0, 0, 4 * hidden)?.unsqueeze(0)?)?;
+        graph.node(
+            "LSTM",
+            &[x, &part("w"), &part("r"), &part("b")],
+            &[&part("y")],
+            vec![Attribute::int("hidden_size", hidden as i64)],
+        );
+        Ok(graph.apply("Squeeze", &[&part("y"), &part("directions")], vec![]))
+    }
+
     fn hidden(&self) -> usize {
         self.bias.elem_count() / 4
     }

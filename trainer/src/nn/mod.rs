@@ -1,11 +1,18 @@
 //! Networks in Candle: what they have in common, and [`build`], which makes one from a recipe.
 
 mod adam;
+mod attention_pool;
+mod autoen_chorder;
+mod autoencoder;
+mod beside;
+mod cepstrum;
 mod dropout;
 mod elementwise;
 mod few_features;
+mod hit_music_net;
 mod image;
 mod init;
+mod late_fusion;
 mod layer_norm;
 mod linear;
 mod lstm;
@@ -13,14 +20,16 @@ mod lstm_layer;
 mod lstm_stack;
 mod mean_lstm;
 mod optimiser;
+mod patches;
 mod recipe;
 mod running_mean;
 mod softmax;
+mod sound_lstm;
 mod standardise;
 mod transformer;
 mod weights;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use candle_core::{Device, Tensor};
 
 use crate::Rng;
@@ -33,8 +42,10 @@ pub use lstm_layer::{lstm_layer, lstm_steps};
 pub use mean_lstm::MeanLstm;
 pub use optimiser::{Kind, Optimiser};
 pub use recipe::{
-    AlexNetRecipe, Cnn3Recipe, FewFeaturesRecipe, LstmRecipe, MeanLstmRecipe, MlpRecipe,
-    MobileNetV2Recipe, ModelRecipe, Norm, Positions, TransformerRecipe, Vgg11Recipe,
+    AlexNetRecipe, AttentionPoolRecipe, AutoenChorderRecipe, Cnn3Recipe, FewFeaturesRecipe,
+    HitMusicNetRecipe, LateFusionRecipe, LstmRecipe, MeanLstmRecipe, MlpRecipe, MobileNetV2Recipe,
+    ModelRecipe, Norm, PopularityCnnRecipe, Positions, SoundCnnRecipe, SoundLstmRecipe, Token,
+    TransformerRecipe, Variant, Vgg11Recipe, VggishRecipe,
 };
 pub use running_mean::running_mean;
 pub use weights::Weights;
@@ -69,6 +80,20 @@ pub trait Network: Send + Sync {
     /// warm-up.
     fn contract(&self) -> Contract;
 
+    /// Passes over the songs that come first, in which not the target is learnt but what
+    /// [`preparation_loss`](Self::preparation_loss) says; none for most networks.
+    fn preparation(&self) -> usize {
+        0
+    }
+
+    /// What is minimised in those passes, for frames as in [`forward`](Self::forward).
+    ///
+    /// # Errors
+    /// When there is no such thing, shapes do not fit or the device fails.
+    fn preparation_loss(&self, _frames: &Tensor, _training: &mut Rng) -> Result<Tensor> {
+        bail!("this network has nothing to prepare")
+    }
+
     /// Adds the network to an ONNX graph: input `mel [batch, frames, bands]`, output
     /// `score [batch, outputs]` with the first `outputs` of its outputs, and the states of a
     /// streaming network.
@@ -78,11 +103,21 @@ pub trait Network: Send + Sync {
     fn write_onnx(&self, graph: &mut Graph, outputs: usize) -> Result<()>;
 }
 
+/// VGGish's embedding as an ONNX file, with the weights of a safetensors file.
+///
+/// # Errors
+/// When the file cannot be read or does not fit.
+pub fn vggish_embedding_onnx(weights: &std::path::Path) -> Result<Vec<u8>> {
+    image::vggish_embedding_onnx(weights)
+}
+
 /// What every network is built from.
 #[derive(Clone, Copy)]
 pub struct Blueprint<'a> {
-    /// Mel bands of a frame; columns of a table row.
+    /// Mel bands of a frame, and the numbers beside them; columns of a table row.
     pub bands: usize,
+    /// How many of the bands, the last ones, are numbers of the song, the same at every frame.
+    pub beside: usize,
     /// Frames of a window; one for table rows.
     pub frames: usize,
     /// Outputs.
@@ -140,6 +175,22 @@ pub fn build(recipe: &ModelRecipe, blueprint: &Blueprint<'_>) -> Result<Box<dyn 
         }
         ModelRecipe::FewFeatures(recipe) => {
             Box::new(few_features::FewFeatures::new(recipe, blueprint)?)
+        }
+        ModelRecipe::HitMusicNet(recipe) => {
+            Box::new(hit_music_net::HitMusicNet::new(recipe, blueprint)?)
+        }
+        ModelRecipe::AutoenChorder(recipe) => {
+            Box::new(autoen_chorder::AutoenChorder::new(recipe, blueprint)?)
+        }
+        ModelRecipe::Vggish(recipe) => Box::new(image::vggish(recipe, blueprint)?),
+        ModelRecipe::PopularityCnn(recipe) => Box::new(image::popularity_cnn(recipe, blueprint)?),
+        ModelRecipe::SoundCnn(recipe) => Box::new(image::sound_cnn(recipe, blueprint)?),
+        ModelRecipe::SoundLstm(recipe) => Box::new(sound_lstm::SoundLstm::new(recipe, blueprint)?),
+        ModelRecipe::LateFusion(recipe) => {
+            Box::new(late_fusion::LateFusion::new(recipe, blueprint)?)
+        }
+        ModelRecipe::AttentionPool(recipe) => {
+            Box::new(attention_pool::AttentionPool::new(recipe, blueprint)?)
         }
     })
 }

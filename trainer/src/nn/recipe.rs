@@ -1,5 +1,6 @@
 //! The `[model]` section of a recipe: which network, and its sizes.
 
+mod sizes;
 mod systems;
 
 use std::path::PathBuf;
@@ -7,7 +8,14 @@ use std::path::PathBuf;
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
-pub use systems::FewFeaturesRecipe;
+pub use sizes::{
+    AlexNetRecipe, Cnn3Recipe, LstmRecipe, MeanLstmRecipe, MlpRecipe, MobileNetV2Recipe, Norm,
+    Positions, Token, TransformerRecipe, Vgg11Recipe,
+};
+pub use systems::{
+    AttentionPoolRecipe, AutoenChorderRecipe, FewFeaturesRecipe, HitMusicNetRecipe,
+    LateFusionRecipe, PopularityCnnRecipe, SoundCnnRecipe, SoundLstmRecipe, Variant, VggishRecipe,
+};
 
 /// A network and its sizes; `kind` says which one.
 ///
@@ -59,170 +67,30 @@ pub enum ModelRecipe {
     /// A residual network over rows of few numbers, each embedded by itself: seed system E. Window.
     #[serde(rename = "few-features")]
     FewFeatures(FewFeaturesRecipe),
-}
-
-/// Sizes of the default network.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MeanLstmRecipe {
-    /// Hidden values of each LSTM layer.
-    pub hidden: usize,
-    /// LSTM layers.
-    pub layers: usize,
-    /// Widths of the linear layers between the last LSTM layer and the outputs.
-    pub head: Vec<usize>,
-    /// Share of hidden values dropped in training, between layers.
-    pub dropout: f64,
-}
-
-/// Sizes of seed system A's LSTM.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LstmRecipe {
-    /// Hidden values of each LSTM layer; the seed has 128.
-    pub hidden: usize,
-    /// LSTM layers; the seed has 3.
-    pub layers: usize,
-    /// Share of values dropped in training, between LSTM layers and in the head; the seed has 0.3.
-    pub dropout: f64,
-    /// Width of the two linear layers before the outputs; the seed has 512.
-    #[serde(default = "seed_width")]
-    pub width: usize,
-}
-
-/// Sizes of a network of linear layers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MlpRecipe {
-    /// Widths of the layers before the outputs.
-    pub widths: Vec<usize>,
-    /// Share of values dropped in training after each of them.
-    pub dropout: f64,
-}
-
-/// Sizes of seed system A's convolutional network.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Cnn3Recipe {
-    /// Channels of the three blocks; the seed has 64, 128 and 64.
-    #[serde(default = "seed_channels")]
-    pub channels: [usize; 3],
-    /// Width of the linear layer before the outputs; the seed has 512.
-    #[serde(default = "seed_width")]
-    pub width: usize,
-    /// Share of values dropped in training before the outputs.
-    #[serde(default)]
-    pub dropout: f64,
-}
-
-/// Sizes of a MobileNetV2.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MobileNetV2Recipe {
-    /// Share of values dropped in training before the outputs; torchvision has 0.2.
-    #[serde(default = "mobilenet_dropout")]
-    pub dropout: f64,
-    /// Torchvision's `width_mult`: channels in relation to the published network.
-    #[serde(default = "full")]
-    pub width: f64,
-    /// ImageNet weights to start from: safetensors or ONNX with torchvision's names.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub weights: Option<PathBuf>,
-}
-
-/// Sizes of a VGG11.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Vgg11Recipe {
-    /// Share of values dropped in training between the linear layers; torchvision has 0.5.
-    #[serde(default = "half")]
-    pub dropout: f64,
-    /// Channels and widths in relation to the published network, which has 129 million values.
-    #[serde(default = "full")]
-    pub width: f64,
-    /// ImageNet weights to start from: safetensors or ONNX with torchvision's names.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub weights: Option<PathBuf>,
-}
-
-/// Sizes of an AlexNet.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AlexNetRecipe {
-    /// Share of values dropped in training between the linear layers; torchvision has 0.5.
-    #[serde(default = "half")]
-    pub dropout: f64,
-    /// Channels and widths in relation to the published network, which has 57 million values.
-    #[serde(default = "full")]
-    pub width: f64,
-    /// ImageNet weights to start from: safetensors or ONNX with torchvision's names.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub weights: Option<PathBuf>,
-}
-
-/// Sizes of a transformer encoder.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TransformerRecipe {
-    /// Values of each position; a multiple of `heads`.
-    pub width: usize,
-    /// Attention heads.
-    pub heads: usize,
-    /// Encoder layers.
-    pub layers: usize,
-    /// Width of the layers between attentions.
-    pub feed_forward: usize,
-    /// Share of values dropped in training.
-    pub dropout: f64,
-    /// Where layers are normed.
-    #[serde(default)]
-    pub norm: Norm,
-    /// How positions are told apart.
-    #[serde(default)]
-    pub positions: Positions,
-}
-
-/// Where the layers of a transformer are normed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Norm {
-    /// Before attention and before the linear layers, and once behind the last layer (PyTorch's
-    /// `norm_first`): trains without a warm-up.
-    #[default]
-    Pre,
-    /// After each sum, as first published.
-    Post,
-}
-
-/// How a transformer tells positions apart.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Positions {
-    /// Sines and cosines of geometrically spaced wavelengths, as first published.
-    #[default]
-    Sinusoidal,
-    /// A trained vector for each position.
-    Learnt,
-}
-
-fn seed_width() -> usize {
-    512
-}
-
-fn seed_channels() -> [usize; 3] {
-    [64, 128, 64]
-}
-
-fn mobilenet_dropout() -> f64 {
-    0.2
-}
-
-fn half() -> f64 {
-    0.5
-}
-
-fn full() -> f64 {
-    1.0
+    /// HitMusicNet over rows: seed system B. Window.
+    #[serde(rename = "hit-music-net")]
+    HitMusicNet(HitMusicNetRecipe),
+    /// Two autoencoders over rows and sequences, or one of its alternatives: seed system B. Window.
+    #[serde(rename = "autoen-chorder")]
+    AutoenChorder(AutoenChorderRecipe),
+    /// VGGish, which makes the embeddings of seed system B, with an output layer. Window.
+    #[serde(rename = "vggish")]
+    Vggish(VggishRecipe),
+    /// The convolutional network of seed system C. Window.
+    #[serde(rename = "popularity-cnn")]
+    PopularityCnn(PopularityCnnRecipe),
+    /// The convolutional network of seed system D. Window.
+    #[serde(rename = "sound-cnn")]
+    SoundCnn(SoundCnnRecipe),
+    /// The bidirectional LSTM of seed system D. Window.
+    #[serde(rename = "sound-lstm")]
+    SoundLstm(SoundLstmRecipe),
+    /// Sound and numbers of the song beside it. Window.
+    #[serde(rename = "late-fusion")]
+    LateFusion(LateFusionRecipe),
+    /// Whole songs, pooled by attention. Window.
+    #[serde(rename = "attention-pool")]
+    AttentionPool(AttentionPoolRecipe),
 }
 
 /// More than any sensible network has: sizes are multiplied with each other later.
@@ -291,6 +159,14 @@ impl ModelRecipe {
                 share("dropout", m.dropout)
             }
             Self::FewFeatures(m) => m.validate(),
+            Self::HitMusicNet(m) => m.validate(),
+            Self::AutoenChorder(m) => m.validate(),
+            Self::Vggish(m) => m.validate(),
+            Self::PopularityCnn(m) => m.validate(),
+            Self::SoundCnn(m) => m.validate(),
+            Self::SoundLstm(m) => m.validate(),
+            Self::LateFusion(m) => m.validate(),
+            Self::AttentionPool(m) => m.validate(),
         }
     }
 
@@ -306,6 +182,14 @@ impl ModelRecipe {
             Self::AlexNet(_) => "alexnet",
             Self::Transformer(_) => "transformer",
             Self::FewFeatures(_) => "few-features",
+            Self::HitMusicNet(_) => "hit-music-net",
+            Self::AutoenChorder(_) => "autoen-chorder",
+            Self::Vggish(_) => "vggish",
+            Self::PopularityCnn(_) => "popularity-cnn",
+            Self::SoundCnn(_) => "sound-cnn",
+            Self::SoundLstm(_) => "sound-lstm",
+            Self::LateFusion(_) => "late-fusion",
+            Self::AttentionPool(_) => "attention-pool",
         }
     }
 
@@ -316,7 +200,21 @@ impl ModelRecipe {
 
     /// Whether it takes nothing but rows of numbers.
     pub fn needs_rows(&self) -> bool {
-        matches!(self, Self::FewFeatures(_))
+        matches!(self, Self::FewFeatures(_) | Self::HitMusicNet(_))
+    }
+
+    /// Whether it takes numbers of the song beside its sound.
+    pub fn needs_beside(&self) -> bool {
+        matches!(self, Self::AutoenChorder(_) | Self::LateFusion(_))
+    }
+
+    /// Passes in which it learns to give back what it is given, before it learns the target.
+    pub fn preparation(&self) -> usize {
+        match self {
+            Self::HitMusicNet(m) => m.preparation,
+            Self::AutoenChorder(m) => m.preparation,
+            _ => 0,
+        }
     }
 
     /// The network in a sentence, for model cards.
@@ -349,6 +247,14 @@ impl ModelRecipe {
                 m.layers, m.heads, m.width, m.feed_forward
             ),
             Self::FewFeatures(m) => m.describe(),
+            Self::HitMusicNet(m) => m.describe(),
+            Self::AutoenChorder(m) => m.describe(),
+            Self::Vggish(m) => m.describe(),
+            Self::PopularityCnn(m) => m.describe(),
+            Self::SoundCnn(m) => m.describe(),
+            Self::SoundLstm(m) => m.describe(),
+            Self::LateFusion(m) => m.describe(),
+            Self::AttentionPool(m) => m.describe(),
         }
     }
 }

@@ -3,7 +3,8 @@
 //! Standardised frames → linear embedding → class token before the first frame → positions → encoder
 //! layers as in PyTorch's `TransformerEncoderLayer` (ReLU, layer norm with ε = 10⁻⁵) → the token's
 //! values → outputs. Seed system A added the token along the mel axis, as another band of every frame;
-//! here it is another position in time.
+//! here it is another position in time, unless `token = "band"` asks for the published form, which judges
+//! at the first frame.
 
 use anyhow::{Result, ensure};
 use candle_core::{Tensor, Var};
@@ -12,7 +13,7 @@ use super::dropout::dropout;
 use super::init::{Fill, Maker, default_limit};
 use super::layer_norm::LayerNorm;
 use super::linear::Linear;
-use super::recipe::{Norm, Positions, TransformerRecipe};
+use super::recipe::{Norm, Positions, Token, TransformerRecipe};
 use super::softmax::softmax;
 use super::standardise::Standardise;
 use super::{Blueprint, Contract, Network, Weights};
@@ -24,9 +25,11 @@ pub(super) struct Transformer {
     weights: Weights,
     standardise: Standardise,
     embedding: Linear,
-    /// The class token `[width]`.
+    /// The class token `[width]`, or `[1]` as a band of every frame.
     token: Var,
-    /// Added to token and frames, `[1 + frames, width]`.
+    /// Whether it is such a band.
+    as_band: bool,
+    /// Added to token and frames, `[1 + frames, width]`; `[frames, width]` where it is a band.
     positions: Tensor,
     layers: Vec<EncoderLayer>,
     /// Behind the last layer, where norms come first.
@@ -44,17 +47,20 @@ impl Transformer {
     pub(super) fn new(recipe: &TransformerRecipe, blueprint: &Blueprint<'_>) -> Result<Self> {
         let maker = &mut Maker::new(blueprint);
         let (frames, width) = (blueprint.frames, recipe.width);
-        let embedding = Linear::default(maker, "embedding", (blueprint.bands, width))?;
-        let token = maker.trained("token", &[width], Fill::Normal(0.02))?;
+        let as_band = recipe.token == Token::Band;
+        let (inputs, count, token) = match as_band {
+            true => (blueprint.bands + 1, frames, 1),
+            false => (blueprint.bands, frames + 1, width),
+        };
+        let embedding = Linear::default(maker, "embedding", (inputs, width))?;
+        let token = maker.trained("token", &[token], Fill::Normal(0.02))?;
         let positions = match recipe.positions {
             Positions::Sinusoidal => {
-                let values = sinusoidal(1 + frames, width);
-                Tensor::from_vec(values, (1 + frames, width), blueprint.device)?
+                Tensor::from_vec(sinusoidal(count, width), (count, width), blueprint.device)?
             }
-            Positions::Learnt => maker
-                .trained("positions", &[1 + frames, width], Fill::Normal(0.02))?
-                .as_tensor()
-                .clone(),
+            Positions::Learnt => {
+                maker.trained("positions", &[count, width], Fill::Normal(0.02))?.as_tensor().clone()
+            }
         };
         let layers = (0..recipe.layers)
             .map(|n| EncoderLayer::new(maker, &format!("layers.{n}"), recipe))
@@ -72,6 +78,7 @@ impl Transformer {
             standardise,
             embedding,
             token,
+            as_band,
             positions,
             layers,
             norm,
@@ -109,9 +116,14 @@ impl Network for Transformer {
         );
         let training = &mut training;
         let frames = self.standardise.forward(frames)?.transpose(0, 1)?.contiguous()?;
-        let width = self.token.elem_count();
-        let token = self.token.reshape((1, 1, width))?.broadcast_as((batch, 1, width))?;
-        let x = Tensor::cat(&[&token.contiguous()?, &self.embedding.forward(&frames)?], 1)?;
+        let x = if self.as_band {
+            let band = self.token.reshape((1, 1, 1))?.broadcast_as((batch, count, 1))?;
+            self.embedding.forward(&Tensor::cat(&[&frames, &band.contiguous()?], 2)?)?
+        } else {
+            let width = self.token.elem_count();
+            let token = self.token.reshape((1, 1, width))?.broadcast_as((batch, 1, width))?;
+            Tensor::cat(&[&token.contiguous()?, &self.embedding.forward(&frames)?], 1)?
+        };
         let mut x = dropout(&x.broadcast_add(&self.positions)?, self.dropout, training)?;
         for layer in &self.layers {
             x = layer.forward(&x, training)?;
@@ -136,17 +148,28 @@ impl Network for Transformer {
         graph.input("mel", &[Dim::Any("batch"), Dim::Size(self.frames), Dim::Size(bands)]);
         graph.output("score", &[Dim::Any("batch"), Dim::Size(outputs)]);
         let x = self.standardise.write_onnx(graph)?;
-        self.embedding.write_onnx(graph, "embedding", x, self.token.elem_count(), "embedded")?;
-        // A token for each sequence, whatever their number.
+        // A token for each sequence, whatever their number: zeros that are the sum of it and nothing.
         graph.values("zero", &[1], &[0.0]);
         graph.weights("token", &self.token)?;
-        for (name, value) in [("start", 0), ("end", 1), ("axis.time", 1)] {
+        for (name, value) in [("start", 0), ("end", 1), ("axis.time", 1), ("axis.band", 2)] {
             graph.integers(name, &[value]);
         }
-        let first = graph.apply("Slice", &["embedded", "start", "end", "axis.time"], vec![]);
-        let zeros = graph.apply("Mul", &[&first, "zero"], vec![]);
-        let token = graph.apply("Add", &[&zeros, "token"], vec![]);
-        let x = graph.apply("Concat", &[&token, "embedded"], vec![Attribute::int("axis", 1)]);
+        let tokens = |graph: &mut Graph, x: &str, axis: &str| {
+            let first = graph.apply("Slice", &[x, "start", "end", axis], vec![]);
+            let zeros = graph.apply("Mul", &[&first, "zero"], vec![]);
+            graph.apply("Add", &[&zeros, "token"], vec![])
+        };
+        let width = self.embedding.width();
+        let x = if self.as_band {
+            let band = tokens(graph, x, "axis.band");
+            let wider = graph.apply("Concat", &[x, &band], vec![Attribute::int("axis", 2)]);
+            self.embedding.write_onnx(graph, "embedding", &wider, width, "embedded")?;
+            "embedded".to_owned()
+        } else {
+            self.embedding.write_onnx(graph, "embedding", x, width, "embedded")?;
+            let token = tokens(graph, "embedded", "axis.time");
+            graph.apply("Concat", &[&token, "embedded"], vec![Attribute::int("axis", 1)])
+        };
         graph.weights("positions", &self.positions)?;
         let mut x = graph.apply("Add", &[&x, "positions"], vec![]);
         for (n, layer) in self.layers.iter().enumerate() {

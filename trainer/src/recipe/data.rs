@@ -51,6 +51,21 @@ pub struct DataRecipe {
     /// Feature columns by name (table models); all numeric ones without it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<String>,
+    /// Columns whose numbers go beside the sound (networks that take both): features, columns of the
+    /// manifest, or features of the lyrics.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<String>,
+    /// Column with the words of the song, of which features are made; see [`crate::table::lyrics`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lyrics: Option<String>,
+    /// Table (CSV or Parquet) whose columns are added to the songs' own, by its column `track_id`; a song
+    /// that it does not have is an error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub join: Option<PathBuf>,
+    /// Cuts each song's stretch into this many pieces, which are learnt from and judged as songs of their
+    /// own. Without `group` pieces of one song fall on both sides of a split: the leak of seed system D.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pieces: Option<usize>,
     /// Columns that are no features.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drop: Vec<String>,
@@ -100,6 +115,10 @@ impl DataRecipe {
         );
         ensure!(self.clip_frames != Some(0), "data.clip_frames must be positive");
         ensure!(
+            self.pieces.is_none_or(|pieces| (1..=1000).contains(&pieces)),
+            "data.pieces must be from 1 to 1000"
+        );
+        ensure!(
             self.columns.is_empty() || self.drop.is_empty(),
             "data: name the features with `columns` or leave some out with `drop`, not both"
         );
@@ -118,6 +137,16 @@ impl DataRecipe {
         ColumnRecipe {
             columns: chosen.then(|| self.columns.clone()),
             drop,
+            fill: self.fill,
+            scale: self.scale,
+        }
+    }
+
+    /// Which columns go beside the sound and what is done to them.
+    pub fn beside_recipe(&self) -> ColumnRecipe {
+        ColumnRecipe {
+            columns: Some(self.beside.clone()),
+            drop: vec![],
             fill: self.fill,
             scale: self.scale,
         }
@@ -154,6 +183,10 @@ pub struct SplitRecipe {
     /// Share of the songs that are kept for the test (`random`).
     #[serde(default = "fifth")]
     pub share: f64,
+    /// The defect of seed system D: `data.group` is not kept together, so that with `data.pieces` pieces of
+    /// one song are on both sides. What a model then seems to know, it has seen.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leak: bool,
     /// Whether, in the end, a model is trained on all songs, to be exported.
     #[serde(default = "yes")]
     pub last: bool,
@@ -194,6 +227,7 @@ impl Default for SplitRecipe {
             train: None,
             test: None,
             share: fifth(),
+            leak: false,
             last: true,
         }
     }

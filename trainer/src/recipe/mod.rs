@@ -185,6 +185,13 @@ impl Recipe {
                 "search.metric: accuracy needs a yes-or-no target or classes"
             );
         }
+        if let Model::Network(network) = &self.model {
+            ensure!(
+                network.preparation() < self.budget.epochs,
+                "model.preparation takes {} passes; budget.epochs must be more",
+                network.preparation()
+            );
+        }
         self.model.validate(task, &self.data)
     }
 }

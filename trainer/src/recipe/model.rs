@@ -19,6 +19,14 @@ const NETWORKS: &[&str] = &[
     "alexnet",
     "transformer",
     "few-features",
+    "hit-music-net",
+    "autoen-chorder",
+    "vggish",
+    "popularity-cnn",
+    "sound-cnn",
+    "sound-lstm",
+    "late-fusion",
+    "attention-pool",
 ];
 
 /// Kinds of table models.
@@ -88,6 +96,17 @@ impl Model {
                     "model: kind {:?} reads frames, not rows; give data.set and no data.columns",
                     network.kind()
                 );
+                let beside = !data.beside.is_empty();
+                ensure!(
+                    beside == network.needs_beside(),
+                    "model: kind {:?} {}",
+                    network.kind(),
+                    match beside {
+                        true => "does not take numbers beside the sound; leave out data.beside",
+                        false => "takes numbers beside the sound; name them in data.beside",
+                    }
+                );
+                ensure!(!beside || data.set.is_some(), "data.beside needs the sound of data.set");
                 Ok(())
             }
             Self::Table(table) => {

@@ -12,6 +12,7 @@
 //! RUN/search/config-0/fold-0/epochs.jsonl …
 //! ```
 
+mod losses;
 mod read;
 mod search;
 mod table;
@@ -24,6 +25,7 @@ use earworm_scorer::front_end::FrontEndSettings;
 use earworm_scorer::model;
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use losses::{losses, write_losses};
 pub use read::{read_epochs, read_json};
 pub use search::{Search, SearchConfig, SearchEntry, search_folder};
 pub use table::{read_predictions, write_predictions};

@@ -2,6 +2,7 @@
 //!
 //! - [`Table`]: named columns, read from CSV or made by whoever reads another format;
 //! - [`columns`]: which columns are features, how gaps are filled and how they are scaled;
+//! - [`lyrics`]: features of a column of words;
 //! - [`model`]: one recipe and one interface for all models;
 //! - [`knn`], [`svm`], [`tree`], [`adaboost`], [`logistic`]: the models.
 //!
@@ -12,6 +13,7 @@ pub mod adaboost;
 pub mod columns;
 pub mod knn;
 pub mod logistic;
+pub mod lyrics;
 pub mod model;
 #[cfg(test)]
 mod model_tests;

@@ -12,6 +12,9 @@ use earworm_train::nn::{Blueprint, ModelRecipe, Network, build};
 /// Outputs of every tiny network.
 pub const OUTPUTS: usize = 2;
 
+/// Numbers of the song beside every frame, the last bands, for networks that take them.
+pub const BESIDE: usize = 4;
+
 /// A tiny network.
 pub struct Tiny<'a> {
     /// Name in `golden/networks.json`.
@@ -23,7 +26,7 @@ pub struct Tiny<'a> {
 }
 
 /// One of each kind.
-pub const TINY: [Tiny<'static>; 10] = [
+pub const TINY: [Tiny<'static>; 19] = [
     Tiny {
         name: "mean-lstm",
         recipe: "kind = 'mean-lstm'\nhidden = 12\nlayers = 2\nhead = [8]\ndropout = 0.0",
@@ -84,6 +87,60 @@ pub const TINY: [Tiny<'static>; 10] = [
         bands: 6,
         frames: 1,
     },
+    Tiny {
+        name: "hit-music-net",
+        recipe: "kind = 'hit-music-net'\ncode = 6\npreparation = 0\ndropout = 0.0",
+        bands: 15,
+        frames: 1,
+    },
+    Tiny {
+        name: "autoen-chorder",
+        recipe: "kind = 'autoen-chorder'\npatch = 3\nhidden = 6\ncode = 2\nlayers = 4\ndropout = 0.0",
+        bands: 10,
+        frames: 12,
+    },
+    Tiny {
+        name: "late-fusion",
+        recipe: "kind = 'late-fusion'\npatch = 3\nhidden = 6\nwidth = 8\ndropout = 0.0",
+        bands: 10,
+        frames: 12,
+    },
+    Tiny {
+        name: "attention-pool",
+        recipe: "kind = 'attention-pool'\npatch = 3\nhidden = 6\nattention = 5\ndropout = 0.0",
+        bands: 10,
+        frames: 14,
+    },
+    Tiny {
+        name: "sound-lstm",
+        recipe: "kind = 'sound-lstm'\ncoefficients = 8\nhidden = 6\ndropout = 0.0",
+        bands: 16,
+        frames: 12,
+    },
+    Tiny {
+        name: "sound-cnn",
+        recipe: "kind = 'sound-cnn'\nchannels = [4, 6, 4, 6]\ndropout = 0.0",
+        bands: 24,
+        frames: 20,
+    },
+    Tiny {
+        name: "popularity-cnn",
+        recipe: "kind = 'popularity-cnn'\nconvolutions = 2\nchannels = 4\nwidth = 12\nimage = [17, 22]\ndropout = 0.0",
+        bands: 12,
+        frames: 20,
+    },
+    Tiny {
+        name: "popularity-cnn-colour",
+        recipe: "kind = 'popularity-cnn'\nconvolutions = 4\ncolour = true\nchannels = 4\nwidth = 12\nimage = [34, 50]\ndropout = 0.0",
+        bands: 20,
+        frames: 24,
+    },
+    Tiny {
+        name: "vggish",
+        recipe: "kind = 'vggish'\nwidth = 0.03125\ndropout = 0.0",
+        bands: 16,
+        frames: 32,
+    },
 ];
 
 impl Tiny<'_> {
@@ -108,14 +165,33 @@ impl Tiny<'_> {
         network
     }
 
+    /// Whether it can be judged at any frame.
+    pub fn is_streaming(&self) -> bool {
+        matches!(self.name, "lstm" | "mean-lstm")
+    }
+
+    /// How many of its bands are numbers of the song.
+    pub fn beside(&self) -> usize {
+        let recipe: ModelRecipe = toml::from_str(self.recipe).unwrap();
+        if recipe.needs_beside() { BESIDE } else { 0 }
+    }
+
     /// What the exported model says about itself.
     pub fn metadata(&self, contract: Contract) -> Metadata {
+        let beside = self.beside();
+        let names = &["zcr", "rmse", "mfcc_1", "tonnetz_0"][..beside];
+        let kind = if beside > 0 { "mel_and_descriptors" } else { "mel" };
+        let mut input = serde_json::json!({ "kind": kind });
+        if beside > 0 {
+            input["names"] = serde_json::json!(names);
+        }
         let document = serde_json::json!({
+            "input": input,
             "contract_version": 1,
             "contract": contract,
             "name": format!("tiny-{}", self.name),
             "front_end": {
-                "sample_rate": 16000, "n_fft": 1024, "hop": 512, "n_mels": self.bands,
+                "sample_rate": 16000, "n_fft": 1024, "hop": 512, "n_mels": self.bands - beside,
                 "mel_scale": "htk", "mel_norm": "none", "f_min": 50.0, "f_max": 7000.0,
                 "amin": 1e-10,
                 "level": { "kind": "running_mean", "gate_db": -70.0, "floor_db": 4.0 },
@@ -151,8 +227,10 @@ pub fn fresh(
     seed: u64,
 ) -> anyhow::Result<Box<dyn Network>> {
     let recipe: ModelRecipe = toml::from_str(recipe)?;
+    let beside = if recipe.needs_beside() { BESIDE } else { 0 };
     let blueprint = Blueprint {
         bands,
+        beside,
         frames,
         outputs: OUTPUTS,
         mean: &vec![0.0; bands],

@@ -295,6 +295,246 @@ def few_features(features, embedding, width, blocks):
     return Named(module, lambda x: module(standardised(x)[0]))
 
 
+def zero_or(gradient, parameter):
+    """What is not used has no gradient."""
+    return torch.zeros_like(parameter) if gradient is None else gradient
+
+
+def fill_lstm(stack, prefix_of, trained):
+    """Fills an LSTM of one or two directions; `prefix_of(layer, backwards)` names its parts."""
+    with torch.no_grad():
+        for layer in range(stack.num_layers):
+            for backwards in range(2 if stack.bidirectional else 1):
+                suffix = f"_l{layer}" + ("_reverse" if backwards else "")
+                for part, theirs in (("input", "weight_ih"), ("recurrent", "weight_hh"), ("bias", "bias_ih")):
+                    parameter = getattr(stack, theirs + suffix)
+                    name = f"{prefix_of(layer, backwards)}.{part}"
+                    parameter.copy_(gates(filled(name, tuple(parameter.shape)), TO_TORCH))
+                    trained[name] = lambda p=parameter: gates(zero_or(p.grad, p), TO_TRAINER)
+                getattr(stack, "bias_hh" + suffix).zero_()
+
+
+def fill_others(parts, trained):
+    """Fills modules by name."""
+    with torch.no_grad():
+        for prefix, module in parts.items():
+            for name, parameter in module.named_parameters():
+                name = f"{prefix}.{name}" if name else prefix
+                parameter.copy_(filled(name, tuple(parameter.shape)))
+                trained[name] = lambda p=parameter: zero_or(p.grad, p)
+
+
+def stack_of(widths, rectified):
+    layers = nn.ModuleList(map(nn.Linear, widths, widths[1:]))
+
+    def forward(x):
+        for n, layer in enumerate(layers):
+            x = layer(x)
+            if n + 1 < len(layers) or rectified:
+                x = torch.relu(x)
+        return x
+
+    return layers, forward
+
+
+def halving(inputs, code, most):
+    between = [inputs // part for part in range(2, 2 + most)]
+    between = between[: next((n for n, width in enumerate(between) if width <= code), most)]
+    return [inputs, *between, code]
+
+
+def hit_music_net(inputs, code):
+    widths = halving(inputs, code, 2)
+    encoder, encode = stack_of(widths, False)
+    decoder, _ = stack_of(widths[::-1], False)
+    down = [code, code, max(1, code // 2), max(1, code // 3)]
+    layers, run = stack_of(down, True)
+    head, trained = nn.Linear(down[-1], OUTPUTS), {}
+    parts = {
+        "autoencoder.encoder": encoder, "autoencoder.decoder": decoder, "layers": layers, "head": head,
+    }
+    fill_others(parts, trained)
+    return Named(nn.ModuleList(parts.values()), lambda x: head(run(encode(standardised(x)[0]))), trained)
+
+
+def patches_of(x, frames):
+    """[frames, batch, bands] → [patches, batch, 2 · bands]."""
+    count = x.shape[0] // frames
+    x = x[: count * frames].reshape(count, frames, *x.shape[1:])
+    deviation = (x.var(1, unbiased=False) + 1e-6).sqrt()
+    return torch.cat([x.mean(1), deviation], -1)
+
+
+BESIDE = 4
+
+
+def apart(x):
+    x = standardised(x)
+    return x[..., :-BESIDE], x[0, :, -BESIDE:]
+
+
+def autoen_chorder(bands, patch, hidden, code, layers):
+    width = 2 * (bands - BESIDE)
+    row_encoder, encode_row = stack_of(halving(BESIDE, code, 2), False)
+    row_decoder, _ = stack_of(halving(BESIDE, code, 2)[::-1], False)
+    encoder, encode = stack_of(halving(hidden, code, 1), False)
+    decoder, _ = stack_of(halving(hidden, code, 1)[::-1], False)
+    before, behind = nn.LSTM(width, hidden), nn.LSTM(hidden, hidden)
+    back, head = nn.Linear(hidden, width), nn.Linear(2 * code, OUTPUTS)
+    linear, run = stack_of([2 * code] * layers, True)
+    trained = {}
+    fill_lstm(before, lambda *_: "sequence.before", trained)
+    fill_lstm(behind, lambda *_: "sequence.behind", trained)
+    parts = {
+        "row.encoder": row_encoder, "row.decoder": row_decoder, "sequence.encoder": encoder,
+        "sequence.decoder": decoder, "sequence.back": back, "layers": linear, "head": head,
+    }
+    fill_others(parts, trained)
+
+    def forward(x):
+        sound, row = apart(x)
+        state = before(patches_of(sound, patch))[0][-1]
+        return head(run(torch.cat([encode_row(row), encode(state)], 1)))
+
+    return Named(nn.ModuleList([*parts.values(), before, behind]), forward, trained)
+
+
+def late_fusion(bands, patch, hidden, width):
+    lstm = nn.LSTM(2 * (bands - BESIDE), hidden)
+    numbers, joined = nn.Linear(BESIDE, width), nn.Linear(hidden + width, width)
+    head, trained = nn.Linear(width, OUTPUTS), {}
+    fill_lstm(lstm, lambda *_: "lstm", trained)
+    parts = {"numbers": numbers, "joined": joined, "head": head}
+    fill_others(parts, trained)
+
+    def forward(x):
+        sound, row = apart(x)
+        states = lstm(patches_of(sound, patch))[0].mean(0)
+        return head(torch.relu(joined(torch.cat([states, torch.relu(numbers(row))], 1))))
+
+    return Named(nn.ModuleList([*parts.values(), lstm]), forward, trained)
+
+
+def attention_pool(bands, patch, hidden, width):
+    lstm, attention = nn.LSTM(2 * bands, hidden), nn.Linear(hidden, width)
+    question, head = nn.Parameter(filled("question", (width, 1))), nn.Linear(hidden, OUTPUTS)
+    trained = {"question": lambda: question.grad}
+    fill_lstm(lstm, lambda *_: "lstm", trained)
+    fill_others({"attention": attention, "head": head}, trained)
+
+    def forward(x):
+        states = lstm(patches_of(standardised(x), patch))[0]
+        shares = torch.softmax(torch.tanh(attention(states)) @ question, 0)
+        return head((shares * states).sum(0))
+
+    return Named(nn.ModuleList([lstm, attention, head]), forward, trained)
+
+
+def cosines(bands, count):
+    """The orthonormal discrete cosine transform, [bands, count]."""
+    band, coefficient = np.arange(bands)[:, None], np.arange(count)
+    scale = np.where(coefficient == 0, 1, math.sqrt(2)) / math.sqrt(bands)
+    return torch.tensor((scale * np.cos(np.pi * coefficient * (band + 0.5) / bands)).astype(np.float32))
+
+
+def sound_lstm(bands, frames, coefficients, hidden, layers):
+    stack = nn.LSTM(coefficients, hidden, layers, bidirectional=True)
+    step, steps, trained = nn.Linear(2 * hidden, 1), nn.Linear(frames, OUTPUTS), {}
+    fill_lstm(stack, lambda n, back: f"lstm.{n}.{'backwards' if back else 'forwards'}", trained)
+    fill_others({"step": step, "steps": steps}, trained)
+    transform = cosines(bands, coefficients)
+
+    def forward(x):
+        return steps(step(stack(standardised(x) @ transform)[0])[..., 0].T)
+
+    return Named(nn.ModuleList([stack, step, steps]), forward, trained)
+
+
+class Block(nn.Module):
+    """Convolution, ReLU, batch norm and, perhaps, max-pool."""
+
+    def __init__(self, inputs, outputs, size, stride, pooled):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, size, stride, size // 2)
+        self.norm = nn.BatchNorm2d(outputs)
+        self.pooled = pooled
+
+    def forward(self, x):
+        x = self.norm(torch.relu(self.conv(x)))
+        return nn.functional.max_pool2d(x, 2) if self.pooled else x
+
+
+def sound_cnn(bands, frames, coefficients, channels):
+    class SoundCnn(nn.Module):
+        def __init__(self):
+            super().__init__()
+            pairs = zip([1, *channels], channels)
+            self.blocks = nn.ModuleList(Block(a, b, 5, 2, False) for a, b in pairs)
+            height, width = coefficients, frames
+            for _ in channels:
+                height, width = (height - 1) // 2 + 1, (width - 1) // 2 + 1
+            self.outputs = nn.Linear(channels[-1] * height * width, OUTPUTS)
+
+        def forward(self, x):
+            x = cosines(bands, coefficients).T @ x
+            for block in self.blocks:
+                x = block(x)
+            return self.outputs(x.flatten(1))
+
+    return on_images(SoundCnn(), 1)
+
+
+def popularity_cnn(convolutions, colour, base, width, size):
+    class PopularityCnn(nn.Module):
+        def __init__(self):
+            super().__init__()
+            channels = [base << min(n // 2, 2) for n in range(convolutions)]
+            pairs = zip([3 if colour else 1, *channels], channels)
+            self.blocks = nn.ModuleList(Block(a, b, 3, 1, True) for a, b in pairs)
+            height, across = (side >> convolutions for side in size)
+            self.linear = nn.Linear(channels[-1] * height * across, width)
+            self.outputs = nn.Linear(width, OUTPUTS)
+
+        def forward(self, x):
+            x = nn.functional.interpolate(x, size, mode="bilinear", align_corners=True)
+            if colour:
+                v = (x / 6 + 0.5).clamp(0, 1)
+                x = torch.cat([(1.5 - (4 * v - peak).abs()).clamp(0, 1) for peak in (3, 2, 1)], 1)
+            for block in self.blocks:
+                x = block(x)
+            return self.outputs(torch.relu(self.linear(x.flatten(1))))
+
+    return on_images(PopularityCnn(), 1)
+
+
+def vggish(bands, frames, width):
+    """The layers of torchvggish, and an output layer."""
+
+    class Vggish(nn.Module):
+        def __init__(self):
+            super().__init__()
+            layers, inputs = [], 1
+            for channels in (64, "M", 128, "M", 256, 256, "M", 512, 512, "M"):
+                if channels == "M":
+                    layers.append(nn.MaxPool2d(2, 2))
+                else:
+                    layers += [nn.Conv2d(inputs, scaled(channels, width), 3, padding=1), nn.ReLU()]
+                    inputs = scaled(channels, width)
+            self.features = nn.Sequential(*layers)
+            wide, code = scaled(4096, width), scaled(128, width)
+            self.embeddings = nn.Sequential(
+                nn.Linear(inputs * (bands >> 4) * (frames >> 4), wide), nn.ReLU(),
+                nn.Linear(wide, wide), nn.ReLU(), nn.Linear(wide, code), nn.ReLU(),
+            )
+            self.outputs = nn.Linear(code, OUTPUTS)
+
+        def forward(self, x):
+            x = self.features(x.transpose(2, 3))
+            return self.outputs(self.embeddings(x.permute(0, 2, 3, 1).flatten(1)))
+
+    return on_images(Vggish(), 1)
+
+
 def short(values):
     return [float(f"{v:.7g}") for v in values]
 
@@ -334,6 +574,15 @@ def main():
         "transformer-pre": case(transformer(10, 12, 16, 4, 2, 24, True, False), 10, 12),
         "transformer-post": case(transformer(10, 12, 16, 4, 2, 24, False, True), 10, 12),
         "few-features": case(few_features(6, 4, 8, 2), 6, 1),
+        "hit-music-net": case(hit_music_net(15, 6), 15, 1),
+        "autoen-chorder": case(autoen_chorder(10, 3, 6, 2, 4), 10, 12),
+        "late-fusion": case(late_fusion(10, 3, 6, 8), 10, 12),
+        "attention-pool": case(attention_pool(10, 3, 6, 5), 10, 14),
+        "sound-lstm": case(sound_lstm(16, 12, 8, 6, 2), 16, 12),
+        "sound-cnn": case(sound_cnn(24, 20, 13, [4, 6, 4, 6]), 24, 20),
+        "popularity-cnn": case(popularity_cnn(2, False, 4, 12, (17, 22)), 12, 20),
+        "popularity-cnn-colour": case(popularity_cnn(4, True, 4, 12, (34, 50)), 20, 24),
+        "vggish": case(vggish(16, 32, 0.03125), 16, 32),
     }
     (HERE / "networks.json").write_text(json.dumps(cases, indent=0))
 

@@ -30,6 +30,16 @@ pub(super) enum Layer {
     Linear(String, Linear),
     /// The layers' result added to what they were given.
     Residual(Vec<Layer>),
+    /// A batch norm by itself, with its name.
+    Norm(String, BatchNorm),
+    /// Every column of the image times a matrix `[out height, height]`, with its name.
+    Rows(String, Tensor),
+    /// One channel through a colour map into three; see [`colour_map`].
+    ColourMap,
+    /// The image turned: `[n, channels, height, width]` → `[n, channels, width, height]`.
+    Turn,
+    /// As `Flatten`, channels last: `[n, height · width · channels]`.
+    FlattenChannelsLast,
 }
 
 /// A convolution, with the batch norm behind it where there is one.
@@ -135,6 +145,27 @@ impl Adaptive {
         Ok(Self { name: name.to_owned(), rows, columns: columns.t()?.contiguous()? })
     }
 
+    /// Another size by straight lines between neighbouring values, edges on edges.
+    pub(super) fn resize(
+        name: &str,
+        (height, width): (usize, usize),
+        out: (usize, usize),
+        device: &Device,
+    ) -> Result<Self> {
+        let lines = |size: usize, out: usize| -> Result<Tensor> {
+            let mut values = vec![0.0f32; out * size];
+            for (n, row) in values.chunks_exact_mut(size).enumerate() {
+                let at = n as f64 * (size - 1) as f64 / (out.max(2) - 1) as f64;
+                let (low, share) = (at.floor() as usize, at.fract() as f32);
+                row[low] += 1.0 - share;
+                row[(low + 1).min(size - 1)] += share;
+            }
+            Ok(Tensor::from_vec(values, (out, size), device)?)
+        };
+        let (rows, columns) = (lines(height, out.0)?, lines(width, out.1)?);
+        Ok(Self { name: name.to_owned(), rows, columns: columns.t()?.contiguous()? })
+    }
+
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (n, channels, height, width) = x.dims4()?;
         let (out_height, out_width) = (self.rows.dim(0)?, self.columns.dim(1)?);
@@ -166,6 +197,16 @@ impl Layer {
             Self::Dropout(share) => dropout(x, *share, training)?,
             Self::Linear(_, linear) => linear.forward(x)?,
             Self::Residual(layers) => (x + run(layers, x, training)?)?,
+            Self::Norm(_, norm) => norm.forward(x, training.is_some())?,
+            Self::Rows(_, rows) => {
+                let (n, channels, height, width) = x.dims4()?;
+                let turned = x.transpose(2, 3)?.reshape((n * channels * width, height))?;
+                let turned = turned.matmul(&rows.t()?)?.reshape((n, channels, width, ()))?;
+                turned.transpose(2, 3)?.contiguous()?
+            }
+            Self::ColourMap => colour_map(x)?,
+            Self::Turn => x.transpose(2, 3)?.contiguous()?,
+            Self::FlattenChannelsLast => x.permute((0, 2, 3, 1))?.contiguous()?.flatten_from(1)?,
         })
     }
 
@@ -207,8 +248,74 @@ impl Layer {
                 }
                 graph.apply("Add", &[x, &y], vec![])
             }
+            Self::Norm(name, norm) => {
+                let (scale, shift) = norm.folded()?;
+                let (w, b) = (format!("{name}.scale"), format!("{name}.shift"));
+                graph.weights(&w, &scale.reshape(((), 1, 1))?)?;
+                graph.weights(&b, &shift.reshape(((), 1, 1))?)?;
+                let scaled = graph.apply("Mul", &[x, &w], vec![]);
+                graph.apply("Add", &[&scaled, &b], vec![])
+            }
+            Self::Rows(name, rows) => {
+                graph.weights(name, rows)?;
+                graph.apply("MatMul", &[name, x], vec![])
+            }
+            Self::ColourMap => write_colour_map(graph, x),
+            Self::Turn => {
+                graph.apply("Transpose", &[x], vec![Attribute::ints("perm", &[0, 1, 3, 2])])
+            }
+            Self::FlattenChannelsLast => {
+                let last = vec![Attribute::ints("perm", &[0, 2, 3, 1])];
+                let turned = graph.apply("Transpose", &[x], last);
+                graph.apply("Flatten", &[&turned], vec![Attribute::int("axis", 1)])
+            }
         })
     }
+}
+
+/// Deviations from the mean that are the ends of the colour map.
+const COLOUR_RANGE: f64 = 3.0;
+/// Where red, green and blue are strongest, in quarters of the range.
+const COLOUR_PEAKS: [f64; 3] = [3.0, 2.0, 1.0];
+
+/// The colour map "jet": standardised values from −3 to 3 become v from 0 to 1, and each colour
+/// `1.5 − |4 v − peak|`, held within 0 to 1.
+fn colour_map(x: &Tensor) -> Result<Tensor> {
+    let v = ((x / (2.0 * COLOUR_RANGE))? + 0.5)?.clamp(0.0, 1.0)?;
+    let colours = COLOUR_PEAKS
+        .iter()
+        .map(|&peak| Ok((1.5 - ((&v * 4.0)? - peak)?.abs()?)?.clamp(0.0, 1.0)?))
+        .collect::<Result<Vec<Tensor>>>()?;
+    Ok(Tensor::cat(&colours, 1)?)
+}
+
+fn write_colour_map(graph: &mut Graph, x: &str) -> String {
+    for (name, value) in [
+        ("colour.range", 2.0 * COLOUR_RANGE),
+        ("colour.half", 0.5),
+        ("colour.zero", 0.0),
+        ("colour.one", 1.0),
+        ("colour.four", 4.0),
+        ("colour.most", 1.5),
+    ] {
+        graph.values(name, &[], &[value as f32]);
+    }
+    let clip =
+        |graph: &mut Graph, x: &str| graph.apply("Clip", &[x, "colour.zero", "colour.one"], vec![]);
+    let scaled = graph.apply("Div", &[x, "colour.range"], vec![]);
+    let moved = graph.apply("Add", &[&scaled, "colour.half"], vec![]);
+    let v = clip(graph, &moved);
+    let quarters = graph.apply("Mul", &[&v, "colour.four"], vec![]);
+    let colours = COLOUR_PEAKS.map(|peak| {
+        let name = format!("colour.peak.{peak}");
+        graph.values(&name, &[], &[peak as f32]);
+        let from = graph.apply("Sub", &[&quarters, &name], vec![]);
+        let from = graph.apply("Abs", &[&from], vec![]);
+        let strength = graph.apply("Sub", &["colour.most", &from], vec![]);
+        clip(graph, &strength)
+    });
+    let [red, green, blue] = &colours;
+    graph.apply("Concat", &[red, green, blue], vec![Attribute::int("axis", 1)])
 }
 
 /// One layer after the other.
@@ -219,6 +326,21 @@ pub(super) fn run(layers: &[Layer], x: &Tensor, training: &mut Option<&mut Rng>)
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn images_are_resized_between_their_edges() {
+        let resize = Adaptive::resize("image", (1, 3), (2, 5), &Device::Cpu).unwrap();
+        let x = Tensor::from_vec(vec![0.0f32, 1.0, 3.0], (1, 1, 1, 3), &Device::Cpu).unwrap();
+        let y = resize.forward(&x).unwrap().reshape((2, 5)).unwrap().to_vec2::<f32>().unwrap();
+        assert_eq!(y, [[0.0, 0.5, 1.0, 2.0, 3.0], [0.0, 0.5, 1.0, 2.0, 3.0]]);
+    }
+
+    #[test]
+    fn low_values_are_blue_and_high_ones_red() {
+        let x = Tensor::from_vec(vec![-3.0f32, 0.0, 3.0], (1, 1, 1, 3), &Device::Cpu).unwrap();
+        let y = colour_map(&x).unwrap().reshape((3, 3)).unwrap().to_vec2::<f32>().unwrap();
+        assert_eq!(y, [[0.0, 0.5, 0.5], [0.0, 1.0, 0.0], [0.5, 0.5, 0.0]]);
+    }
 
     /// Parts as PyTorch's `AdaptiveAvgPool2d` takes them, worked out by hand.
     #[test]

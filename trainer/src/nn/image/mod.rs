@@ -14,10 +14,12 @@ mod norm;
 mod pool;
 mod pretrained;
 mod rectify;
+mod systems;
 mod taps;
 
 pub(super) use architectures::{alexnet, cnn3, mlp, mobilenet_v2, vgg11};
 pub(super) use rectify::rectify;
+pub(super) use systems::{popularity_cnn, sound_cnn, vggish, vggish_embedding_onnx};
 
 use candle_core::{CpuStorage, Layout, Result, Storage, Tensor};
 

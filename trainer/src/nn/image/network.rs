@@ -3,6 +3,7 @@
 use anyhow::{Result, bail, ensure};
 use candle_core::Tensor;
 
+use super::super::cepstrum::cosines;
 use super::super::init::{Fill, Maker, default_limit};
 use super::super::linear::Linear;
 use super::super::standardise::Standardise;
@@ -65,6 +66,24 @@ impl Network for ImageNetwork {
         }
         let (name, last) = &self.last;
         last.write_onnx(graph, name, &x, outputs, "score")
+    }
+}
+
+impl ImageNetwork {
+    /// Adds all layers but the last to a graph, over `mel [batch, frames, bands]` as it is; the result is
+    /// called `embedding`.
+    pub(super) fn write_embedding(&self, graph: &mut Graph) -> Result<()> {
+        let bands = self.standardise.bands();
+        graph.input("mel", &[Dim::Any("batch"), Dim::Size(self.frames), Dim::Size(bands)]);
+        graph.output("embedding", &[Dim::Any("batch"), Dim::Any("values")]);
+        let turned = graph.apply("Transpose", &["mel"], vec![Attribute::ints("perm", &[0, 2, 1])]);
+        graph.integers("axis.channel", &[1]);
+        let mut x = graph.apply("Unsqueeze", &[&turned, "axis.channel"], vec![]);
+        for layer in &self.layers {
+            x = layer.write_onnx(graph, &x)?;
+        }
+        graph.node("Identity", &[&x], &["embedding"], vec![]);
+        Ok(())
     }
 }
 
@@ -207,6 +226,50 @@ impl<'a> Builder<'a> {
     /// Says that the first convolution is one for colour images; the window is the same in each.
     pub(super) fn coloured(&mut self) -> &mut Self {
         self.channels = COLOURS;
+        self
+    }
+
+    /// A batch norm by itself.
+    pub(super) fn norm(&mut self, name: &str) -> Result<&mut Self> {
+        let norm = BatchNorm::new(&mut self.maker, name, self.channels)?;
+        self.layers.push(Layer::Norm(name.to_owned(), norm));
+        Ok(self)
+    }
+
+    /// The image in another size.
+    pub(super) fn resize(&mut self, name: &str, size: (usize, usize)) -> Result<&mut Self> {
+        let resize = Adaptive::resize(name, self.image, size, self.maker.device())?;
+        self.layers.push(Layer::Adaptive(resize));
+        self.image = size;
+        Ok(self)
+    }
+
+    /// The image in the colours of a colour map.
+    pub(super) fn colour_map(&mut self) -> &mut Self {
+        self.layers.push(Layer::ColourMap);
+        self.channels = COLOURS;
+        self
+    }
+
+    /// Cepstral coefficients in place of the bands.
+    pub(super) fn cepstrum(&mut self, name: &str, count: usize) -> Result<&mut Self> {
+        let cosines = cosines(self.image.0, count, self.maker.device())?;
+        self.layers.push(Layer::Rows(name.to_owned(), cosines.t()?.contiguous()?));
+        self.image.0 = count;
+        Ok(self)
+    }
+
+    /// Frames downwards and bands across.
+    pub(super) fn upright(&mut self) -> &mut Self {
+        self.layers.push(Layer::Turn);
+        self.image = (self.image.1, self.image.0);
+        self
+    }
+
+    pub(super) fn flatten_channels_last(&mut self) -> &mut Self {
+        self.layers.push(Layer::FlattenChannelsLast);
+        self.channels *= self.image.0 * self.image.1;
+        self.image = (1, 1);
         self
     }
 

@@ -1,0 +1,218 @@
+//! Catalogues that can be told apart without listening.
+//!
+//! Where songs of one class come from one catalogue and those of another from a second, a model need not
+//! hear what people like: it is enough to hear that one catalogue is louder, was cut off at 16 kHz by its
+//! encoder, or comes in another format. Whatever learns from such data looks good and knows nothing.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use anyhow::{Context, Result, ensure};
+
+use super::store::Dataset;
+use crate::metrics::bootstrap::{DRAWS, draw, interval};
+use crate::metrics::{auc, mean};
+use crate::split::grouped_folds;
+use crate::table::{TableModel, TableModelRecipe};
+
+/// Fewest songs of a catalogue that is looked at, and most catalogues.
+const FEWEST: usize = 10;
+const MOST_CATALOGUES: usize = 8;
+/// Folds of the classifier.
+const FOLDS: usize = 5;
+/// A catalogue is told apart where the whole interval of the AUC lies above this.
+const TELLING: f64 = 0.6;
+/// Decibels below the loudest band at which a band counts as empty.
+const EMPTY_DB: f64 = 55.0;
+
+/// What a catalogue may be told by.
+const ASPECTS: [&str; 3] = ["level", "bandwidth", "codec"];
+
+/// How well one catalogue is told from all others by one thing alone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    /// The catalogue.
+    pub catalogue: String,
+    /// By what.
+    pub by: &'static str,
+    /// AUC on songs that the classifier had not seen.
+    pub auc: f64,
+    /// Lower end of its 95 % interval.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+impl Told {
+    /// Whether the catalogue is told apart beyond chance.
+    pub fn is_leak(&self) -> bool {
+        self.low > TELLING
+    }
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CatalogueReport {
+    /// The column that names catalogues.
+    pub column: String,
+    /// Every catalogue by every aspect.
+    pub told: Vec<Told>,
+    /// Catalogues with too few songs to say anything.
+    pub too_few: Vec<String>,
+}
+
+impl fmt::Display for CatalogueReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let widest = self.told.iter().map(|t| t.catalogue.chars().count()).max().unwrap_or(0);
+        for told in &self.told {
+            let Told { catalogue, by, auc, low, high } = told;
+            let mark = if told.is_leak() { "  told apart without listening" } else { "" };
+            writeln!(
+                f,
+                "{catalogue:<widest$}  by {by:<9}  AUC {auc:.3} ({low:.3} to {high:.3}){mark}"
+            )?;
+        }
+        if !self.too_few.is_empty() {
+            writeln!(f, "fewer than {FEWEST} songs: {}", self.too_few.join(", "))?;
+        }
+        let leaks: Vec<String> = self
+            .told
+            .iter()
+            .filter(|told| told.is_leak())
+            .map(|told| format!("{} by {}", told.catalogue, told.by))
+            .collect();
+        match leaks.as_slice() {
+            [] => write!(f, "no {} is told apart by level, bandwidth or codec alone", self.column),
+            leaks => write!(
+                f,
+                "warning: a model can tell {} without hearing the music ({}); take the songs of all classes from one catalogue, or bring level, bandwidth and format of all to the same",
+                self.column,
+                leaks.join(", ")
+            ),
+        }
+    }
+}
+
+/// Tries to tell the values of a column (catalogues, or the classes of a target) by level, bandwidth and
+/// codec alone, with logistic regression in folds.
+///
+/// # Errors
+/// When there is no such column, or not two catalogues with enough songs.
+pub fn catalogues(set: &Dataset, column: &str) -> Result<CatalogueReport> {
+    let names: Vec<String> = set
+        .songs
+        .iter()
+        .map(|song| song.track.text(column).map(str::to_owned))
+        .collect::<Result<_>>()?;
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    names.iter().for_each(|name| *counts.entry(name).or_default() += 1);
+    let (enough, few): (Vec<_>, Vec<_>) = counts.into_iter().partition(|&(_, n)| n >= FEWEST);
+    let too_few = few.into_iter().map(|(name, _)| name.to_owned()).collect();
+    ensure!(
+        !enough.is_empty() && names.len() - enough[0].1 >= FEWEST,
+        "{column} has not two values with {FEWEST} songs each"
+    );
+    let aspects = aspects(set);
+    let mut told = Vec::new();
+    for (catalogue, _) in enough.into_iter().take(MOST_CATALOGUES) {
+        let own: Vec<bool> = names.iter().map(|name| name == catalogue).collect();
+        for (by, rows) in ASPECTS.into_iter().zip(&aspects) {
+            let judged =
+                judge(rows, &own).with_context(|| format!("{catalogue} cannot be told by {by}"))?;
+            let all: Vec<usize> = (0..own.len()).collect();
+            let figure = |songs: &[usize]| {
+                let pick = |s: &usize| (judged[*s], own[*s]);
+                let (scores, truth): (Vec<f64>, Vec<bool>) = songs.iter().map(pick).unzip();
+                auc(&scores, &truth)
+            };
+            let units: Vec<Vec<usize>> = all.iter().map(|&song| vec![song]).collect();
+            let drawn = draw(&units, DRAWS, 0, |songs| vec![figure(songs)]);
+            let (Some(auc), Some((low, high))) = (figure(&all), interval(&drawn[0])) else {
+                continue;
+            };
+            told.push(Told { catalogue: catalogue.to_owned(), by, auc, low, high });
+        }
+    }
+    Ok(CatalogueReport { column: column.to_owned(), told, too_few })
+}
+
+/// Rows of numbers for each aspect: `[aspect][song][number]`.
+fn aspects(set: &Dataset) -> [Vec<Vec<f64>>; 3] {
+    let extension = |file: &str| {
+        let end = std::path::Path::new(file).extension().unwrap_or_default();
+        end.to_string_lossy().to_ascii_lowercase()
+    };
+    let mut formats: Vec<String> =
+        set.songs.iter().map(|song| extension(&song.track.file)).collect();
+    formats.sort();
+    formats.dedup();
+    let (mut level, mut bandwidth, mut codec) = (Vec::new(), Vec::new(), Vec::new());
+    for (song, entry) in set.songs.iter().enumerate() {
+        let frames = set.frames(song);
+        let gate = f64::from(set.front_end.level.gate_db);
+        let audible: Vec<(&[f32], f64)> = frames
+            .iter()
+            .map(|(bands, level)| (bands, f64::from(level)))
+            .filter(|&(_, level)| level >= gate)
+            .collect();
+        let levels: Vec<f64> = audible.iter().map(|&(_, level)| level).collect();
+        let middle = if levels.is_empty() { gate } else { mean(&levels) };
+        let spread = levels.iter().map(|l| (l - middle).powi(2)).sum::<f64>();
+        level.push(vec![
+            middle,
+            (spread / levels.len().max(1) as f64).sqrt(),
+            levels.iter().copied().fold(gate, f64::max),
+            entry.clipped,
+        ]);
+        // What is left at the top: a song that is cut off has nothing there, however it is mixed.
+        let means: Vec<f64> = (0..frames.bands)
+            .map(|band| {
+                let sum: f64 = audible.iter().map(|(bands, _)| f64::from(bands[band])).sum();
+                sum / audible.len().max(1) as f64
+            })
+            .collect();
+        let loudest = means.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let full = means.iter().rposition(|&band| band > loudest - EMPTY_DB).unwrap_or(0);
+        let top = means.last().copied().unwrap_or(loudest) - loudest;
+        bandwidth.push(vec![full as f64, top]);
+        let own = extension(&entry.track.file);
+        codec.push(formats.iter().map(|f| f64::from(u8::from(*f == own))).collect());
+    }
+    [level, bandwidth, codec]
+}
+
+/// Log-odds of being of the catalogue, for each song by a classifier that had not seen it.
+fn judge(rows: &[Vec<f64>], own: &[bool]) -> Result<Vec<f64>> {
+    let ids: Vec<String> = (0..rows.len()).map(|song| song.to_string()).collect();
+    let fold_of = grouped_folds(&ids, FOLDS, 1);
+    let mut judged = vec![0.0; rows.len()];
+    for fold in 0..FOLDS {
+        let seen: Vec<usize> = (0..rows.len()).filter(|&s| fold_of[s] != fold).collect();
+        let unseen: Vec<usize> = (0..rows.len()).filter(|&s| fold_of[s] == fold).collect();
+        let scaled = scaled(rows, &seen);
+        let pick = |songs: &[usize]| songs.iter().map(|&s| scaled[s].clone()).collect::<Vec<_>>();
+        let y: Vec<usize> = seen.iter().map(|&s| usize::from(own[s])).collect();
+        let recipe = TableModelRecipe::Logistic { c: 1.0 };
+        let model = TableModel::fit(&recipe, &pick(&seen), &y, 2, 1)?;
+        for (&song, raw) in unseen.iter().zip(model.raw(&pick(&unseen))?) {
+            judged[song] = f64::from(raw[0]);
+        }
+    }
+    Ok(judged)
+}
+
+/// Each number less its mean, in units of its deviation, over the songs that were seen.
+fn scaled(rows: &[Vec<f64>], seen: &[usize]) -> Vec<Vec<f64>> {
+    let width = rows.first().map_or(0, Vec::len);
+    let scales: Vec<(f64, f64)> = (0..width)
+        .map(|column| {
+            let values: Vec<f64> = seen.iter().map(|&song| rows[song][column]).collect();
+            let middle = mean(&values);
+            let squares = values.iter().map(|v| (v - middle).powi(2)).sum::<f64>();
+            let deviation = (squares / values.len().max(1) as f64).sqrt();
+            (middle, if deviation > 1e-9 { deviation } else { 1.0 })
+        })
+        .collect();
+    let scale = |row: &Vec<f64>| row.iter().zip(&scales).map(|(v, (m, d))| (v - m) / d).collect();
+    rows.iter().map(scale).collect()
+}

@@ -1,0 +1,113 @@
+//! The rows of a data set's songs: features of their sound, columns of the manifest, features of the words.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::dataset::{FeatureTable, Track};
+use crate::recipe::DataRecipe;
+use crate::table::{Table, lyrics};
+
+/// What stands in a cell of the manifest where nothing is known, in lower case.
+const MISSING: [&str; 6] = ["", "na", "n/a", "nan", "null", "none"];
+
+/// All features that there are, and the columns of the manifest that the recipe names.
+pub(super) fn of_set(
+    tracks: &[Track],
+    features: Option<FeatureTable>,
+    data: &DataRecipe,
+    folder: &Path,
+) -> Result<Table> {
+    let ids: Vec<String> = tracks.iter().map(|track| track.id.clone()).collect();
+    let mut names = features.as_ref().map_or(vec![], |features| features.names.clone());
+    let mut rows = match features {
+        Some(features) => features.rows,
+        None => vec![vec![]; tracks.len()],
+    };
+    if let Some(column) = &data.lyrics {
+        let texts = tracks.iter().map(|track| track.text(column)).collect::<Result<Vec<_>>>()?;
+        add_lyrics(&mut names, &mut rows, &texts);
+    }
+    for name in data.columns.iter().chain(&data.beside) {
+        if names.contains(name) || !tracks.iter().all(|t| t.columns.contains_key(name)) {
+            // Where there is no such column, the columns' own check says so.
+            continue;
+        }
+        for (row, track) in rows.iter_mut().zip(tracks) {
+            let text = track.text(name)?.trim().to_ascii_lowercase();
+            let missing = MISSING.contains(&text.as_str());
+            row.push(if missing { None } else { Some(track.number(name)?) });
+        }
+        names.push(name.clone());
+    }
+    ensure!(
+        !names.is_empty(),
+        "{} has no features; build it again with `--features descriptors,low-level`",
+        folder.display()
+    );
+    Table::new(ids, names, rows, BTreeMap::new())
+}
+
+/// Adds the columns of a table to the tracks that its `track_id` names.
+pub(super) fn join(tracks: &mut [Track], path: &Path) -> Result<()> {
+    let table = Table::load(path, Some("track_id")).context("data.join")?;
+    let rows: BTreeMap<&str, usize> =
+        table.ids.iter().enumerate().map(|(row, id)| (id.as_str(), row)).collect();
+    let columns: Vec<(&String, Vec<String>)> = table
+        .names
+        .iter()
+        .chain(table.texts.keys())
+        .map(|name| Ok((name, table.text(name)?)))
+        .collect::<Result<_>>()?;
+    for track in tracks {
+        let row = *rows
+            .get(track.id.as_str())
+            .with_context(|| format!("data.join: {} has no track {}", path.display(), track.id))?;
+        for (name, cells) in &columns {
+            track.columns.insert((*name).clone(), cells[row].clone());
+        }
+    }
+    Ok(())
+}
+
+/// A table with the features of one of its columns in that column's place.
+pub(super) fn with_lyrics(mut table: Table, column: &str) -> Result<Table> {
+    let texts = table.text(column).context("data.lyrics does not fit the table")?;
+    table.texts.remove(column);
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    add_lyrics(&mut table.names, &mut table.rows, &texts);
+    Table::new(table.ids, table.names, table.rows, table.texts)
+}
+
+fn add_lyrics(names: &mut Vec<String>, rows: &mut [Vec<Option<f64>>], texts: &[&str]) {
+    names.extend(lyrics::NAMES.map(str::to_owned));
+    for (row, text) in rows.iter_mut().zip(texts) {
+        match lyrics::features(text) {
+            Some(values) => row.extend(values.map(Some)),
+            None => row.extend([None; lyrics::NAMES.len()]),
+        }
+    }
+}
+
+/// Each track as often as it has pieces, numbered.
+pub(super) fn in_pieces(tracks: &[Track], pieces: usize) -> Vec<Track> {
+    let piece = |track: &Track, n: usize| Track { id: piece_id(&track.id, n), ..track.clone() };
+    tracks.iter().flat_map(|track| (0..pieces).map(move |n| piece(track, n))).collect()
+}
+
+/// Each row as often as its song has pieces.
+pub(super) fn table_in_pieces(table: &Table, pieces: usize) -> Result<Table> {
+    let repeat = |n: usize| std::iter::repeat_n(n, pieces).enumerate();
+    let all: Vec<(usize, usize)> = (0..table.ids.len()).flat_map(repeat).collect();
+    Table::new(
+        all.iter().map(|&(piece, row)| piece_id(&table.ids[row], piece)).collect(),
+        table.names.clone(),
+        all.iter().map(|&(_, row)| table.rows[row].clone()).collect(),
+        BTreeMap::new(),
+    )
+}
+
+fn piece_id(id: &str, piece: usize) -> String {
+    format!("{id}#{}", piece + 1)
+}

@@ -1,0 +1,60 @@
+//! Windows that carry numbers of the song beside every frame: the last bands of a frame are these, the
+//! same at all frames of a window.
+
+use anyhow::Result;
+use candle_core::Tensor;
+
+use super::standardise::Standardise;
+use crate::export::{Attribute, Dim, Graph};
+
+/// Takes frames apart.
+pub(super) struct Beside {
+    /// Bands of sound.
+    pub(super) bands: usize,
+    /// Numbers beside them.
+    pub(super) numbers: usize,
+}
+
+impl Beside {
+    /// Standardised frames `[frames, batch, bands + numbers]` as sound `[frames, batch, bands]` and rows
+    /// `[batch, numbers]`.
+    pub(super) fn apart(&self, x: &Tensor) -> Result<(Tensor, Tensor)> {
+        let sound = x.narrow(2, 0, self.bands)?.contiguous()?;
+        let row = x.get(0)?.narrow(1, self.bands, self.numbers)?.contiguous()?;
+        Ok((sound, row))
+    }
+
+    /// Declares input and output and does the same to `mel [batch, frames, bands + numbers]`; returns the
+    /// names of sound `[batch, frames, bands]` and rows `[batch, numbers]`.
+    pub(super) fn write_onnx(
+        &self,
+        graph: &mut Graph,
+        standardise: &Standardise,
+        (frames, outputs): (usize, usize),
+    ) -> Result<(String, String)> {
+        let whole = self.bands + self.numbers;
+        graph.input("mel", &[Dim::Any("batch"), Dim::Size(frames), Dim::Size(whole)]);
+        graph.output("score", &[Dim::Any("batch"), Dim::Size(outputs)]);
+        let x = standardise.write_onnx(graph)?;
+        for (name, value) in [
+            ("beside.start", 0),
+            ("beside.one", 1),
+            ("beside.bands", self.bands as i64),
+            ("beside.whole", whole as i64),
+            ("beside.time", 1),
+            ("beside.values", 2),
+        ] {
+            graph.integers(name, &[value]);
+        }
+        let sound =
+            graph.apply("Slice", &[x, "beside.start", "beside.bands", "beside.values"], vec![]);
+        let first = graph.apply("Slice", &[x, "beside.start", "beside.one", "beside.time"], vec![]);
+        let row = graph.apply(
+            "Slice",
+            &[&first, "beside.bands", "beside.whole", "beside.values"],
+            vec![],
+        );
+        let row = graph.apply("Flatten", &[&row], vec![Attribute::int("axis", 1)]);
+        Ok((sound, row))
+    }
+}

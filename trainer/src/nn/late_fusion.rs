@@ -1,0 +1,117 @@
+//! `late-fusion`: sound and numbers of the song, each through a network of its own, joined before the
+//! outputs. The numbers may be metadata, features of the lyrics or descriptors: what seed systems A and C
+//! wished for.
+//!
+//! Patches of sound → LSTM → mean over the patches; numbers → linear layer with ReLU; both → dropout →
+//! linear layer with ReLU → dropout → outputs.
+
+use anyhow::{Result, ensure};
+use candle_core::Tensor;
+
+use super::beside::Beside;
+use super::dropout::dropout;
+use super::init::{Fill, Maker, default_limit};
+use super::linear::Linear;
+use super::lstm_layer::lstm_layer;
+use super::lstm_stack::LstmLayer;
+use super::patches::Patches;
+use super::recipe::LateFusionRecipe;
+use super::standardise::Standardise;
+use super::{Blueprint, Contract, Network, Weights};
+use crate::Rng;
+use crate::export::{Attribute, Graph};
+
+/// See the module.
+pub(super) struct LateFusion {
+    weights: Weights,
+    standardise: Standardise,
+    beside: Beside,
+    patches: Patches,
+    lstm: LstmLayer,
+    numbers: Linear,
+    joined: Linear,
+    head: Linear,
+    frames: usize,
+    dropout: f64,
+}
+
+impl LateFusion {
+    /// Fresh weights: PyTorch's default; the forget gates' bias 1.
+    pub(super) fn new(recipe: &LateFusionRecipe, blueprint: &Blueprint<'_>) -> Result<Self> {
+        ensure!(
+            blueprint.beside > 0,
+            "late-fusion needs numbers of the song beside its sound; name them in `data.beside`"
+        );
+        let maker = &mut Maker::new(blueprint);
+        let (bands, numbers) = (blueprint.bands - blueprint.beside, blueprint.beside);
+        let patches = Patches::of(blueprint.frames, recipe.patch)?;
+        let (hidden, width) = (recipe.hidden, recipe.width);
+        let mut bias = vec![0.0; 4 * hidden];
+        bias[2 * hidden..3 * hidden].fill(1.0);
+        let inputs = patches.width(bands);
+        let lstm = LstmLayer::new(maker, "lstm", (inputs, hidden), Fill::Values(&bias))?;
+        let numbers_layer = Linear::default(maker, "numbers", (numbers, width))?;
+        let joined = Linear::default(maker, "joined", (hidden + width, width))?;
+        let head = Linear::outputs(maker, "head", width, Fill::Uniform(default_limit(width)))?;
+        let standardise = Standardise::new(maker)?;
+        let weights = std::mem::take(&mut maker.weights);
+        Ok(Self {
+            weights,
+            standardise,
+            beside: Beside { bands, numbers },
+            patches,
+            lstm,
+            numbers: numbers_layer,
+            joined,
+            head,
+            frames: blueprint.frames,
+            dropout: recipe.dropout,
+        })
+    }
+}
+
+impl Network for LateFusion {
+    fn forward(
+        &self,
+        frames: &Tensor,
+        _judged_at: &[u32],
+        mut training: Option<&mut Rng>,
+    ) -> Result<Tensor> {
+        let count = frames.dim(0)?;
+        ensure!(
+            count == self.frames,
+            "a window of {count} frames was given to a network for windows of {}",
+            self.frames
+        );
+        let (sound, row) = self.beside.apart(&self.standardise.forward(frames)?)?;
+        let LstmLayer { input, recurrent, bias } = &self.lstm;
+        let states = lstm_layer(&self.patches.gather(&sound)?, input, recurrent, bias)?;
+        let (sound, row) = (states.mean(0)?, self.numbers.forward(&row)?.relu()?);
+        let both = dropout(&Tensor::cat(&[&sound, &row], 1)?, self.dropout, &mut training)?;
+        let joined = dropout(&self.joined.forward(&both)?.relu()?, self.dropout, &mut training)?;
+        Ok(self.head.forward(&joined)?.unsqueeze(0)?)
+    }
+
+    fn weights(&self) -> &Weights {
+        &self.weights
+    }
+
+    fn contract(&self) -> Contract {
+        Contract::Window
+    }
+
+    fn write_onnx(&self, graph: &mut Graph, outputs: usize) -> Result<()> {
+        let size = (self.frames, outputs);
+        let (sound, row) = self.beside.write_onnx(graph, &self.standardise, size)?;
+        let patches = self.patches.write_onnx(graph, &sound, self.beside.bands);
+        let states = self.lstm.write_onnx(graph, "lstm", &patches)?;
+        let over = vec![Attribute::ints("axes", &[0]), Attribute::int("keepdims", 0)];
+        let sound = graph.apply("ReduceMean", &[&states], over);
+        self.numbers.write_onnx(graph, "numbers", &row, self.numbers.width(), "numbers.y")?;
+        let row = graph.apply("Relu", &["numbers.y"], vec![]);
+        let both = graph.apply("Concat", &[&sound, &row], vec![Attribute::int("axis", 1)]);
+        self.joined.write_onnx(graph, "joined", &both, self.joined.width(), "joined.y")?;
+        let joined = graph.apply("Relu", &["joined.y"], vec![]);
+        self.head.write_onnx(graph, "head", &joined, outputs, "score")
+    }
+}
