@@ -54,7 +54,7 @@ fn all_steps(
         succeed(&mut workspace.cargo(["build", "--workspace", "--bins", "--tests"]))
     })?;
     steps.step("tests, then doc tests", || {
-        let mut cargo = workspace.cargo(["test", "--workspace"]);
+        let mut cargo = workspace.cargo(["test", "--workspace", "--no-fail-fast"]);
         match &python {
             Some(python) => cargo.env(PYTHON, python),
             None => cargo.env_remove(PYTHON),
