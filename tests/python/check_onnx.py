@@ -42,9 +42,10 @@ def zero_states(session, batch):
 def run(session, mel, chunk):
     """The outputs after each chunk of frames, [chunks, batch, classes]."""
     states = zero_states(session, len(mel))
+    name = session.get_inputs()[0].name
     outputs = []
     for start in range(0, mel.shape[1], chunk):
-        score, *after = session.run(None, {"mel": mel[:, start : start + chunk], **states})
+        score, *after = session.run(None, {name: mel[:, start : start + chunk], **states})
         outputs.append(score)
         # Outputs state.<n>.out stand in the order of the inputs state.<n>.in.
         states = dict(zip(states, after, strict=True))

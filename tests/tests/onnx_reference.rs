@@ -57,9 +57,9 @@ fn compare(path: &Path, python: &OsStr) {
     let metadata = model.metadata();
     let (frames, chunk) = match metadata.contract {
         Contract::Streaming => (metadata.window_frames / CHUNK * CHUNK, CHUNK),
-        Contract::Window => (metadata.window_frames, metadata.window_frames),
+        Contract::Window => (metadata.input_rows(), metadata.input_rows()),
     };
-    let bands = metadata.front_end.n_mels;
+    let bands = metadata.input_width();
     let floor_db = metadata.front_end.level.floor_db;
     let mel = random_mel(BATCH * frames * bands, floor_db);
 
