@@ -122,6 +122,8 @@ fn all_systems_come_into_one_table() {
     assert!(auc.value < 0.9, "{table}");
     assert_eq!(table.failed.len(), 1);
     assert!(table.failed[0].0 == "broken" && table.failed[0].1.contains("plays"), "{table}");
+    let changed = table.findings.iter().filter(|f| f.contains("as published"));
+    assert_eq!(changed.count(), 1, "{table}");
     assert!(table.findings.iter().any(|f| f.starts_with("table: AUC")), "{table}");
 
     let page = std::fs::read_to_string(options.out.join("suite.html")).unwrap();

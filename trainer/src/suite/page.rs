@@ -21,6 +21,8 @@ pub(super) fn html(table: &Table) -> String {
         h2 { "Systems" }
         (systems(table))
         p.note { "Systems learn different things; what is compared is how they rank the same songs. AUC: of two songs of one fold, one from each half, how often the right one is put first. Within genre: of songs of one genre. Accuracy: the upper half of a fold’s ranking is called the upper half. Bars show 95 % intervals from a bootstrap over groups; the tick is what knowing nothing gives." }
+        h2 { "What they are" }
+        (about(table))
         h2 { "Tests" }
         (tests(table))
         p.note { "Accuracy against the majority: McNemar’s exact test. Against the genre: both measured on the same draws of groups. Corrected after Holm for the number of systems." }
@@ -52,7 +54,7 @@ fn systems(table: &Table) -> Markup {
                 tr class=[(row.name == "genre").then_some("reference")] {
                     th {
                         (row.name)
-                        br; small.dim { "system " (row.system) ", " (row.form.name()) ": " (row.about) }
+                        br; small.dim { "system " (row.system) ", " (row.form.name()) }
                         @if row.parameters > 0 {
                             br; small.dim { (thousands(row.parameters)) " parameters, " (seconds(row.seconds)) }
                         }
@@ -65,6 +67,20 @@ fn systems(table: &Table) -> Markup {
                     } }
                 }
             } }
+        } }
+    }
+}
+
+fn about(table: &Table) -> Markup {
+    html! {
+        div.scroll { table {
+            thead { tr { th { "System" } th { "Of" } th { "Form" } th { "What it is" } } }
+            tbody { @for row in table.rows.iter().chain(&table.genre) { tr {
+                th { (row.name) }
+                td { (row.system) }
+                td { (row.form.name()) }
+                td { (row.about) }
+            } } }
         } }
     }
 }

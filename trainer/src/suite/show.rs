@@ -83,17 +83,16 @@ pub(super) fn findings(table: &Table) -> Vec<String> {
             names => format!("Better than the genre beyond chance, after correction: {}.", names.join(", ")),
         });
     }
-    for row in table.rows.iter().filter(|row| row.form == super::Form::Corrected) {
-        let published = table.rows.iter().find(|other| {
-            other.form == super::Form::Published
-                && row.name.strip_suffix("-corrected") == other.name.strip_suffix("-published")
-        });
+    for row in &table.rows {
+        // Published and corrected forms are told by their names.
+        let Some(name) = row.name.strip_suffix("-corrected") else { continue };
+        let published = format!("{name}-published");
+        let published = table.rows.iter().find(|other| other.name == published);
         let figures =
             published.and_then(|p| Some((p.figure("auc", "all")?, row.figure("auc", "all")?)));
         if let Some((before, after)) = figures {
             findings.push(format!(
-                "{}: AUC {} as published, {} corrected.",
-                row.name.trim_end_matches("-corrected"),
+                "{name}: AUC {} as published, {} corrected.",
                 interval(before),
                 interval(after)
             ));
