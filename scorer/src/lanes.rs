@@ -21,7 +21,7 @@ pub(crate) struct Step<'a> {
     pub(crate) span: Span,
     /// Whether the oldest lane has just lived a whole window.
     pub(crate) complete: bool,
-    /// Raw outputs of the youngest lane that has warmed up.
+    /// Raw outputs of the youngest lane that has warmed up; of the oldest while none has.
     pub(crate) momentary: Option<&'a [f32]>,
 }
 
@@ -136,7 +136,9 @@ impl Lanes {
         let ages = || lanes.iter().enumerate().filter_map(|(i, lane)| lane.age.map(|age| (age, i)));
         let (window_frames, oldest) =
             ages().max().expect("the first lane starts with the first frame");
-        let youngest = ages().filter(|&(age, _)| age >= self.warm_up_frames).min().map(|(_, i)| i);
+        // Before any lane is warm, the first is the best there is.
+        let youngest =
+            ages().filter(|&(age, _)| age >= self.warm_up_frames).min().map_or(oldest, |(_, i)| i);
         let complete = window_frames == self.window_frames;
         if complete {
             self.completed = Some(oldest);
@@ -150,7 +152,7 @@ impl Lanes {
             window_frames,
             span,
             complete,
-            momentary: youngest.map(row),
+            momentary: Some(row(youngest)),
         })
     }
 }

@@ -35,7 +35,8 @@ pub struct Reading {
     pub time_s: f64,
     /// Whether scores follow the audio.
     pub status: Status,
-    /// Score of the last few seconds, 0 to 100.
+    /// Score of the last few seconds, 0 to 100. While the status is [`Status::Listening`] it is a first
+    /// impression: it rests on less than the model needs to be as good as its card says.
     pub momentary: Option<f32>,
     /// Score of the last window (about 30 s), 0 to 100.
     pub window: Option<f32>,

@@ -14,6 +14,9 @@ use crate::windows::Windows;
 
 /// Seconds without an audible frame after which the status is silence.
 const SILENCE_AFTER_S: f64 = 1.0;
+/// Seconds of sound behind the first momentary score: enough for a glimpse, long before the model is
+/// warm; the status says so.
+const FIRST_IMPRESSION_S: f64 = 0.5;
 
 /// Why there can be no scorer.
 #[derive(Debug, thiserror::Error)]
@@ -410,6 +413,12 @@ impl Scoring {
         reading.coverage = (step.window_frames as f32 / window_frames as f32).min(1.0);
         if step.window_frames < metadata.warm_up_frames {
             reading.status = Status::Listening;
+            let settings = &metadata.front_end;
+            let heard_s = (step.window_frames * settings.hop) as f64 / f64::from(settings.sample_rate);
+            reading.momentary = step
+                .momentary
+                .filter(|_| heard_s >= FIRST_IMPRESSION_S)
+                .map(|raw| metadata.score(raw));
             return;
         }
         let score = metadata.score(step.window);

@@ -133,6 +133,25 @@ fn silence_has_no_score() {
 }
 
 #[test]
+fn half_a_second_gives_a_first_impression() {
+    let model = Model::embedded();
+    let settings = &model.metadata().front_end;
+    let rate = settings.sample_rate;
+    let warm_up_s = (model.metadata().warm_up_frames * settings.hop) as f64 / f64::from(rate);
+    let mut scorer = Scorer::new(model, rate, ScorerOptions::LIVE).unwrap();
+    let mut log = Log::default();
+    for block in music(rate, 8.0, 3).chunks(441) {
+        scorer.push_mono(block, &mut log).unwrap();
+    }
+    let first = log.readings.iter().find(|r| r.momentary.is_some()).unwrap();
+    assert!((0.5..0.75).contains(&first.time_s), "{}", first.time_s);
+    assert_eq!((first.status, first.window), (Status::Listening, None));
+    // Once warm, it is the youngest warm lane's, and there is a window.
+    let scoring = log.readings.iter().find(|r| r.status == Status::Scoring).unwrap();
+    assert!(scoring.time_s >= warm_up_s && scoring.momentary.is_some() && scoring.window.is_some());
+}
+
+#[test]
 fn a_pause_keeps_the_window_and_goes_on() {
     let mut scorer = Scorer::new(tiny_streaming(), 16_000, ScorerOptions::LIVE).unwrap();
     let sound = music(16_000, 4.0, 4);

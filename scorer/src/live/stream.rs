@@ -44,6 +44,11 @@ impl Stream {
     pub fn turn(&mut self) -> Turn {
         self.inlet.turn(&mut self.scoring)
     }
+
+    /// Tells the meter that there will be no more readings.
+    pub(super) fn fail(&mut self, why: &str) {
+        self.scoring.out.publisher.fail(why);
+    }
 }
 
 /// Scores what comes out of the ring and publishes the readings.

@@ -106,6 +106,7 @@ fn serve(streams: &mut Vec<Stream>) -> bool {
         Ok(Turn::Ended) => false,
         Err(_) => {
             tracing::error!("a stream's scorer panicked; the stream is closed, others go on");
+            stream.fail("the scorer panicked; this is a fault in Earworm");
             false
         }
     });
