@@ -16,6 +16,7 @@
 
 pub mod calibrate;
 pub mod chorus;
+mod command_line;
 pub mod compare;
 pub mod dataset;
 pub mod device;

@@ -89,6 +89,7 @@ fn options(folder: &Path) -> Options {
         out: folder.join("suite"),
         quick: true,
         only: vec![],
+        export: false,
         fit: FitOptions::default(),
     }
 }

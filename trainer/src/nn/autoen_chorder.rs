@@ -129,7 +129,7 @@ impl AutoenChorder {
             "a window of {count} frames was given to a network for windows of {}",
             self.frames
         );
-        let (sound, row) = self.beside.apart(&self.standardise.forward(frames)?)?;
+        let (sound, row) = self.beside.apart(frames, &self.standardise)?;
         Ok((self.patches.gather(&sound)?, row))
     }
 }

@@ -16,12 +16,15 @@ pub(super) struct Beside {
 }
 
 impl Beside {
-    /// Standardised frames `[frames, batch, bands + numbers]` as sound `[frames, batch, bands]` and rows
-    /// `[batch, numbers]`.
-    pub(super) fn apart(&self, x: &Tensor) -> Result<(Tensor, Tensor)> {
+    /// Frames `[frames, batch, bands + numbers]` as standardised sound `[frames, batch, bands]` and rows
+    /// `[batch, numbers]`. They are taken apart first: many numbers would be standardised at every frame.
+    pub(super) fn apart(&self, x: &Tensor, standardise: &Standardise) -> Result<(Tensor, Tensor)> {
         let sound = x.narrow(2, 0, self.bands)?.contiguous()?;
         let row = x.get(0)?.narrow(1, self.bands, self.numbers)?.contiguous()?;
-        Ok((sound, row))
+        Ok((
+            standardise.part(&sound, 0, self.bands)?,
+            standardise.part(&row, self.bands, self.numbers)?,
+        ))
     }
 
     /// Declares input and output and does the same to `mel [batch, frames, bands + numbers]`; returns the

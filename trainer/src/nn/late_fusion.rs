@@ -83,7 +83,7 @@ impl Network for LateFusion {
             "a window of {count} frames was given to a network for windows of {}",
             self.frames
         );
-        let (sound, row) = self.beside.apart(&self.standardise.forward(frames)?)?;
+        let (sound, row) = self.beside.apart(frames, &self.standardise)?;
         let LstmLayer { input, recurrent, bias } = &self.lstm;
         let states = lstm_layer(&self.patches.gather(&sound)?, input, recurrent, bias)?;
         let (sound, row) = (states.mean(0)?, self.numbers.forward(&row)?.relu()?);

@@ -135,11 +135,11 @@ pub struct Blueprint<'a> {
 }
 
 /// A network with fresh weights; every kind says how they are drawn. The last layer's bias is the
-/// blueprint's `output_bias` in all of them.
+/// blueprint's `output_bias` in all of them. A file of weights that the recipe names is not read: see
+/// [`start`].
 ///
 /// # Errors
-/// When the recipe or the blueprint has values that do not fit, a file of weights cannot be used, or
-/// the device fails.
+/// When the recipe or the blueprint has values that do not fit, or the device fails.
 pub fn build(recipe: &ModelRecipe, blueprint: &Blueprint<'_>) -> Result<Box<dyn Network>> {
     recipe.validate()?;
     let Blueprint { bands, frames, outputs, .. } = *blueprint;
@@ -193,6 +193,18 @@ pub fn build(recipe: &ModelRecipe, blueprint: &Blueprint<'_>) -> Result<Box<dyn 
             Box::new(attention_pool::AttentionPool::new(recipe, blueprint)?)
         }
     })
+}
+
+/// Takes over into a fresh network what its recipe starts it from, if it names a file of weights. The last
+/// layer stays as it is.
+///
+/// # Errors
+/// When the file cannot be read or does not fit; the message names it, and nothing has changed then.
+pub fn start(recipe: &ModelRecipe, network: &dyn Network) -> Result<()> {
+    match recipe.pretrained() {
+        Some((path, last)) => image::start_from(network.weights(), path, last),
+        None => Ok(()),
+    }
 }
 
 /// The rows of `hidden [frames, batch, width]` that are to be judged.

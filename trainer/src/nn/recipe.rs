@@ -3,7 +3,7 @@
 mod sizes;
 mod systems;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -217,11 +217,32 @@ impl ModelRecipe {
         }
     }
 
+    /// The file of weights that training starts from, and the name of the layer that is not in it.
+    pub fn pretrained(&self) -> Option<(&Path, &'static str)> {
+        let (weights, last) = match self {
+            Self::MobileNetV2(m) => (&m.weights, "classifier.1"),
+            Self::Vgg11(m) => (&m.weights, "classifier.6"),
+            Self::AlexNet(m) => (&m.weights, "classifier.6"),
+            Self::Vggish(m) => (&m.weights, "outputs"),
+            _ => return None,
+        };
+        Some((weights.as_deref()?, last))
+    }
+
+    /// Whether it could start from a file of weights, but its recipe names none.
+    pub fn from_scratch(&self) -> bool {
+        let could = matches!(
+            self,
+            Self::MobileNetV2(_) | Self::Vgg11(_) | Self::AlexNet(_) | Self::Vggish(_)
+        );
+        could && self.pretrained().is_none()
+    }
+
     /// The network in a sentence, for model cards.
     pub fn describe(&self) -> String {
         let from = |weights: &Option<PathBuf>| match weights {
             Some(_) => ", started from ImageNet weights",
-            None => "",
+            None => ", trained from scratch",
         };
         match self {
             Self::MeanLstm(m) => format!(

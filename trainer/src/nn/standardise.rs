@@ -44,6 +44,12 @@ impl Standardise {
         )?)
     }
 
+    /// The same for some of the bands: `x [.., count]` holds bands `first .. first + count`.
+    pub(super) fn part(&self, x: &Tensor, first: usize, count: usize) -> Result<Tensor> {
+        let of = |values: &Var| values.as_detached_tensor().narrow(0, first, count);
+        Ok(elementwise::standardise(x, &of(&self.mean)?, &of(&self.deviation)?)?)
+    }
+
     /// The standardised input; returns its name.
     pub(super) fn write_onnx(&self, graph: &mut Graph) -> Result<&'static str> {
         graph.weights("mean", &self.mean)?;

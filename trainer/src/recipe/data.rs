@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
+use earworm_scorer::features::{self, FeatureSet};
 use serde::{Deserialize, Serialize};
 
 use crate::table::{ColumnRecipe, Fill, Scale};
@@ -48,11 +49,12 @@ pub struct DataRecipe {
     /// Length of that stretch in frames; the window's without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_frames: Option<usize>,
-    /// Feature columns by name (table models); all numeric ones without it.
+    /// Feature columns by name (table models); all numeric ones without it. The name of a feature set
+    /// (`descriptors`, `low-level`) stands for all its columns.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<String>,
     /// Columns whose numbers go beside the sound (networks that take both): features, columns of the
-    /// manifest, or features of the lyrics.
+    /// manifest, or features of the lyrics. The name of a feature set stands for all its columns.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub beside: Vec<String>,
     /// Column with the words of the song, of which features are made; see [`crate::table::lyrics`].
@@ -75,6 +77,16 @@ pub struct DataRecipe {
     /// How columns are scaled; always fitted on training rows only.
     #[serde(default)]
     pub scale: Scale,
+}
+
+/// Columns by name, those of a feature set in place of the set's name.
+fn in_full(names: &[String]) -> Vec<String> {
+    let columns = |name: &String| match name.as_str() {
+        "descriptors" => features::names(FeatureSet::Descriptors),
+        "low-level" => features::names(FeatureSet::LowLevel),
+        _ => vec![name.clone()],
+    };
+    names.iter().flat_map(columns).collect()
 }
 
 fn default_window() -> usize {
@@ -135,7 +147,7 @@ impl DataRecipe {
             drop.extend(more.map(|&name| name.to_owned()));
         }
         ColumnRecipe {
-            columns: chosen.then(|| self.columns.clone()),
+            columns: chosen.then(|| in_full(&self.columns)),
             drop,
             fill: self.fill,
             scale: self.scale,
@@ -145,7 +157,7 @@ impl DataRecipe {
     /// Which columns go beside the sound and what is done to them.
     pub fn beside_recipe(&self) -> ColumnRecipe {
         ColumnRecipe {
-            columns: Some(self.beside.clone()),
+            columns: Some(in_full(&self.beside)),
             drop: vec![],
             fill: self.fill,
             scale: self.scale,

@@ -4,6 +4,7 @@
 //! they have in common is that they rank songs, so that is what is compared: by AUC (is the song in the
 //! upper half?) and Spearman's correlation, over the folds and within genre.
 
+mod assemble;
 mod measure;
 mod page;
 mod plan;
@@ -14,11 +15,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::compare::Test;
 use crate::dataset::Dataset;
-use crate::evaluate::{Figure, evaluate};
+use crate::evaluate::Figure;
+use crate::export::export;
 use crate::files;
 use crate::fit::{Ended, FitOptions, fit};
+use crate::interrupt;
+use crate::run::write_losses;
 
 pub use plan::{Form, Plan, System};
 
@@ -33,6 +36,9 @@ pub struct Options {
     pub quick: bool,
     /// Only these systems; all where there are none.
     pub only: Vec<String>,
+    /// Whether each system that stands in the table is trained on all songs, too, and written for the
+    /// meter where it can be: into the folder `model` of its run.
+    pub export: bool,
     /// How recipes are trained.
     pub fit: FitOptions,
 }
@@ -56,6 +62,17 @@ pub struct Row {
     pub figures: Vec<Figure>,
     /// In its own words, for systems apart.
     pub finding: String,
+}
+
+/// What became of a system's export.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exported {
+    /// The system.
+    pub name: String,
+    /// Whether there is a model.
+    pub model: bool,
+    /// What it came to, or why there is none.
+    pub words: String,
 }
 
 /// A test of one system against an answer that needs no listening.
@@ -110,14 +127,17 @@ pub struct Table {
     pub apart: Vec<Row>,
     /// Every system against the majority and against the genre.
     pub tests: Vec<TestRow>,
-    /// Systems that could not be trained, with the reason.
+    /// Systems that could not be trained or measured, with the reason.
     pub failed: Vec<(String, String)>,
+    /// Exports, where they were asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exported: Vec<Exported>,
     /// What it comes to, in sentences.
     pub findings: Vec<String>,
 }
 
 /// Trains and measures all systems of a plan; what was finished before is kept. Writes `suite.json`,
-/// `suite.html` and `suite.md` into the folder. `None` where Ctrl-C stopped it.
+/// `suite.html` and `suite.md` into the folder, and the models last. `None` where Ctrl-C stopped it.
 ///
 /// # Errors
 /// When the data set cannot be used, no system can be trained, or files cannot be written. A system
@@ -132,11 +152,14 @@ pub fn run(plan: &Plan, options: &Options) -> Result<Option<Table>> {
     let systems: Vec<&System> = plan.systems.iter().filter(wanted).collect();
     let mut failed: Vec<(String, String)> = Vec::new();
     let mut trained: Vec<(&System, PathBuf)> = Vec::new();
+    let attention = interrupt::attend();
     for (number, system) in systems.iter().enumerate() {
+        if interrupt::requested() {
+            return Ok(None);
+        }
         eprintln!("{} of {}: {} ({})", number + 1, systems.len(), system.name, system.form.name());
         let out = options.out.join(&system.name);
-        let recipe = plan.recipe(system, &options.data, options.quick)?;
-        match fit(&recipe, &out, &options.fit) {
+        match train(plan, system, options, &out) {
             Ok(Ended::Finished) => trained.push((system, out)),
             Ok(Ended::Stopped) => return Ok(None),
             Err(error) => {
@@ -145,102 +168,52 @@ pub fn run(plan: &Plan, options: &Options) -> Result<Option<Table>> {
             }
         }
     }
-    let table = measure(plan, options, &set, &trained, failed)?;
-    files::write_bytes(&options.out.join("suite.json"), serde_json::to_vec_pretty(&table)?)?;
-    files::write_bytes(&options.out.join("suite.html"), page::html(&table))?;
-    files::write_bytes(&options.out.join("suite.md"), show::markdown(&table))?;
+    drop(attention);
+    let mut table = assemble::table(plan, options, &set, &trained, failed)?;
+    write(&table, &options.out)?;
+    if options.export {
+        let own = trained.iter().filter(|(system, _)| !system.apart);
+        table.exported = own.map(|(system, run)| exported(&system.name, run)).collect();
+        write(&table, &options.out)?;
+    }
     Ok(Some(table))
 }
 
-fn measure(
-    plan: &Plan,
-    options: &Options,
-    set: &Dataset,
-    trained: &[(&System, PathBuf)],
-    mut failed: Vec<(String, String)>,
-) -> Result<Table> {
-    let column = |key: &str| plan.data.get(key).and_then(toml::Value::as_str);
-    let truth = measure::Truth::of(set, &plan.truth).context("truth")?;
-    let first = trained.iter().find(|(system, _)| !system.apart);
-    let (_, first) = first.with_context(|| match failed.first() {
-        Some((name, reason)) => format!("no system could be trained; {name}: {reason}"),
-        None => "the suite has no system for the table, only such as stand apart".to_owned(),
-    })?;
-    let field = measure::Field::of(&truth, first, column("group"), column("genre"))?;
-    let (mut rows, mut songs, mut apart) = (Vec::new(), Vec::new(), Vec::new());
-    for (system, out) in trained {
-        let evaluation = evaluate(out)?;
-        let mut row = Row {
-            name: system.name.clone(),
-            system: system.system.clone(),
-            form: system.form,
-            about: system.about.clone(),
-            parameters: evaluation.parameters,
-            seconds: evaluation.seconds,
-            figures: evaluation.figures.clone(),
-            finding: evaluation.finding.clone(),
-        };
-        if system.apart {
-            apart.push(row);
-            continue;
-        }
-        match field.judged_by(out) {
-            Ok(own) => {
-                row.figures = measure::figures_of(&own, plan.seed);
-                rows.push(row);
-                songs.push(own);
-            }
-            Err(error) => failed.push((system.name.clone(), format!("{error:#}"))),
-        }
+/// Trains one system in its folder.
+fn train(plan: &Plan, system: &System, options: &Options, out: &Path) -> Result<Ended> {
+    let mut recipe = plan.recipe(system, &options.data, options.quick)?;
+    recipe.split.last |= options.export && !system.apart;
+    if let Some(other) = &system.losses_of {
+        let table = options.out.join(format!("{}-losses.csv", system.name));
+        write_losses(&options.out.join(other), &table)
+            .with_context(|| format!("it learns the losses of {other}, which come first"))?;
+        recipe.data.join = Some(table);
     }
-    let by_genre = field.has_genres().then(|| field.by_genre());
-    let genre = by_genre.as_ref().map(|songs| Row {
-        name: "genre".into(),
-        system: "–".into(),
-        form: Form::Own,
-        about: "the mean of the song's genre in the other folds, without listening".into(),
-        parameters: 0,
-        seconds: 0.0,
-        figures: measure::figures_of(songs, plan.seed),
-        finding: String::new(),
-    });
-    let name_tests = |against: &str, tests: Vec<Test>| -> Vec<TestRow> {
-        let named = |test: Test| TestRow {
-            name: rows[test.run].name.clone(),
-            against: against.into(),
-            figure: test.figure.into(),
-            test: test.kind.name().into(),
-            difference: test.difference,
-            low: test.low,
-            high: test.high,
-            p: test.p,
-            corrected: test.corrected,
-        };
-        tests.into_iter().map(named).collect()
+    fit(&recipe, out, &options.fit)
+}
+
+/// Writes a run's model for the meter, into the folder `model` of the run.
+fn exported(name: &str, run: &Path) -> Exported {
+    let out = run.join("model");
+    let (model, words) = match export(run, &out) {
+        Ok(report) => {
+            let kilobytes = report.bytes / 1000;
+            let far = report.difference;
+            (
+                true,
+                format!("model/model.onnx, {kilobytes} kB, within {far:.0e} of what was trained"),
+            )
+        }
+        Err(error) => (false, format!("{error:#}")),
     };
-    let mut tests = name_tests("majority", measure::against_the_majority(&songs));
-    if let Some(genre) = &by_genre {
-        tests.extend(name_tests("genre", measure::against(genre, &songs, plan.seed)));
-    }
-    let mut table = Table {
-        name: plan.name.clone(),
-        data: column("name").unwrap_or("the data set").to_owned(),
-        sha256: set.sha256.clone(),
-        quick: options.quick,
-        command: std::env::args().collect::<Vec<_>>().join(" "),
-        ended: humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string(),
-        songs: field.len(),
-        groups: field.groups(),
-        majority: field.majority(),
-        rows,
-        genre,
-        apart,
-        tests,
-        failed,
-        findings: Vec::new(),
-    };
-    table.findings = show::findings(&table);
-    Ok(table)
+    eprintln!("{name}: {words}");
+    Exported { name: name.to_owned(), model, words }
+}
+
+fn write(table: &Table, out: &Path) -> Result<()> {
+    files::write_bytes(&out.join("suite.json"), serde_json::to_vec_pretty(table)?)?;
+    files::write_bytes(&out.join("suite.html"), page::html(table))?;
+    files::write_bytes(&out.join("suite.md"), show::markdown(table))
 }
 
 impl Table {

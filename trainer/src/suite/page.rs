@@ -31,8 +31,12 @@ pub(super) fn html(table: &Table) -> String {
             (apart(table))
         }
         @if !table.failed.is_empty() {
-            h2 { "Not trained" }
+            h2 { "Not trained or measured" }
             ul { @for (name, reason) in &table.failed { li { strong { (name) } ": " (reason) } } }
+        }
+        @if !table.exported.is_empty() {
+            h2 { "Models for the meter" }
+            ul { @for model in &table.exported { li { strong { (model.name) } ": " (model.words) } } }
         }
         p.note { "Made by " code { (table.command) } ", " (table.ended) ". SHA-256 of the data set: " code { (table.sha256) } "." }
     };

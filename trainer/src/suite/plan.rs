@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::recipe::{Recipe, set};
+use crate::run::Task;
 use crate::targets::Head;
 
 /// The list that comes with the trainer: all systems, for data with the columns of Emotify.
@@ -73,9 +74,13 @@ pub struct System {
     pub about: String,
     /// Which of the targets it learns.
     pub target: String,
-    /// Its figures are of a split or of songs of its own: they stand beside the table, not in it.
+    /// Its figures are of a split, of songs or of a target of its own: they stand beside the table, not
+    /// in it.
     #[serde(default)]
     pub apart: bool,
+    /// An earlier system whose loss of each song is what it learns, from the column `loss`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub losses_of: Option<String>,
     /// The other sections and keys of its recipe: `model`, `loss`, `budget` …; `data` and `split` are
     /// added to those of all.
     pub recipe: toml::Table,
@@ -110,7 +115,7 @@ impl Plan {
     fn validate(&self) -> Result<()> {
         ensure!(!self.systems.is_empty(), "systems: there is none");
         self.truth.validate().context("truth")?;
-        ensure!(self.truth.classes.is_none(), "truth: songs cannot be ranked by classes");
+        ensure!(self.truth.task() != Task::Classes, "truth: songs cannot be ranked by classes");
         let mut names = BTreeSet::new();
         for system in &self.systems {
             let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
@@ -119,6 +124,13 @@ impl Plan {
                 "systems: {:?} is no name; use letters, digits and hyphens",
                 system.name
             );
+            if let Some(other) = &system.losses_of {
+                ensure!(
+                    names.contains(other),
+                    "system {}: losses_of names {other:?}, which does not come before it",
+                    system.name
+                );
+            }
             ensure!(names.insert(&system.name), "systems: there are two called {}", system.name);
             for quick in [false, true] {
                 self.recipe(system, Path::new("set"), quick)

@@ -83,11 +83,11 @@ pub(super) fn findings(table: &Table) -> Vec<String> {
             names => format!("Better than the genre beyond chance, after correction: {}.", names.join(", ")),
         });
     }
-    for row in &table.rows {
+    for row in table.rows.iter().chain(&table.apart) {
         // Published and corrected forms are told by their names.
         let Some(name) = row.name.strip_suffix("-corrected") else { continue };
         let published = format!("{name}-published");
-        let published = table.rows.iter().find(|other| other.name == published);
+        let published = table.rows.iter().chain(&table.apart).find(|other| other.name == published);
         let figures =
             published.and_then(|p| Some((p.figure("auc", "all")?, row.figure("auc", "all")?)));
         if let Some((before, after)) = figures {
@@ -156,6 +156,12 @@ fn write_markdown(f: &mut String, table: &Table) -> fmt::Result {
     for (name, reason) in &table.failed {
         writeln!(f, "- {name} failed: {reason}")?;
     }
+    if !table.exported.is_empty() {
+        writeln!(f, "\nModels for the meter:\n")?;
+        for model in &table.exported {
+            writeln!(f, "- {}: {}", model.name, model.words)?;
+        }
+    }
     Ok(())
 }
 
@@ -189,6 +195,9 @@ impl fmt::Display for Table {
         }
         for (name, reason) in &self.failed {
             writeln!(f, "{name} failed: {reason}")?;
+        }
+        for model in &self.exported {
+            writeln!(f, "{}: {}", model.name, model.words)?;
         }
         Ok(())
     }

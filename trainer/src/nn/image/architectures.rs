@@ -3,11 +3,10 @@
 use anyhow::Result;
 
 use super::super::recipe::{AlexNetRecipe, Cnn3Recipe, MlpRecipe, MobileNetV2Recipe, Vgg11Recipe};
-use super::super::{Blueprint, LEAK, Network};
+use super::super::{Blueprint, LEAK};
 use super::Sweep;
 use super::network::{Builder, Draw, ImageNetwork, Kernel};
 use super::pool::Pool;
-use super::pretrained::start_from;
 
 /// Linear layers with leaky rectifiers and dropout between them, over all values of a window: band by
 /// band, each with its frames in order. With windows of one frame it takes rows of a table. Fresh
@@ -28,7 +27,7 @@ pub(in crate::nn) fn mlp(recipe: &MlpRecipe, blueprint: &Blueprint<'_>) -> Resul
 ///
 /// Convolutions are padded by 2 and pools by 3 (outside the mean), so that 64 bands are enough: without
 /// padding the third pool would have nothing left to see. Between the two linear layers, which would
-/// otherwise be one, lie a leaky rectifier and dropout.
+/// otherwise be one, lie a leaky rectifier and dropout; with `straight`, as published, nothing does.
 pub(in crate::nn) fn cnn3(recipe: &Cnn3Recipe, blueprint: &Blueprint<'_>) -> Result<ImageNetwork> {
     let mut net = Builder::new("cnn3", blueprint);
     for (n, &outputs) in recipe.channels.iter().enumerate() {
@@ -37,8 +36,10 @@ pub(in crate::nn) fn cnn3(recipe: &Cnn3Recipe, blueprint: &Blueprint<'_>) -> Res
             .pool(Pool::Average, Sweep::square(7, 3, 3))?
             .rectify(LEAK, None);
     }
-    net.flatten().linear("linear", recipe.width, Draw::Default)?.rectify(LEAK, None);
-    net.dropout(recipe.dropout);
+    net.flatten().linear("linear", recipe.width, Draw::Default)?;
+    if !recipe.straight {
+        net.rectify(LEAK, None).dropout(recipe.dropout);
+    }
     net.outputs("outputs", Draw::Default)
 }
 
@@ -79,7 +80,7 @@ pub(in crate::nn) fn vgg11(
         net.linear(name, scaled(4096, recipe.width), Draw::Small)?;
         net.rectify(0.0, None).dropout(recipe.dropout);
     }
-    started(net.outputs("classifier.6", Draw::Small)?, recipe.weights.as_deref(), "classifier.6")
+    net.outputs("classifier.6", Draw::Small)
 }
 
 /// AlexNet layer by layer as torchvision builds it ("One weird trick …", one tower). Adaptive average
@@ -110,7 +111,7 @@ pub(in crate::nn) fn alexnet(
         net.dropout(recipe.dropout);
         net.linear(name, scaled(4096, recipe.width), Draw::Default)?.rectify(0.0, None);
     }
-    started(net.outputs("classifier.6", Draw::Default)?, recipe.weights.as_deref(), "classifier.6")
+    net.outputs("classifier.6", Draw::Default)
 }
 
 /// Torchvision's `_make_divisible`: the next multiple of 8, but never less than nine tenths.
@@ -184,19 +185,7 @@ pub(in crate::nn) fn mobilenet_v2(
     let last = kernel(divisible(1280.0 * recipe.width.max(1.0)), 1, 1);
     net.conv_norm("features.18.0", last, "features.18.1")?.rectify(0.0, Some(6.0));
     net.global_average().dropout(recipe.dropout);
-    started(net.outputs("classifier.1", Draw::Small)?, recipe.weights.as_deref(), "classifier.1")
-}
-
-/// The network, started from a file of weights where one is given; its last layer stays fresh.
-fn started(
-    network: ImageNetwork,
-    weights: Option<&std::path::Path>,
-    last: &str,
-) -> Result<ImageNetwork> {
-    if let Some(path) = weights {
-        start_from(network.weights(), path, last)?;
-    }
-    Ok(network)
+    net.outputs("classifier.1", Draw::Small)
 }
 
 #[cfg(test)]

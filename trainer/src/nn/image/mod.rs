@@ -18,6 +18,7 @@ mod systems;
 mod taps;
 
 pub(super) use architectures::{alexnet, cnn3, mlp, mobilenet_v2, vgg11};
+pub(super) use pretrained::start_from;
 pub(super) use rectify::rectify;
 pub(super) use systems::{popularity_cnn, sound_cnn, vggish, vggish_embedding_onnx};
 

@@ -18,7 +18,7 @@ use super::super::Weights;
 /// # Errors
 /// When the file cannot be read, lacks a value, or has one of another shape or for another network; the
 /// message names it, and nothing has changed then.
-pub(super) fn start_from(weights: &Weights, path: &Path, last: &str) -> Result<()> {
+pub(in crate::nn) fn start_from(weights: &Weights, path: &Path, last: &str) -> Result<()> {
     let read = || -> Result<()> {
         let mut found = match path.extension().and_then(|e| e.to_str()) {
             Some("safetensors") => candle_core::safetensors::load(path, &Device::Cpu)?,

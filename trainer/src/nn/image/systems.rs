@@ -93,11 +93,7 @@ pub(in crate::nn) fn vggish(
         net.rectify(0.0, None);
     }
     net.dropout(recipe.dropout);
-    let network = net.outputs("outputs", Draw::Default)?;
-    if let Some(path) = &recipe.weights {
-        start_from(network.weights(), path, "outputs")?;
-    }
-    Ok(network)
+    net.outputs("outputs", Draw::Default)
 }
 
 /// The embedding of VGGish as an ONNX file: `mel [batch, 96, 64]` → `embedding [batch, 128]`, with the
@@ -108,11 +104,7 @@ pub(in crate::nn) fn vggish(
 pub(in crate::nn) fn vggish_embedding_onnx(weights: &Path) -> Result<Vec<u8>> {
     let first = candle_core::safetensors::load(weights, &Device::Cpu)?;
     let first = first.get("features.0.weight").context("there is no features.0.weight")?;
-    let recipe = VggishRecipe {
-        width: first.dim(0)? as f64 / 64.0,
-        dropout: 0.0,
-        weights: Some(weights.to_owned()),
-    };
+    let recipe = VggishRecipe { width: first.dim(0)? as f64 / 64.0, dropout: 0.0, weights: None };
     let network = vggish(
         &recipe,
         &Blueprint {
@@ -127,6 +119,7 @@ pub(in crate::nn) fn vggish_embedding_onnx(weights: &Path) -> Result<Vec<u8>> {
             device: &Device::Cpu,
         },
     )?;
+    start_from(network.weights(), weights, "outputs")?;
     let mut graph = Graph::default();
     network.write_embedding(&mut graph)?;
     Ok(graph.encode_plain("vggish"))

@@ -60,6 +60,9 @@ pub struct Cnn3Recipe {
     /// Share of values dropped in training before the outputs.
     #[serde(default)]
     pub dropout: f64,
+    /// The published defect: nothing lies between the last two linear layers, which then are one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub straight: bool,
 }
 
 /// Sizes of a MobileNetV2.

@@ -229,6 +229,14 @@ impl PopularityCnnRecipe {
             (1..=4096).contains(&self.image.0) && (1..=4096).contains(&self.image.1),
             "model.image must be from 1 × 1 to 4096 × 4096"
         );
+        let least = 1 << self.convolutions;
+        ensure!(
+            self.image.0.min(self.image.1) >= least,
+            "model.image must be at least {least} × {least} for {} convolutions, each of which halves it; it is {} × {}",
+            self.convolutions,
+            self.image.0,
+            self.image.1
+        );
         positive("channels", &[self.channels])?;
         positive("width", &[self.width])?;
         share("dropout", self.dropout)
