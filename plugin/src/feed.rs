@@ -161,7 +161,8 @@ impl Feed {
             line.tap.push_planar(channels);
         }
         self.frames += frames as u64;
-        pulse.frames.fetch_add(frames as u64, Relaxed);
+        // No locked instruction: nobody else writes it.
+        pulse.frames.store(pulse.frames.load(Relaxed) + frames as u64, Relaxed);
     }
 
     #[inline]

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use ringbuf::HeapRb;
-use ringbuf::traits::Split;
+use ringbuf::traits::{Producer as _, Split};
 
 use crate::model::Model;
 use crate::scorer::{Observer, Scorer, ScorerError, ScorerOptions};
@@ -87,7 +87,13 @@ pub fn open_watched(
 
 /// Both ends of a ring of that many samples and marks, of which `turn` samples are taken at a time.
 fn ring(samples: usize, marks: usize, turn: usize) -> (Tap, Inlet) {
-    let (samples_in, samples_out) = HeapRb::new(samples).split();
+    let (mut samples_in, samples_out) = HeapRb::new(samples).split();
+    // The system gives memory page by page when it is first written to. That must not be in the audio
+    // thread.
+    let (first, second) = samples_in.vacant_slices_mut();
+    for sample in first.iter_mut().chain(second) {
+        sample.write(0.0);
+    }
     let (marks_in, marks_out) = HeapRb::new(marks).split();
     let open = Arc::new(AtomicBool::new(true));
     let tap = Tap::new(samples_in, marks_in, open.clone());

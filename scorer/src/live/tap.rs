@@ -86,7 +86,9 @@ impl Tap {
                 let (first, second) = self.samples.vacant_slices_mut();
                 let split = piece.min(first.len());
                 self.invalid += fill(done, &mut first[..split]);
-                self.invalid += fill(done + split, &mut second[..piece - split]);
+                if split < piece {
+                    self.invalid += fill(done + split, &mut second[..piece - split]);
+                }
                 // SAFETY: both slices together are `piece` samples long, and were filled just now.
                 unsafe { self.samples.advance_write_index(piece) };
                 self.written += piece as u64;
@@ -99,7 +101,13 @@ impl Tap {
     }
 
     /// Puts down what has to be marked here. False while there is no room for it.
+    #[inline]
     fn flush_marks(&mut self) -> bool {
+        (!self.reset && self.lost == 0 && self.invalid == 0) || self.write_marks()
+    }
+
+    #[cold]
+    fn write_marks(&mut self) -> bool {
         if self.reset {
             if !self.mark(MarkKind::Reset) {
                 return false;

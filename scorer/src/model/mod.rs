@@ -8,6 +8,7 @@
 
 mod calibration;
 mod check;
+mod lstm;
 mod metadata;
 mod plan;
 
@@ -146,7 +147,9 @@ impl Model {
     fn parse(content: &[u8], origin: &str, path: Option<&Path>) -> Result<Arc<Self>, ModelError> {
         let checked = check::check(content).map_err(|e| e.into_model_error(origin))?;
         let graph = plan::guarded(|| {
-            tract_onnx::onnx().model_for_proto_model(&checked.proto).map_err(|e| format!("{e:#}"))
+            let mut onnx = tract_onnx::onnx();
+            lstm::register(&mut onnx);
+            onnx.model_for_proto_model(&checked.proto).map_err(|e| format!("{e:#}"))
         })
         .map_err(|reason| ModelError::Onnx { origin: origin.to_owned(), reason })?;
         let model = Arc::new(Self {

@@ -1,0 +1,433 @@
+//! The arithmetic of a forward LSTM layer: products with packed weights, and the cell.
+//!
+//! Every output is summed over its inputs in the same order whatever the number of rows, so that lanes and
+//! chunks of any shape give the same bits.
+
+use pulp::{Arch, Simd, WithSimd};
+
+/// Outputs in a block of packed weights: a multiple of every vector's length.
+const BLOCK: usize = 64;
+/// Rows of inputs that are multiplied before the recurrence runs over them: their products fit into the
+/// second-level cache.
+const ROWS: usize = 64;
+
+/// A matrix of weights, laid out in the order in which it is read: blocks of outputs, in each the inputs one
+/// after the other.
+#[derive(Clone, PartialEq)]
+struct Packed {
+    inputs: usize,
+    weights: Vec<f32>,
+}
+
+impl Packed {
+    /// Packs a matrix of `[outputs, inputs]`; outputs are filled up with zeros to whole blocks.
+    fn new(matrix: &[f32], inputs: usize) -> Self {
+        let outputs = matrix.len() / inputs;
+        let mut weights = vec![0.0; outputs.div_ceil(BLOCK) * BLOCK * inputs];
+        for (output, row) in matrix.chunks_exact(inputs).enumerate() {
+            let block = output / BLOCK * BLOCK * inputs;
+            for (input, &weight) in row.iter().enumerate() {
+                weights[block + input * BLOCK + output % BLOCK] = weight;
+            }
+        }
+        Self { inputs, weights }
+    }
+}
+
+/// A layer: weights and bias, gates in ONNX's order (input, output, forget, cell).
+#[derive(Clone, PartialEq)]
+pub(super) struct Layer {
+    arch: Instructions,
+    inputs: usize,
+    hidden: usize,
+    of_inputs: Packed,
+    of_states: Packed,
+    /// Both of ONNX's biases together, as long as whole blocks.
+    bias: Vec<f32>,
+}
+
+/// The vector instructions there are; all are equal for comparisons.
+#[derive(Clone, Copy)]
+struct Instructions(Arch);
+
+impl PartialEq for Instructions {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+/// What a layer works on: `frames` of `batch` sequences.
+pub(super) struct Work<'a> {
+    /// `[frames, batch, inputs]`.
+    pub(super) inputs: &'a [f32],
+    /// `[frames, batch, hidden]`: filled with the outputs.
+    pub(super) outputs: &'a mut [f32],
+    /// `[batch, hidden]`: the state before the first frame, and then the one after the last.
+    pub(super) hidden: &'a mut [f32],
+    /// The same of the cells.
+    pub(super) cells: &'a mut [f32],
+}
+
+impl Layer {
+    /// From ONNX's `W` (`[4·hidden, inputs]`), `R` (`[4·hidden, hidden]`) and `B` (`[8·hidden]` or empty).
+    pub(super) fn new(w: &[f32], r: &[f32], b: &[f32], inputs: usize, hidden: usize) -> Self {
+        let mut bias = vec![0.0; (4 * hidden).div_ceil(BLOCK) * BLOCK];
+        let (of_inputs, of_states) = b.split_at(b.len() / 2);
+        for ((sum, x), h) in bias.iter_mut().zip(of_inputs).zip(of_states) {
+            *sum = x + h;
+        }
+        Self {
+            arch: Instructions(Arch::new()),
+            inputs,
+            hidden,
+            of_inputs: Packed::new(w, inputs),
+            of_states: Packed::new(r, hidden),
+            bias,
+        }
+    }
+
+    pub(super) fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    pub(super) fn hidden(&self) -> usize {
+        self.hidden
+    }
+
+    /// Runs it.
+    ///
+    /// # Panics
+    /// When sizes do not fit together.
+    pub(super) fn run(&self, work: Work<'_>) {
+        self.arch.0.dispatch(Running { layer: self, work });
+    }
+}
+
+struct Running<'a> {
+    layer: &'a Layer,
+    work: Work<'a>,
+}
+
+impl WithSimd for Running<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { layer, work } = self;
+        let (hidden, wide) = (layer.hidden, layer.bias.len());
+        let batch = work.hidden.len() / hidden;
+        let frames = (ROWS / batch).max(1).min(work.inputs.len() / (batch * layer.inputs));
+        let mut gates = vec![0.0; frames * batch * wide];
+        let mut turned = Vec::with_capacity(frames * batch * layer.inputs.max(hidden));
+        let pieces = work.inputs.chunks(frames * batch * layer.inputs);
+        for (inputs, outputs) in pieces.zip(work.outputs.chunks_mut(frames * batch * hidden)) {
+            let gates = &mut gates[..inputs.len() / layer.inputs * wide];
+            gates.chunks_exact_mut(wide).for_each(|row| row.copy_from_slice(&layer.bias));
+            add_product(simd, &layer.of_inputs, inputs, gates, &mut turned);
+            let steps = gates.chunks_exact_mut(batch * wide);
+            for (gates, outputs) in steps.zip(outputs.chunks_exact_mut(batch * hidden)) {
+                add_product(simd, &layer.of_states, work.hidden, gates, &mut turned);
+                let cells = work.cells.chunks_exact_mut(hidden);
+                for ((gates, cells), outputs) in
+                    gates.chunks_exact(wide).zip(cells).zip(outputs.chunks_exact_mut(hidden))
+                {
+                    cell(simd, gates, cells, outputs);
+                }
+                work.hidden.copy_from_slice(outputs);
+            }
+        }
+    }
+}
+
+/// Adds the products of `rows` (`[m, inputs]`) with the weights to `sums` (`[m, outputs]`). `turned` is
+/// scratch.
+#[inline(always)]
+fn add_product<S: Simd>(
+    simd: S,
+    packed: &Packed,
+    rows: &[f32],
+    sums: &mut [f32],
+    turned: &mut Vec<f32>,
+) {
+    // As many rows at a time, and vectors of outputs of each, as there are registers for the sums: longer
+    // vectors come with more registers.
+    if S::F32_LANES >= 16 {
+        tiles::<S, 4, 4, 4>(simd, packed, rows, sums, turned);
+    } else {
+        tiles::<S, 8, 4, 2>(simd, packed, rows, sums, turned);
+    }
+}
+
+/// Block by block of outputs, so that a block's weights stay in the first-level cache for all rows.
+#[inline(always)]
+fn tiles<S: Simd, const V1: usize, const V2: usize, const V4: usize>(
+    simd: S,
+    packed: &Packed,
+    rows: &[f32],
+    sums: &mut [f32],
+    turned: &mut Vec<f32>,
+) {
+    let (inputs, wide) = (packed.inputs, packed.weights.len() / packed.inputs);
+    let count = rows.len() / inputs;
+    turn(rows, inputs, turned);
+    for (block, weights) in packed.weights.chunks_exact(inputs * BLOCK).enumerate() {
+        let mut done = 0;
+        while done < count {
+            let values = &turned[done * inputs..];
+            let sums = &mut sums[done * wide + block * BLOCK..];
+            done += match count - done {
+                1 => tile::<S, 1, V1>(simd, weights, values, sums, wide),
+                2 | 3 => tile::<S, 2, V2>(simd, weights, values, sums, wide),
+                _ => tile::<S, 4, V4>(simd, weights, values, sums, wide),
+            };
+        }
+    }
+}
+
+/// Puts the values of four rows (or of the last two, or the last) that meet the same weight next to each
+/// other.
+#[inline(always)]
+fn turn(rows: &[f32], inputs: usize, turned: &mut Vec<f32>) {
+    turned.clear();
+    let mut rest = rows;
+    while !rest.is_empty() {
+        let together = match rest.len() / inputs {
+            1 => 1,
+            2 | 3 => 2,
+            _ => 4,
+        };
+        let (now, later) = rest.split_at(together * inputs);
+        match together {
+            1 => turned.extend_from_slice(now),
+            2 => {
+                let (a, b) = now.split_at(inputs);
+                turned.extend(a.iter().zip(b).flat_map(|(&a, &b)| [a, b]));
+            }
+            _ => {
+                let (a, b) = now.split_at(2 * inputs);
+                let (a, b, c, d) = (&a[..inputs], &a[inputs..], &b[..inputs], &b[inputs..]);
+                let four = a.iter().zip(b).zip(c.iter().zip(d));
+                turned.extend(four.flat_map(|((&a, &b), (&c, &d))| [a, b, c, d]));
+            }
+        }
+        rest = later;
+    }
+}
+
+/// Adds to a block of outputs of `R` rows, which lie `wide` apart, `V` vectors at a time; returns `R`.
+#[inline(always)]
+fn tile<S: Simd, const R: usize, const V: usize>(
+    simd: S,
+    weights: &[f32],
+    values: &[f32],
+    sums: &mut [f32],
+    wide: usize,
+) -> usize {
+    let (values, _) = values.as_chunks::<R>();
+    let (weights, _) = S::as_simd_f32s(weights);
+    let vectors = BLOCK / S::F32_LANES;
+    for first in (0..vectors).step_by(V) {
+        let mut tile = [[simd.splat_f32s(0.0); V]; R];
+        for (row, tile) in tile.iter_mut().enumerate() {
+            let (old, _) = S::as_simd_f32s(&sums[row * wide..][..BLOCK]);
+            tile.copy_from_slice(&old[first..first + V]);
+        }
+        for (weights, values) in weights.chunks_exact(vectors).zip(values) {
+            let weights = &weights[first..first + V];
+            for (tile, &value) in tile.iter_mut().zip(values) {
+                let value = simd.splat_f32s(value);
+                for (sum, &weight) in tile.iter_mut().zip(weights) {
+                    *sum = simd.mul_add_e_f32s(weight, value, *sum);
+                }
+            }
+        }
+        for (row, tile) in tile.iter().enumerate() {
+            let (new, _) = S::as_mut_simd_f32s(&mut sums[row * wide..][..BLOCK]);
+            new[first..first + V].copy_from_slice(tile);
+        }
+    }
+    R
+}
+
+/// One step of one sequence: the cells and the output from the sums at the gates.
+#[inline(always)]
+fn cell<S: Simd>(simd: S, gates: &[f32], cells: &mut [f32], outputs: &mut [f32]) {
+    let hidden = cells.len();
+    let mut at = 0;
+    while at < hidden {
+        let to = (at + S::F32_LANES).min(hidden);
+        let gate = |n: usize| simd.partial_load_f32s(&gates[n * hidden + at..n * hidden + to]);
+        let old = simd.partial_load_f32s(&cells[at..to]);
+        let kept = simd.mul_f32s(sigmoid(simd, gate(2)), old);
+        let new = simd.mul_add_e_f32s(sigmoid(simd, gate(0)), tanh(simd, gate(3)), kept);
+        let output = simd.mul_f32s(sigmoid(simd, gate(1)), tanh(simd, new));
+        simd.partial_store_f32s(&mut cells[at..to], new);
+        simd.partial_store_f32s(&mut outputs[at..to], output);
+        at = to;
+    }
+}
+
+#[inline(always)]
+fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    let half = simd.splat_f32s(0.5);
+    simd.mul_add_e_f32s(half, tanh(simd, simd.mul_f32s(half, x)), half)
+}
+
+/// Hyperbolic tangent by a ratio of polynomials, right within a few units in the last place. The
+/// coefficients are those of Eigen's `generic_fast_tanh_float`.
+#[inline(always)]
+fn tanh<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    const EDGE: f32 = 7.905_311;
+    const ODD: [f32; 7] = [
+        -2.760_768_5e-16,
+        2.000_188e-13,
+        -8.604_672e-11,
+        5.122_297e-8,
+        1.485_722_4e-5,
+        6.372_619_4e-4,
+        4.893_524_6e-3,
+    ];
+    const EVEN: [f32; 4] = [1.198_258_4e-6, 1.185_347_1e-4, 2.268_434_6e-3, 4.893_525e-3];
+    let x = simd.max_f32s(simd.min_f32s(x, simd.splat_f32s(EDGE)), simd.splat_f32s(-EDGE));
+    let square = simd.mul_f32s(x, x);
+    let polynomial = |coefficients: &[f32]| {
+        let first = simd.splat_f32s(coefficients[0]);
+        coefficients[1..].iter().fold(first, |sum, &coefficient| {
+            simd.mul_add_e_f32s(sum, square, simd.splat_f32s(coefficient))
+        })
+    };
+    simd.div_f32s(simd.mul_f32s(x, polynomial(&ODD)), polynomial(&EVEN))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scrambled values in −1 … 1.
+    fn values(count: usize, seed: u32) -> Vec<f32> {
+        let mut state = seed;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+        };
+        (0..count).map(|_| next()).collect()
+    }
+
+    struct Case {
+        w: Vec<f32>,
+        r: Vec<f32>,
+        b: Vec<f32>,
+        inputs: usize,
+        hidden: usize,
+    }
+
+    impl Case {
+        fn new(inputs: usize, hidden: usize) -> Self {
+            let w = values(4 * hidden * inputs, 1);
+            let r = values(4 * hidden * hidden, 2);
+            Self { w, r, b: values(8 * hidden, 3), inputs, hidden }
+        }
+
+        fn layer(&self) -> Layer {
+            Layer::new(&self.w, &self.r, &self.b, self.inputs, self.hidden)
+        }
+
+        /// ONNX's definition of one sequence, in double precision.
+        fn reference(&self, x: &[f32]) -> (Vec<f64>, Vec<f64>) {
+            let n = self.hidden;
+            let (mut h, mut c) = (vec![0.0f64; n], vec![0.0f64; n]);
+            let mut outputs = Vec::new();
+            let dot = |row: &[f32], x: &[f64]| -> f64 {
+                row.iter().zip(x).map(|(&w, x)| f64::from(w) * x).sum()
+            };
+            for frame in x.chunks_exact(self.inputs) {
+                let frame: Vec<f64> = frame.iter().map(|&x| f64::from(x)).collect();
+                let sum = |at: usize| {
+                    dot(&self.w[at * self.inputs..][..self.inputs], &frame)
+                        + dot(&self.r[at * n..][..n], &h)
+                        + f64::from(self.b[at])
+                        + f64::from(self.b[4 * n + at])
+                };
+                let sums: Vec<f64> = (0..4 * n).map(sum).collect();
+                let step = |x: f64| 1.0 / (1.0 + (-x).exp());
+                for i in 0..n {
+                    c[i] = step(sums[2 * n + i]) * c[i] + step(sums[i]) * sums[3 * n + i].tanh();
+                    h[i] = step(sums[n + i]) * c[i].tanh();
+                }
+                outputs.extend_from_slice(&h);
+            }
+            (outputs, c)
+        }
+    }
+
+    /// All of a batch's sequences are the same length; returns outputs `[frames, batch, hidden]`.
+    fn run(layer: &Layer, x: &[f32], batch: usize, piece: usize) -> (Vec<f32>, Vec<f32>) {
+        let (inputs, hidden) = (layer.inputs(), layer.hidden());
+        let mut outputs = vec![0.0; x.len() / inputs * hidden];
+        let (mut h, mut c) = (vec![0.0; batch * hidden], vec![0.0; batch * hidden]);
+        let pieces = x.chunks(piece * batch * inputs);
+        for (x, outputs) in pieces.zip(outputs.chunks_mut(piece * batch * hidden)) {
+            layer.run(Work { inputs: x, outputs, hidden: &mut h, cells: &mut c });
+        }
+        (outputs, c)
+    }
+
+    #[test]
+    fn it_is_onnx_s_definition() {
+        for (inputs, hidden) in [(1, 1), (5, 7), (16, 16), (64, 128), (33, 20)] {
+            let case = Case::new(inputs, hidden);
+            let x = values(40 * inputs, 4);
+            let (want, want_cells) = case.reference(&x);
+            let (outputs, cells) = run(&case.layer(), &x, 1, 40);
+            for (got, want) in outputs.iter().zip(&want).chain(cells.iter().zip(&want_cells)) {
+                assert!((f64::from(*got) - want).abs() < 2e-5, "{got} for {want}");
+            }
+        }
+    }
+
+    #[test]
+    fn lanes_and_chunks_change_no_bit() {
+        let case = Case::new(10, 24);
+        let layer = case.layer();
+        let frames = 150;
+        let lanes: Vec<Vec<f32>> = (0..7).map(|lane| values(frames * 10, 10 + lane)).collect();
+        let alone: Vec<_> = lanes.iter().map(|x| run(&layer, x, 1, frames).0).collect();
+        for batch in 1..=7 {
+            let x: Vec<f32> = (0..frames)
+                .flat_map(|t| lanes[..batch].iter().flat_map(move |x| &x[t * 10..(t + 1) * 10]))
+                .copied()
+                .collect();
+            for piece in [1, 2, 16, frames] {
+                let (outputs, _) = run(&layer, &x, batch, piece);
+                for (at, row) in outputs.chunks_exact(24).enumerate() {
+                    let (t, lane) = (at / batch, at % batch);
+                    assert_eq!(row, &alone[lane][t * 24..(t + 1) * 24], "{batch} lanes by {piece}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_tangent_is_right_everywhere() {
+        struct Tanh(f32);
+        impl WithSimd for Tanh {
+            type Output = f32;
+            #[inline(always)]
+            fn with_simd<S: Simd>(self, simd: S) -> f32 {
+                let mut one = [0.0];
+                simd.partial_store_f32s(&mut one, tanh(simd, simd.splat_f32s(self.0)));
+                one[0]
+            }
+        }
+        let arch = Arch::new();
+        for step in -20_000..=20_000 {
+            let x = step as f32 * 1e-3;
+            let got = arch.dispatch(Tanh(x));
+            assert!((f64::from(got) - f64::from(x).tanh()).abs() < 3e-7, "{x}: {got}");
+        }
+        for x in [f32::INFINITY, f32::MAX, f32::MIN_POSITIVE] {
+            assert!((arch.dispatch(Tanh(x)) - x.tanh()).abs() < 3e-7);
+            assert!((arch.dispatch(Tanh(-x)) + x.tanh()).abs() < 3e-7);
+        }
+    }
+}
