@@ -18,12 +18,51 @@ const LOUDEST: f32 = 1e4;
 /// When `channels` is zero.
 pub fn downmix_interleaved(interleaved: &[f32], channels: usize, mono: &mut Vec<f32>) -> u64 {
     assert!(channels > 0, "audio has at least one channel");
-    let mut invalid = 0;
-    mono.clear();
     let frames = interleaved.len() / channels;
-    mono.extend(
-        (0..frames).map(|at| downmix_interleaved_at(interleaved, channels, at, &mut invalid)),
+    mono.clear();
+    mono.reserve(frames);
+    let invalid = fill_interleaved(
+        Arch::new(),
+        &interleaved[..frames * channels],
+        channels,
+        &mut mono.spare_capacity_mut()[..frames],
     );
+    // SAFETY: so many were filled just now.
+    unsafe { mono.set_len(frames) };
+    invalid
+}
+
+/// Writes the mean of each of the interleaved frames into `out`, all of it, and returns how many samples
+/// were invalid, as [`downmix_interleaved`] does. Fast for one and two channels of plain audio, as
+/// [`fill_planar`] is.
+///
+/// # Panics
+/// When there are fewer frames than `out` has room for.
+#[inline]
+pub(crate) fn fill_interleaved(
+    arch: Arch,
+    interleaved: &[f32],
+    channels: usize,
+    out: &mut [MaybeUninit<f32>],
+) -> u64 {
+    let interleaved = &interleaved[..out.len() * channels];
+    let plain = match channels {
+        1 => {
+            arch.dispatch(|| fill_mono(interleaved, out)) || !interleaved.iter().any(|&x| is_odd(x))
+        }
+        2 => {
+            arch.dispatch(|| fill_pairs(interleaved, out))
+                || !interleaved.iter().any(|&x| is_odd(x))
+        }
+        _ => false,
+    };
+    if plain {
+        return 0;
+    }
+    let mut invalid = 0;
+    for (index, out) in out.iter_mut().enumerate() {
+        out.write(downmix_interleaved_at(interleaved, channels, index, &mut invalid));
+    }
     invalid
 }
 
@@ -87,6 +126,17 @@ fn fill_stereo(left: &[f32], right: &[f32], out: &mut [MaybeUninit<f32>]) -> boo
     are_plain(bits)
 }
 
+/// Averages pairs of samples; false if some may need care.
+#[inline(always)]
+fn fill_pairs(interleaved: &[f32], out: &mut [MaybeUninit<f32>]) -> bool {
+    let mut bits = 0;
+    for (out, &[l, r]) in out.iter_mut().zip(interleaved.as_chunks::<2>().0) {
+        bits |= l.to_bits() | r.to_bits();
+        out.write(l * 0.5 + r * 0.5);
+    }
+    are_plain(bits)
+}
+
 /// Whether samples with these bits among them are surely plain. All bits together are at least as much
 /// as those of any one, so what is odd is always found; sound above ±2 is too, and looked at again.
 #[inline(always)]
@@ -110,7 +160,7 @@ fn downmix_planar_at(channels: &[&[f32]], index: usize, invalid: &mut u64) -> f3
 
 /// The mean of frame `index` over its channels; counts into `invalid` as [`downmix_interleaved`] does.
 #[inline]
-pub(crate) fn downmix_interleaved_at(
+fn downmix_interleaved_at(
     interleaved: &[f32],
     channels: usize,
     index: usize,
@@ -162,6 +212,26 @@ mod tests {
                     let want = downmix_planar_at(channels, 13 + index, &mut want_invalid);
                     // SAFETY: `fill_planar` fills all of it.
                     assert_eq!(unsafe { out.assume_init() }.to_bits(), want.to_bits());
+                }
+                assert_eq!(invalid, want_invalid);
+            }
+        }
+    }
+
+    #[test]
+    fn interleaved_blocks_are_what_single_frames_are() {
+        let mut sound: Vec<f32> = (0..1800).map(|i| (i as f32 * 0.37).sin()).collect();
+        for odd in [0.25, 3.0, -9e3, f32::NAN, f32::NEG_INFINITY, 2e4, -1e-42] {
+            sound[701] = odd;
+            for channels in 1..=3 {
+                let frames = sound.len() / channels;
+                let mut mono = vec![9.0; 3];
+                let invalid = downmix_interleaved(&sound, channels, &mut mono);
+                let mut want_invalid = 0;
+                assert_eq!(mono.len(), frames);
+                for (index, got) in mono.iter().enumerate() {
+                    let want = downmix_interleaved_at(&sound, channels, index, &mut want_invalid);
+                    assert_eq!(got.to_bits(), want.to_bits());
                 }
                 assert_eq!(invalid, want_invalid);
             }

@@ -1,7 +1,7 @@
 //! What GUIs and servers read: the latest reading and the rolling mel frames.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -48,6 +48,7 @@ struct Shared {
     readings: AtomicU64,
     resets: AtomicU64,
     failure: ArcSwapOption<String>,
+    watched: AtomicBool,
     frames: FrameHistory,
 }
 
@@ -95,6 +96,12 @@ impl Meter {
         self.shared.failure.load_full()
     }
 
+    /// Says whether somebody looks at this meter, as is taken for granted at first. Nobody's readings may
+    /// come a tenth of a second later, which spares the worker more than half of its wakings.
+    pub fn set_watched(&self, watched: bool) {
+        self.shared.watched.store(watched, Ordering::Relaxed);
+    }
+
     /// Appends the mel frames from number `from` on that are still kept (the last 30 s), oldest
     /// first, and returns the number to ask for next. Allocates; not for the audio thread.
     pub fn frames_since(&self, from: u64, frames: &mut Vec<HistoryFrame>) -> u64 {
@@ -116,6 +123,7 @@ pub(super) fn new(model: Arc<Model>) -> (Meter, Publisher) {
         readings: AtomicU64::new(0),
         resets: AtomicU64::new(0),
         failure: ArcSwapOption::empty(),
+        watched: AtomicBool::new(true),
         load: LoadCounts::default(),
         model,
     });
@@ -126,6 +134,10 @@ impl Publisher {
     pub(super) fn publish(&self, reading: &Reading) {
         self.shared.reading.store(Arc::new(reading.clone()));
         self.shared.readings.fetch_add(1, Ordering::Release);
+    }
+
+    pub(super) fn is_watched(&self) -> bool {
+        self.shared.watched.load(Ordering::Relaxed)
     }
 
     pub(super) fn frame(&self, frame: Frame<'_>, end_s: f64) {

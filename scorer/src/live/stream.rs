@@ -45,6 +45,11 @@ impl Stream {
         self.inlet.turn(&mut self.scoring)
     }
 
+    /// Whether somebody looks at its meter.
+    pub(super) fn is_watched(&self) -> bool {
+        self.scoring.out.publisher.is_watched()
+    }
+
     /// Tells the meter that there will be no more readings.
     pub(super) fn fail(&mut self, why: &str) {
         self.scoring.out.publisher.fail(why);

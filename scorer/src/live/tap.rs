@@ -9,7 +9,7 @@ use ringbuf::HeapProd;
 use ringbuf::traits::{Observer as _, Producer as _, Raw as _};
 
 use super::{Mark, MarkKind};
-use crate::downmix::{downmix_interleaved_at, fill_planar};
+use crate::downmix::{fill_interleaved, fill_planar};
 
 /// Samples written at a time: a block is taken or lost in pieces of at most this size, so that a
 /// block larger than the ring is not lost whole.
@@ -53,12 +53,9 @@ impl Tap {
     /// Takes a block of interleaved frames. With no channels, or less than a frame, nothing happens.
     pub fn push_interleaved(&mut self, samples: &[f32], channels: usize) {
         let frames = samples.len().checked_div(channels).unwrap_or(0);
+        let arch = self.arch;
         self.push_frames(frames, |at, out| {
-            let mut invalid = 0;
-            for (index, out) in out.iter_mut().enumerate() {
-                out.write(downmix_interleaved_at(samples, channels, at + index, &mut invalid));
-            }
-            invalid
+            fill_interleaved(arch, &samples[at * channels..], channels, out)
         });
     }
 

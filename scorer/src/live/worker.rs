@@ -12,6 +12,8 @@ use super::stream::{Stream, Turn};
 /// as that would be a system call; at this pace a reading comes late by less than a frame. Each waking
 /// has to bring the model's weights back into the cache, so that more of them cost more.
 const NAP: Duration = Duration::from_millis(40);
+/// How long it sleeps when nobody looks: about as long as the model waits for frames anyway.
+const UNWATCHED_NAP: Duration = Duration::from_millis(90);
 /// How long it sleeps when there has been nothing for a while. The first sound after that comes to
 /// be scored so much later; the ring holds far more.
 const LONG_NAP: Duration = Duration::from_millis(100);
@@ -77,7 +79,11 @@ fn run(inbox: &Receiver<Command>) {
         } else if streams.is_empty() {
             inbox.recv().map_err(|_| true)
         } else {
-            let nap = if naps > SHORT_NAPS { LONG_NAP } else { NAP };
+            let nap = match naps > SHORT_NAPS {
+                true => LONG_NAP,
+                false if streams.iter().any(Stream::is_watched) => NAP,
+                false => UNWATCHED_NAP,
+            };
             inbox.recv_timeout(nap).map_err(|e| e == RecvTimeoutError::Disconnected)
         };
         match command {
