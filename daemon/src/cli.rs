@@ -99,8 +99,10 @@ const LISTEN_EXAMPLES: &str = "Examples:
   earworm listen --input mix.wav --fast --json | tail -n 1
 
 Keys: q or Ctrl-C ends the meter. Readings as JSON are one object a line: t, momentary, window,
-integrated, hook, coverage, level_db, dropped, details, status. A file is written so as well where
-standard output is no terminal; what the computer plays only with --json.";
+integrated, hook, coverage, level_db, dropped, details, status. While the status is listening,
+momentary is a first impression, from less than the model needs to be as good as its card says. A
+file is written so as well where standard output is no terminal; what the computer plays only with
+--json.";
 
 /// What `earworm listen` takes.
 #[derive(Debug, Args)]
@@ -229,7 +231,7 @@ pub(crate) struct HistoryArgs {
     /// How far back to look. [default: everything; a day for a picture]
     #[arg(long, value_name = "DAYS", value_parser = positive)]
     pub(crate) days: Option<f64>,
-    /// Most songs.
+    /// Most songs, or readings. [default: all]
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<i64>,
     /// The readings instead of the songs.

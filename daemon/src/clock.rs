@@ -1,4 +1,11 @@
-//! Times as people write them: `1:05`, `1:00:07`.
+//! Times: that of the day, and as people write them: `1:05`, `1:00:07`.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Seconds since 1970; 0 if the clock says it is earlier.
+pub(crate) fn now_s() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}
 
 /// Minutes and seconds, with hours when there are any; rounded to the nearest second.
 pub(crate) fn clock(seconds: f64) -> String {

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::capture::devices::{self, Kind, Listed};
+use crate::capture::devices::{self, Inventory, Kind, Listed};
 use crate::cli::DevicesArgs;
 use crate::exit::Outcome;
 use crate::text;
@@ -12,17 +12,25 @@ use crate::text;
 /// # Errors
 /// When the named sound system cannot be reached, or nobody takes the output.
 pub(crate) fn run(args: &DevicesArgs) -> anyhow::Result<Outcome> {
-    let listed = devices::list(args.host.as_deref())?;
+    let found = devices::list(args.host.as_deref())?;
     let mut out = io::stdout().lock();
     if args.json {
-        for device in &listed {
+        for device in &found.devices {
             serde_json::to_writer(&mut out, device)?;
             writeln!(out)?;
         }
+        let _ = io::stderr().write_all(hosts_without(&found).as_bytes());
     } else {
-        out.write_all(table(&listed).as_bytes())?;
+        out.write_all(table(&found.devices).as_bytes())?;
+        out.write_all(hosts_without(&found).as_bytes())?;
     }
     Ok(Outcome::Done)
+}
+
+/// A line for each sound system that has nothing to list.
+fn hosts_without(found: &Inventory) -> String {
+    let line = |(host, why): &(String, String)| format!("{host}: {}\n", text::tame(why));
+    found.without.iter().map(line).collect()
 }
 
 fn table(listed: &[Listed]) -> String {
@@ -74,5 +82,8 @@ mod tests {
         assert!(lines[1].starts_with("*  pulseaudio  monitor  hdmi.monitor  –"), "{table}");
         assert_eq!(lines[1].find("Screen"), lines[2].find("Screen"), "{table}");
         assert!(!table.contains('\x1b'));
+        let without = vec![("alsa".into(), "it has no devices".into())];
+        let found = Inventory { devices: vec![], without };
+        assert_eq!(hosts_without(&found), "alsa: it has no devices\n");
     }
 }

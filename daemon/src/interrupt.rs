@@ -25,11 +25,12 @@ pub(crate) fn watch() {
 
 #[cfg(unix)]
 fn start() -> anyhow::Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP, SIGUSR1])?;
     std::thread::Builder::new().name("earworm-signals".into()).spawn(move || {
         for signal in signals.forever() {
-            if signal == SIGHUP && HANG_UP_RELOADS.load(Ordering::Relaxed) {
+            let hang_up_reloads = HANG_UP_RELOADS.load(Ordering::Relaxed);
+            if signal == SIGUSR1 || signal == SIGHUP && hang_up_reloads {
                 RELOADS.fetch_add(1, Ordering::Relaxed);
                 wake();
             } else {
@@ -73,7 +74,7 @@ pub(crate) fn stop() {
     wake();
 }
 
-/// From now on SIGHUP asks for a reload.
+/// From now on SIGHUP asks for a reload, as SIGUSR1 always does.
 pub(crate) fn hang_up_reloads() {
     HANG_UP_RELOADS.store(true, Ordering::Relaxed);
 }

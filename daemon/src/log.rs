@@ -35,10 +35,11 @@ pub(crate) fn start() {
     let _ = FILTER.set(handle);
 }
 
-/// Tells from now on what `chosen` says, or else as much as a service should.
-pub(crate) fn tell_more(chosen: Option<&str>) {
+/// Tells from now on what `chosen` says, or else as much as suits a service or somebody who watches.
+pub(crate) fn tell(chosen: Option<&str>, service: bool) {
+    let usual = if service { SERVICE_FILTER } else { DEFAULT_FILTER };
     if let Some(handle) = FILTER.get() {
-        let _ = handle.reload(filter(chosen.unwrap_or(SERVICE_FILTER)));
+        let _ = handle.reload(filter(chosen.unwrap_or(usual)));
     }
 }
 

@@ -27,6 +27,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    config::forget_empty_variables();
     let cli = cli::Cli::parse();
     log::start();
     interrupt::watch();

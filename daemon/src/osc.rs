@@ -43,7 +43,8 @@ fn run(station: &Weak<Station>, socket: &UdpSocket) {
     }
 }
 
-/// One bundle for a reading; what has no value is left out.
+/// One bundle for a reading; what has no value is left out. While the status is `listening`, momentary
+/// is a first impression.
 fn packet(reading: &Reading) -> OscPacket {
     let status = match reading.status {
         Status::Listening => "listening",

@@ -24,8 +24,9 @@ pub(crate) fn run(args: &ReloadArgs) -> anyhow::Result<Outcome> {
 #[cfg(unix)]
 fn tell(process: u32) -> anyhow::Result<()> {
     let id = libc::pid_t::try_from(process)?;
+    // A hang-up would end one that runs in a terminal.
     // SAFETY: it only sends a signal.
-    if unsafe { libc::kill(id, libc::SIGHUP) } != 0 {
+    if unsafe { libc::kill(id, libc::SIGUSR1) } != 0 {
         let error = std::io::Error::last_os_error();
         return Err(error).with_context(|| format!("cannot tell process {process} to reload"));
     }

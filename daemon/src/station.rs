@@ -3,15 +3,65 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use earworm_scorer::live::{self, Load, Meter, Tap, Worker};
 use earworm_scorer::{Model, ScorerError, ScorerOptions};
 use serde::Serialize;
 
-use crate::capture::{Command, Wish};
-use crate::history::Track;
+/// What to capture, and how.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Wish {
+    /// The sound system; the first there is if `None`.
+    pub(crate) host: Option<String>,
+    /// The device; what the default output plays if `None`.
+    pub(crate) device: Option<String>,
+    /// Samples a second; the device's own if `None`.
+    pub(crate) rate: Option<u32>,
+    /// Whether to go along when the default output changes.
+    pub(crate) follow_default: bool,
+    /// How long nothing must play until the device is let go; never if `None`.
+    pub(crate) rest_after: Option<Duration>,
+}
+
+/// What a capture can be told.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Capture this from now on.
+    Change(Wish),
+    /// Look whether there is something to do.
+    Wake,
+    /// End.
+    Stop,
+}
+
+/// What a player says of what it plays.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub(crate) struct Track {
+    /// The player's name for it; tells it from others.
+    pub(crate) id: String,
+    /// Its title.
+    pub(crate) title: Option<String>,
+    /// By whom.
+    pub(crate) artist: Option<String>,
+    /// From what.
+    pub(crate) album: Option<String>,
+    /// Whether the player holds it: what is heard meanwhile is something else.
+    pub(crate) paused: bool,
+}
+
+/// How it is with the history.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) enum Memory {
+    /// There is none.
+    #[default]
+    Off,
+    /// It is written.
+    Writing,
+    /// It cannot be written at the moment, because of this.
+    Failing(String),
+}
 
 /// How it is with the source of audio.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -79,6 +129,7 @@ pub(crate) struct Station {
     control: OnceLock<Control>,
     wish: ArcSwapOption<Wish>,
     track: ArcSwapOption<Track>,
+    memory: ArcSwap<Memory>,
     /// What is counted.
     pub(crate) tally: Tally,
     /// When the program began.
@@ -102,6 +153,7 @@ impl Station {
             control: OnceLock::new(),
             wish: ArcSwapOption::empty(),
             track: ArcSwapOption::empty(),
+            memory: ArcSwap::default(),
             tally: Tally::default(),
             start: Instant::now(),
         };
@@ -176,6 +228,21 @@ impl Station {
     /// Takes note of what a player says.
     pub(crate) fn set_track(&self, track: Option<Track>) {
         self.track.store(track.map(Arc::new));
+    }
+
+    /// How it is with the history.
+    pub(crate) fn memory(&self) -> Arc<Memory> {
+        self.memory.load_full()
+    }
+
+    /// Takes note of how it is with the history.
+    pub(crate) fn set_memory(&self, memory: Memory) {
+        self.memory.store(Arc::new(memory));
+    }
+
+    /// Seconds of audio that wait for the worker.
+    pub(crate) fn lag_s(&self) -> f64 {
+        self.meter().load().waiting as f64 / f64::from(self.source().rate.unwrap_or(48_000))
     }
 
     /// Tells the capture something. False where nothing is captured.

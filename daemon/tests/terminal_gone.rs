@@ -6,11 +6,13 @@ mod common;
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::Stdio;
+use std::path::Path;
+use std::process::{Child, ExitStatus, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Long enough for the slowest machine; the test ends as soon as the program does.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -30,14 +32,14 @@ fn terminal() -> (File, OwnedFd) {
     }
 }
 
-#[test]
-fn the_program_ends_when_its_terminal_goes() {
-    let folder = tempfile::tempdir().unwrap();
-    let song = common::write_song(folder.path(), "song.wav", 120.0);
+/// Starts to play a song in a terminal, as somebody would who looks at it. Waits until it draws.
+fn start_in_terminal(folder: &Path, args: &[&str]) -> (Child, File) {
+    let song = common::write_song(folder, "song.wav", 120.0);
     let (mut window, program) = terminal();
     let stream = || Stdio::from(program.try_clone().unwrap());
     let mut command = common::earworm();
-    command.args(["listen", "--input"]).arg(&song);
+    command.args(["listen", "--input"]).arg(&song).args(args);
+    command.env("RUST_LOG", "earworm=info");
     command.stdin(stream()).stdout(stream()).stderr(stream());
     let terminal_of_child = program.as_raw_fd();
     // SAFETY: both calls are allowed between fork and exec; the descriptor is open in the child.
@@ -48,10 +50,8 @@ fn the_program_ends_when_its_terminal_goes() {
             Ok(())
         });
     }
-    let mut child = command.spawn().unwrap();
+    let child = command.spawn().unwrap();
     drop((command, program));
-
-    // It draws; then the window is closed.
     let mut drawn = String::new();
     let mut answered = false;
     while !drawn.contains("quits") {
@@ -64,15 +64,72 @@ fn the_program_ends_when_its_terminal_goes() {
             answered = true;
         }
     }
-    drop(window);
+    (child, window)
+}
 
+/// Waits for its end; kills it if that does not come.
+fn end_of(mut child: Child) -> ExitStatus {
     let (ended, end) = mpsc::channel();
     let id = child.id();
     std::thread::spawn(move || ended.send(child.wait().unwrap()));
     let Ok(status) = end.recv_timeout(PATIENCE) else {
         // SAFETY: the child has not been waited for, so the number is still its own.
         unsafe { libc::kill(id as i32, libc::SIGKILL) };
-        panic!("the program goes on without a terminal");
+        panic!("the program goes on");
     };
+    status
+}
+
+#[test]
+fn the_program_ends_when_its_terminal_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (child, window) = start_in_terminal(folder.path(), &[]);
+    drop(window);
+    let status = end_of(child);
     assert!(status.code().is_some() || status.signal() == Some(libc::SIGHUP), "{status}");
+}
+
+/// The status of what is answered to a request with this token; none if nobody answers.
+fn status(address: SocketAddr, token: &str) -> Option<u16> {
+    let mut socket = TcpStream::connect(address).ok()?;
+    let head = format!("host: localhost\r\nauthorization: Bearer {token}\r\nconnection: close");
+    write!(socket, "GET /api/v1/reading HTTP/1.1\r\n{head}\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).ok()?;
+    answer.split(' ').nth(1)?.parse().ok()
+}
+
+/// A reload is not a hang-up: the meter in the terminal goes on, and obeys.
+#[test]
+fn a_reload_does_not_end_the_meter() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    // Free a moment ago: the log, which would tell which one it took, waits while it draws.
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let write = |token: &str| {
+        let text =
+            format!("http = \"{address}\"\nhistory = {:?}\ntoken = {token:?}", path("history.db"));
+        std::fs::write(path("config.toml"), text).unwrap();
+    };
+    write("the-first-token");
+    let (child, mut window) = start_in_terminal(folder.path(), &["--config", &path("config.toml")]);
+    // What it draws must be taken, or it waits.
+    let mut keys = window.try_clone().unwrap();
+    std::thread::spawn(move || {
+        let mut part = [0; 4096];
+        while window.read(&mut part).is_ok_and(|count| count > 0) {}
+    });
+    assert_eq!(status(address, "the-first-token"), Some(200));
+    write("the-second-token");
+    let reload = common::earworm().args(["reload", "--config", &path("config.toml")]).output();
+    let reload = reload.unwrap();
+    assert!(reload.status.success(), "{}", common::stderr(&reload));
+    let start = Instant::now();
+    while status(address, "the-second-token") != Some(200) {
+        assert!(start.elapsed() < PATIENCE, "it does not obey");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    keys.write_all(b"q").unwrap();
+    let status = end_of(child);
+    assert_eq!(status.code(), Some(0), "{status}");
 }

@@ -67,6 +67,14 @@ with sync_playwright() as playwright:
             page.keyboard.press("d")
             page.keyboard.press("Tab")
             answer(pressed=pressed, theme=theme, focused=page.evaluate("document.activeElement.className"))
+        elif command == "notice":
+            page.evaluate("document.getElementById('device').dispatchEvent(new Event('change'))")
+            until(page, "() => !document.getElementById('notice').hidden")
+            # Readings come meanwhile, and do not take it away.
+            before = page.text_content("#song")
+            until(page, "before => document.getElementById('song').textContent !== before", before)
+            answer(text=page.text_content("#notice"), hidden=page.get_attribute("#notice", "hidden"))
+            page.click("#notice")
         elif command == "picture":
             name, width, height, scheme = rest
             page.evaluate("document.activeElement.blur(); localStorage.clear(); delete document.documentElement.dataset.theme")

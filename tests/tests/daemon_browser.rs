@@ -1,15 +1,21 @@
 //! The dashboard in a real browser: headless Chromium, driven by Playwright from Python.
 
+#![cfg(target_os = "linux")]
+
 mod common;
 #[path = "common/daemon.rs"]
 mod daemon;
+#[path = "common/player.rs"]
+mod player;
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use daemon::Daemon;
+use earworm_scorer::decode::AudioFile;
+use player::{Bus, Player};
 use serde_json::Value;
 
 /// Where pictures of the page are put, if they are wanted.
@@ -75,30 +81,46 @@ fn which(name: &str) -> String {
     String::from_utf8(found.stdout).unwrap().trim().to_owned()
 }
 
-fn serve(history: &Path, address: &str) -> Daemon {
+fn serve(history: &Path, address: &str, input: &Path, bus: Option<&Bus>) -> Daemon {
     let mut command = common::program("earworm");
     command.args(["listen", "--json", "--http", address]);
     command.arg("--history").arg(history);
-    command.arg("--input").arg(common::in_checkout("demo/demo.ogg"));
+    command.arg("--input").arg(input);
     command.env("RUST_LOG", "earworm=info");
+    if let Some(bus) = bus {
+        command.args(["--songs", "players"]).env("DBUS_SESSION_BUS_ADDRESS", &bus.address);
+    }
     Daemon::start(command)
+}
+
+fn demo() -> PathBuf {
+    common::in_checkout("demo/demo.ogg")
+}
+
+/// A Python with Playwright, and the path of a browser; says what is missing.
+fn tools(test: &str) -> Option<(OsString, String)> {
+    let Some(python) = std::env::var_os("EARWORM_PYTHON").filter(has_playwright) else {
+        common::skip(test, "EARWORM_PYTHON names no Python with playwright");
+        return None;
+    };
+    let Some(chromium) = chromium() else {
+        common::skip(test, "no chromium");
+        return None;
+    };
+    Some((python, which(chromium)))
 }
 
 #[test]
 fn the_page_lives() {
     let test = "the_page_lives";
-    let Some(python) = std::env::var_os("EARWORM_PYTHON").filter(has_playwright) else {
-        return common::skip(test, "EARWORM_PYTHON names no Python with playwright");
-    };
-    let Some(chromium) = chromium() else { return common::skip(test, "no chromium") };
+    let Some((python, chromium)) = tools(test) else { return };
     let folder = tempfile::tempdir().unwrap();
     let history = folder.path().join("history.db");
-    let pictures = std::env::var_os(PICTURES).map_or(folder.path().to_owned(), Into::into);
 
-    let mut daemon = serve(&history, "127.0.0.1:0");
+    let mut daemon = serve(&history, "127.0.0.1:0", &demo(), None);
     let address = daemon.wait_for_address();
     let url = format!("http://{address}/");
-    let mut browser = Browser::open(&python, &which(chromium), &url, &pictures);
+    let mut browser = Browser::open(&python, &chromium, &url, folder.path());
     assert_eq!(browser.ask("state open")["state"], "open");
     let numbers = browser.ask("numbers");
     assert!(numbers["song"].as_str().unwrap().starts_with("demo.ogg"), "{numbers}");
@@ -114,15 +136,22 @@ fn the_page_lives() {
     // The server goes, and comes back: so does the page.
     drop(daemon);
     browser.ask("state lost");
-    let mut daemon = serve(&history, &address);
+    let mut daemon = serve(&history, &address, &demo(), None);
     daemon.wait_for_address();
     browser.ask("state open");
     browser.ask("numbers");
     let again = browser.ask("pictures");
     assert_eq!(again["songs"], 1, "what was heard before is still known: {again}");
-    if std::env::var_os(PICTURES).is_some() {
-        daemon.wait_for_reading("a window", |r| r["t"].as_f64().unwrap() > 35.0);
-    }
+    // What goes wrong with a request is told, and stays to be read.
+    let notice = browser.ask("notice");
+    assert_eq!(notice["text"], "this Earworm listens to a file, not to a device", "{notice}");
+    take_pictures(&mut browser);
+    let problems = browser.ask("problems");
+    assert_eq!(problems["problems"].as_array().unwrap().len(), 0, "{problems}");
+    assert_eq!(problems["foreign"].as_array().unwrap().len(), 0, "it works offline: {problems}");
+}
+
+fn take_pictures(browser: &mut Browser) {
     for picture in [
         "dashboard 1280 900 dark",
         "dashboard-light 1280 900 light",
@@ -131,7 +160,71 @@ fn the_page_lives() {
         let overflow = browser.ask(&format!("picture {picture}"))["overflow"].as_i64().unwrap();
         assert!(overflow <= 0, "{picture}: it is {overflow} pixels too wide");
     }
-    let problems = browser.ask("problems");
-    assert_eq!(problems["problems"].as_array().unwrap().len(), 0, "{problems}");
-    assert_eq!(problems["foreign"].as_array().unwrap().len(), 0, "it works offline: {problems}");
+}
+
+/// Seconds of each song of the pictures: a window, and some more.
+const SONG_S: usize = 46;
+/// The songs of the pictures: the demo song, played at other speeds.
+const SONGS: [(&str, f64); 4] = [
+    ("Earworm demo", 1.0),
+    ("Earworm demo, slower", 0.8),
+    ("Earworm demo, faster", 1.3),
+    ("Earworm demo, far too slow", 0.6),
+];
+
+/// The songs one after the other.
+fn songs(folder: &Path) -> PathBuf {
+    let mut file = AudioFile::open(demo()).unwrap();
+    let format = file.format();
+    let mut samples = Vec::new();
+    while let Some(block) = file.next_block().unwrap() {
+        samples.extend_from_slice(block);
+    }
+    let spec = hound::WavSpec {
+        channels: format.channels as u16,
+        sample_rate: format.sample_rate,
+        bits_per_sample: 32,
+        sample_format: hound::SampleFormat::Float,
+    };
+    let path = folder.join("songs.wav");
+    let mut wav = hound::WavWriter::create(&path, spec).unwrap();
+    let frames = samples.len() / format.channels;
+    for (_, speed) in SONGS {
+        for frame in 0..SONG_S * format.sample_rate as usize {
+            let place = frame as f64 * speed;
+            let (before, part) = (place as usize % frames, place.fract() as f32);
+            for channel in 0..format.channels {
+                let sample = |frame: usize| samples[frame % frames * format.channels + channel];
+                let (a, b) = (sample(before), sample(before + 1));
+                wav.write_sample(a + (b - a) * part).unwrap();
+            }
+        }
+    }
+    wav.finalize().unwrap();
+    path
+}
+
+/// The pictures of the documentation: songs with names and hooks. Takes three minutes.
+#[test]
+fn pictures_for_the_documentation() {
+    let test = "pictures_for_the_documentation";
+    let Some(pictures) = std::env::var_os(PICTURES) else {
+        return common::skip(test, "EARWORM_PICTURES names no folder for them");
+    };
+    let Some((python, chromium)) = tools(test) else { return };
+    let Some(bus) = Bus::start() else { return common::skip(test, "no dbus-daemon") };
+    let folder = tempfile::tempdir().unwrap();
+    let input = songs(folder.path());
+    let artist = "The Earworm authors";
+    let mut player = Player::start(&bus, artist, SONGS[0].0);
+    let mut daemon = serve(&folder.path().join("history.db"), "127.0.0.1:0", &input, Some(&bus));
+    let url = format!("http://{}/", daemon.wait_for_address());
+    let mut browser = Browser::open(&python, &chromium, &url, pictures.as_ref());
+    for (title, _) in &SONGS[1..] {
+        daemon.wait_for_reading("the end of a song", |r| r["t"].as_f64().unwrap() > SONG_S as f64);
+        player.play(artist, title);
+        daemon.wait_for_reading("the next song", |r| r["t"].as_f64().unwrap() < 3.0);
+    }
+    daemon.wait_for_reading("a hook", |r| r["t"].as_f64().unwrap() > 36.0);
+    take_pictures(&mut browser);
 }

@@ -43,6 +43,13 @@ fn wrong_keys_have_an_exit_code_of_their_own() {
     assert!(text.contains("rate = 44100 # from the file"), "{text}");
     assert!(text.contains("device = \"headset\" # from EARWORM_DEVICE"), "{text}");
     assert!(!text.contains("a-good-long-token"), "{text}");
+    // An empty variable is as good as none, for what is shown and for what is done.
+    let mut show = earworm(folder.path(), &["config", "show"]);
+    let text = said(&show.env("EARWORM_DEVICE", "").env("EARWORM_RATE", "").output().unwrap());
+    assert!(text.contains("device is not set") && text.contains("rate = 44100"), "{text}");
+    let mut check = earworm(folder.path(), &["devices", "--json"]);
+    let output = check.env("EARWORM_HOST", "").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     // What is shown can be used as a file itself.
     let shown = folder.path().join("shown.toml");
     std::fs::write(&shown, text.replace("(secret)", "a-good-long-token")).unwrap();
@@ -89,6 +96,29 @@ fn it_is_read_again_while_it_runs() {
     assert_eq!(status("the-second-token"), 200);
     daemon.signal("TERM");
     daemon.wait();
+}
+
+/// What it may be told while it runs, it does not forget; what would open it to all, it is not told.
+#[test]
+fn a_reload_keeps_what_protects() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.toml");
+    let text = "http = \"0.0.0.0:0\"\nhistory = \"off\"\n";
+    std::fs::write(&file, format!("{text}token = \"the-first-token\"\nlog = \"earworm=info\"\n"))
+        .unwrap();
+    let mut command = earworm(folder.path(), &["listen", "--json", "--input"]);
+    // What is logged is set as well with --input.
+    command.arg(common::in_checkout("demo/demo.ogg"));
+    let mut daemon = Daemon::start(command);
+    let address = daemon.wait_for_address().replace("0.0.0.0", "127.0.0.1");
+    std::fs::write(&file, format!("{text}log = \"earworm=info\"\n")).unwrap();
+    daemon.signal("USR1");
+    daemon.wait_for_log("token and allow_hosts stay as they were");
+    daemon.wait_for_log("read again");
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let answer = agent.get(format!("http://{address}/api/v1/reading")).call().unwrap();
+    assert_eq!(answer.status().as_u16(), 401);
 }
 
 #[test]

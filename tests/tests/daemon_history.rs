@@ -59,8 +59,24 @@ fn a_kill_at_any_moment_loses_a_second_at_most() {
         kept = history(&file, &["--readings"]).len();
         assert!(kept >= rows, "{kept} of {rows} rows are left");
     }
-    // Everything in it is whole.
+    // Long enough for a song: what is kept of it lags behind what was heard by little.
+    let mut daemon = Daemon::start(listen(&file, &[]));
+    let last = daemon.wait_for_reading("sixteen seconds", |r| r["t"].as_f64().unwrap() > 16.0);
+    daemon.signal("KILL");
+    assert_eq!(daemon.wait(), None);
+    let heard_s = last["t"].as_f64().unwrap();
+    let songs = history(&file, &[]);
+    assert_eq!(songs.len(), 1, "{songs:?}");
+    let kept_s = songs[0]["heard_s"].as_f64().unwrap();
+    println!("of {heard_s:.1} s heard, {kept_s:.1} s of the song were kept");
+    // A second that was not written yet, and one until the song was noticed and looked at.
+    assert!(heard_s - kept_s < 3.0, "of {heard_s} s heard, {kept_s} s were kept");
+    assert!(songs[0]["score"].is_number(), "{songs:?}");
     let rows = history(&file, &["--readings"]);
+    let new = (rows.len() - kept) as f64;
+    assert!(heard_s - new < 3.0, "of {heard_s} s heard, {new} rows were kept");
+
+    // Everything in it is whole.
     let times: Vec<_> = rows.iter().map(|row| row["time"].as_i64().unwrap()).collect();
     assert!(times.is_sorted(), "{times:?}");
     let names: Vec<_> = std::fs::read_dir(folder.path())
@@ -68,6 +84,72 @@ fn a_kill_at_any_moment_loses_a_second_at_most() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     assert!(names.iter().all(|name| !name.contains("damaged")), "{names:?}");
+}
+
+/// Starts it so that files may only grow to `blocks` of 512 bytes, as on a full disk: writing fails, in
+/// the system's own words. The limit can be lifted later.
+#[cfg(target_os = "linux")]
+fn listen_with_little_room(history: &Path, blocks: &str) -> Daemon {
+    let inner = listen(history, &["--http", "127.0.0.1:0"]);
+    let mut command = Command::new("sh");
+    let script = format!("trap '' XFSZ; ulimit -S -f {blocks}; exec \"$0\" \"$@\"");
+    command.args(["-c", &script]).arg(inner.get_program()).args(inner.get_args());
+    for (name, value) in inner.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    Daemon::start(command)
+}
+
+/// Changes how large files may get, in bytes.
+#[cfg(target_os = "linux")]
+fn give_room(daemon: &Daemon, bytes: &str) {
+    let mut command = Command::new("prlimit");
+    command.arg("--pid").arg(daemon.id().to_string());
+    common::stdout_of(command.arg(format!("--fsize={bytes}:unlimited")));
+}
+
+#[cfg(target_os = "linux")]
+fn health(address: &str) -> Value {
+    let mut answer = ureq::get(format!("http://{address}/api/v1/reading")).call().unwrap();
+    answer.body_mut().read_json::<Value>().unwrap()["health"].clone()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_stops_nothing() {
+    if Command::new("prlimit").arg("--version").output().is_err() {
+        return common::skip("a_full_disk_stops_nothing", "no prlimit");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("history.db");
+    // Full from the start: it listens all the same, and says what is the matter.
+    let mut daemon = listen_with_little_room(&file, "0");
+    let line = daemon.wait_for_log("cannot be written at the moment");
+    assert!(line.contains("history.db"), "{line}");
+    let address = daemon.wait_for_address();
+    daemon.wait_for_reading("a reading", |r| r["t"].as_f64().unwrap() > 2.0);
+    let told = health(&address);
+    assert_eq!(told["history"], "failing", "{told}");
+    assert!(told["history_problem"].is_string(), "{told}");
+    give_room(&daemon, "unlimited");
+    daemon.wait_for_log("the history is written again");
+    assert_eq!(health(&address)["history"], "writing");
+
+    // Full while it runs: what waited is written when there is room again.
+    give_room(&daemon, "4096");
+    daemon.wait_for_log("cannot be written at the moment");
+    give_room(&daemon, "unlimited");
+    daemon.wait_for_log("the history is written again");
+    let last = daemon.take_readings().pop().expect("it went on");
+    daemon.signal("TERM");
+    daemon.wait();
+    let rows = history(&file, &["--readings"]);
+    let heard_s = last["t"].as_f64().unwrap();
+    assert!(rows.len() as f64 > heard_s - 4.0, "{} rows of {heard_s} s", rows.len());
+    assert!(!daemon.log_so_far().contains("damaged"), "{}", daemon.log_so_far());
 }
 
 #[test]

@@ -142,12 +142,19 @@ fn what_is_documented_is_served() {
     let document = served.get("/api/v1/openapi.json");
     for (path, operations) in document["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
+            for refusal in ["401", "403", "429", "503"] {
+                let told = operation["responses"][refusal].is_object();
+                assert!(told || (path, refusal) == (&"/healthz".into(), "401"), "{path} {refusal}");
+            }
             let method = method.to_uppercase();
             let (status, text) = served.ask(&method, path, &[], "");
             let known = operation["responses"].as_object().unwrap();
             // A stream without its handshake, a post without its body: refused as they should be.
-            let refused = matches!(status, 400 | 415 | 426);
-            assert!(known.contains_key(&status.to_string()) || refused, "{path} {status} {text}");
+            assert!(known.contains_key(&status.to_string()), "{path} {status} {text}");
+            if status >= 400 {
+                let error: Value = serde_json::from_str(&text).expect("errors are JSON");
+                assert!(error["error"].is_string(), "{path} {text}");
+            }
             let other = if method == "POST" { "GET" } else { "DELETE" };
             assert_eq!(served.ask(other, path, &[], "").0, 405, "{other} {path}");
         }
@@ -155,6 +162,9 @@ fn what_is_documented_is_served() {
     let reading = served.get("/api/v1/reading");
     assert_eq!(keys(&reading), required(&document, "Reading"));
     assert_eq!(keys(&reading["source"]), required(&document, "Source"));
+    assert_eq!(keys(&reading["health"]), required(&document, "ReadingHealth"));
+    assert_eq!(keys(&reading["song"]), required(&document, "Track"));
+    assert_eq!(reading["health"]["history"], "off");
     assert_eq!(reading["source"]["device"], "demo.ogg");
     assert_eq!(keys(&served.get("/healthz")), required(&document, "Health"));
     let model = served.get("/api/v1/model");
@@ -172,7 +182,12 @@ fn what_is_documented_is_served() {
 fn readings_stream_and_start_anew() {
     let served = serve(&[]);
     let mut plain = served.stream("", &[]).unwrap();
+    let first = plain.wait_for(|message| message["momentary"].is_number());
+    assert_eq!(first["status"], "listening", "a first impression is told as one: {first}");
     let mut with_mel = served.stream("?mel=1", &[]).unwrap();
+    let (status, text) = served.ask("GET", "/api/v1/stream?mel=x", &[], "");
+    let error: Value = serde_json::from_str(&text).expect("errors are JSON");
+    assert!(status == 400 && error["error"].is_string(), "{status} {text}");
     let mel = with_mel.wait_for(|message| message["type"] == "mel");
     let bands = mel["db"][0].as_array().unwrap().len();
     assert_eq!(bands, 64, "{mel}");
@@ -253,6 +268,17 @@ fn too_much_is_refused() {
     // A client that says too much on its stream is thrown out.
     let mut stream = served.stream("", &[]).unwrap();
     stream.0.send(Message::Text("x".repeat(100_000).into())).ok();
+    let start = Instant::now();
+    while stream.0.read().is_ok() {
+        assert!(start.elapsed() < PATIENCE, "it is still connected");
+    }
+    // So is one that never stops talking.
+    let mut stream = served.stream("", &[]).unwrap();
+    for _ in 0..100 {
+        if stream.0.send(Message::Text("hello".into())).is_err() {
+            break;
+        }
+    }
     let start = Instant::now();
     while stream.0.read().is_ok() {
         assert!(start.elapsed() < PATIENCE, "it is still connected");

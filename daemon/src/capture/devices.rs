@@ -5,10 +5,24 @@ use cpal::traits::{DeviceTrait, HostTrait};
 use cpal::{DeviceDirection, Host, HostId};
 use serde::Serialize;
 
-use super::Wish;
+use crate::exit::describe;
+use crate::station::Wish;
 
 /// What sound servers append to an output's name to name the source that hears what it plays.
 pub(super) const MONITOR: &str = ".monitor";
+
+/// Why a host that can be reached has nothing to list.
+const NO_DEVICES: &str = "it has no devices";
+
+/// The name of the sound server's host, which we speak to ourselves: what cpal opens of it, it never
+/// closes.
+pub(super) const PULSE: &str = "pulseaudio";
+
+/// Whether the sound server is meant: by name, or because nothing else is named.
+#[cfg(unix)]
+pub(super) fn is_pulse(host: Option<&str>) -> bool {
+    host.is_none_or(|host| host.eq_ignore_ascii_case(PULSE))
+}
 
 /// A device, for people and programs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -118,6 +132,15 @@ pub(super) fn locate(host: &Host, choice: Option<&str>) -> anyhow::Result<cpal::
 /// # Errors
 /// Why not.
 pub(crate) fn check(wish: &Wish) -> anyhow::Result<()> {
+    #[cfg(unix)]
+    if is_pulse(wish.host.as_deref()) && super::pulse::is_there() {
+        let listed = super::pulse::list()?;
+        return match &wish.device {
+            Some(choice) => choose(&listed, choice).map(|_| ()),
+            // Without one it is waited for.
+            None => Ok(()),
+        };
+    }
     let _quiet = quiet();
     locate(&open_host(wish.host.as_deref())?, wish.device.as_deref()).map(|_| ())
 }
@@ -183,28 +206,52 @@ fn capturable(listed: &[Listed], device: &Listed) -> usize {
     of(&monitor).or_else(|| of(&device.id)).unwrap_or(0)
 }
 
+/// What there is.
+#[derive(Debug, Default)]
+pub(crate) struct Inventory {
+    /// The devices of all hosts.
+    pub(crate) devices: Vec<Listed>,
+    /// Hosts without any, and why.
+    pub(crate) without: Vec<(String, String)>,
+}
+
 /// The devices of all hosts, or of the named one. A host that cannot be reached has none.
 ///
 /// # Errors
 /// When the named host is unknown or cannot be reached.
-pub(crate) fn list(host: Option<&str>) -> anyhow::Result<Vec<Listed>> {
+pub(crate) fn list(host: Option<&str>) -> anyhow::Result<Inventory> {
     let _quiet = quiet();
-    if host.is_some() {
-        return list_host(&open_host(host)?);
+    if let Some(name) = host {
+        let devices = list_of(host_id(name)?)?;
+        let empty = devices.is_empty().then(|| (name.to_lowercase(), NO_DEVICES.to_owned()));
+        return Ok(Inventory { devices, without: empty.into_iter().collect() });
     }
-    let mut all = Vec::new();
-    for id in cpal::available_hosts() {
-        match cpal::host_from_id(id).map_err(anyhow::Error::from).and_then(|h| list_host(&h)) {
-            Ok(listed) => all.extend(listed),
-            Err(error) => tracing::debug!(host = lower(id), %error, "no devices"),
-        }
+    let mut all = Inventory::default();
+    for &id in cpal::ALL_HOSTS {
+        let why = match list_of(id) {
+            Ok(listed) if listed.is_empty() => NO_DEVICES.to_owned(),
+            Ok(listed) => {
+                all.devices.extend(listed);
+                continue;
+            }
+            Err(error) => describe(&error),
+        };
+        all.without.push((lower(id), why));
     }
     // Only what the first host would capture is captured unless told otherwise.
-    let first = all.iter().find(|device| device.default).map(|device| device.host.clone());
-    for device in &mut all {
+    let first = all.devices.iter().find(|device| device.default).map(|device| device.host.clone());
+    for device in &mut all.devices {
         device.default &= first.as_ref() == Some(&device.host);
     }
     Ok(all)
+}
+
+fn list_of(id: HostId) -> anyhow::Result<Vec<Listed>> {
+    #[cfg(unix)]
+    if lower(id) == PULSE {
+        return super::pulse::list();
+    }
+    list_host(&open_host(Some(id.name()))?)
 }
 
 fn list_host(host: &Host) -> anyhow::Result<Vec<Listed>> {
@@ -221,10 +268,10 @@ fn list_devices(host: &Host) -> anyhow::Result<Vec<Listed>> {
     let devices = host
         .devices()
         .with_context(|| format!("cannot list the devices of {}", lower(host.id())))?;
-    Ok(devices.filter_map(|device| describe(host.id(), &device)).collect())
+    Ok(devices.filter_map(|device| describe_device(host.id(), &device)).collect())
 }
 
-fn describe(host: HostId, device: &cpal::Device) -> Option<Listed> {
+fn describe_device(host: HostId, device: &cpal::Device) -> Option<Listed> {
     let id = device.id().ok()?.id().to_owned();
     let description = device.description().ok();
     let name = description.as_ref().map_or_else(|| id.clone(), |d| d.name().to_owned());

@@ -13,7 +13,7 @@ use earworm_scorer::live::Tap;
 
 use super::callback::{Inbox, can_take};
 #[cfg(unix)]
-use super::pulse_stream::{self, PulseStream};
+use super::pulse::{self, PulseStream};
 use crate::station::Station;
 
 /// Longest wait for a stream to open: a sound server that hangs must not hang us.
@@ -65,13 +65,12 @@ impl Opening {
         Self::Cpal(Box::new(device), format).checked()
     }
 
-    /// A source of the sound server.
+    /// A source of the sound server, at this rate.
     ///
     /// # Errors
-    /// When it is not there, or has a rate that cannot be used.
+    /// When the rate cannot be used.
     #[cfg(unix)]
-    pub(super) fn source(name: &str, rate: Option<u32>) -> anyhow::Result<Self> {
-        let rate = rate.map_or_else(|| pulse_stream::rate_of(name), Ok)?;
+    pub(super) fn source(name: &str, rate: u32) -> anyhow::Result<Self> {
         Self::Pulse(name.to_owned(), rate).checked()
     }
 
@@ -97,7 +96,7 @@ impl Opening {
         match self {
             Self::Cpal(_, format) => format.channels.into(),
             #[cfg(unix)]
-            Self::Pulse(..) => pulse_stream::CHANNELS.into(),
+            Self::Pulse(..) => pulse::CHANNELS.into(),
         }
     }
 
@@ -112,7 +111,9 @@ impl Opening {
                 build(&device, format, inbox, station, failed).map(Handle::Cpal)
             }
             #[cfg(unix)]
-            Self::Pulse(name, rate) => PulseStream::open(&name, rate, inbox).map(Handle::Pulse),
+            Self::Pulse(name, rate) => {
+                PulseStream::open(&name, rate, inbox, failed).map(Handle::Pulse)
+            }
         }
     }
 }

@@ -58,6 +58,8 @@ pub(super) enum Reason {
     Gone,
     /// Another device is to be captured now.
     Moved,
+    /// The user wants something else.
+    Asked,
     /// Nothing plays.
     Quiet,
 }
@@ -82,6 +84,8 @@ pub(super) struct Supervisor {
     rest_after: Option<Duration>,
     /// Whether the target was there when last looked.
     was_there: bool,
+    /// Whether the user wants the stream opened anew.
+    asked: bool,
     /// Since when audio has been missing that should be there.
     gap_since: Option<Duration>,
 }
@@ -94,6 +98,7 @@ impl Supervisor {
             wait: FIRST_WAIT,
             rest_after,
             was_there: false,
+            asked: false,
             gap_since: None,
         }
     }
@@ -103,11 +108,26 @@ impl Supervisor {
         self.rest_after = rest_after;
     }
 
+    /// The user wants something else: the stream is to be opened anew, and what is missing meanwhile
+    /// is no gap.
+    pub(super) fn reopen(&mut self) {
+        self.asked = true;
+    }
+
     /// What to do at `now`. After [`Order::Open`], [`opened`](Self::opened) or
     /// [`failed`](Self::failed) must be called before this is asked again.
     pub(super) fn next(&mut self, now: Duration, sight: &Sight) -> Order {
         let appeared = sight.target.is_some() && !self.was_there;
         self.was_there = sight.target.is_some();
+        if std::mem::take(&mut self.asked) {
+            self.wait = FIRST_WAIT;
+            if matches!(self.state, State::Open { .. }) {
+                self.state = State::Closed { retry_at: now };
+                return Order::Close(Reason::Asked);
+            }
+            // Whatever was waited for may be another one now.
+            self.state = State::Closed { retry_at: now };
+        }
         match &mut self.state {
             State::Closed { retry_at } => match &sight.target {
                 None => Order::Wait(None),
@@ -175,7 +195,7 @@ impl Supervisor {
         self.gap_since.get_or_insert(now);
         let wait = match reason {
             // Nothing is wrong with what comes next.
-            Reason::Moved | Reason::Gone | Reason::Quiet => Duration::ZERO,
+            Reason::Moved | Reason::Asked | Reason::Gone | Reason::Quiet => Duration::ZERO,
             Reason::Failed | Reason::Stalled => self.wait,
         };
         if !wait.is_zero() {
@@ -256,6 +276,21 @@ mod tests {
         let again = Target { version: 1, ..device("b") };
         let again = Sight { target: Some(again), ..sight(None, 0) };
         assert_eq!(supervisor.next(ms(70), &again), Order::Close(Reason::Moved));
+    }
+
+    #[test]
+    fn what_the_user_asks_for_is_no_gap() {
+        let mut supervisor = Supervisor::new(None);
+        open(&mut supervisor, ms(0), "a");
+        supervisor.reopen();
+        assert_eq!(supervisor.next(ms(50), &sight(Some("b"), 7)), Order::Close(Reason::Asked));
+        assert_eq!(open(&mut supervisor, ms(90), "b"), None);
+        // One that waits after failures tries what is asked for at once.
+        let failed = Sight { failed: true, ..sight(Some("b"), 8) };
+        assert_eq!(supervisor.next(ms(100), &failed), Order::Close(Reason::Failed));
+        assert!(matches!(supervisor.next(ms(101), &sight(Some("b"), 0)), Order::Wait(_)));
+        supervisor.reopen();
+        assert_eq!(open(&mut supervisor, ms(102), "c"), Some(ms(2)), "that was a gap");
     }
 
     #[test]

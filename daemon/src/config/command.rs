@@ -34,7 +34,7 @@ fn show(file: &File) -> String {
         let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
         let known = with_environment.get_arguments().find(|with| with.get_id() == arg.get_id());
         let variable = known.and_then(|with| with.get_env());
-        let set = variable.and_then(std::env::var_os).filter(|value| !value.is_empty());
+        let set = variable.and_then(std::env::var_os);
         text += &format!("\n# {}\n", help.replace('\n', "\n# "));
         text += &match (set, file.table.get(&name)) {
             (Some(value), _) => {

@@ -19,3 +19,15 @@ pub(crate) fn load(given: &Options, file: Option<&Path>) -> anyhow::Result<Optio
     let (_, in_file) = File::read(file)?;
     Ok(given.clone().or(in_file))
 }
+
+/// Lets environment variables of ours that are empty mean what those mean that are not there. For the
+/// very start of the program.
+pub(crate) fn forget_empty_variables() {
+    for (name, value) in std::env::vars_os() {
+        let ours = name.to_str().is_some_and(|name| name.starts_with("EARWORM_"));
+        if ours && value.is_empty() {
+            // SAFETY: there is no other thread yet that could read the environment meanwhile.
+            unsafe { std::env::remove_var(name) };
+        }
+    }
+}

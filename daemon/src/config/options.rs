@@ -7,10 +7,10 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use earworm_scorer::RATES;
 
-use crate::capture::Wish;
 use crate::history::{self, Keep};
 use crate::http::{ADDRESS, Rules};
 use crate::log;
+use crate::station::Wish;
 
 /// Seconds that nothing must play until the device is let go, unless set.
 const REST_AFTER_S: f64 = 10.0;

@@ -9,9 +9,9 @@ use serde::Serialize;
 
 use super::query::{Reader, SongHeard};
 use crate::cli::{HistoryArgs, HistoryCommand};
+use crate::clock::now_s;
 use crate::config::{self, HistoryFile, Options};
 use crate::exit::Outcome;
-use crate::http::now_s;
 use crate::{clock, plot, text};
 
 /// Seconds in a day.
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &HistoryArgs) -> anyhow::Result<Outcome> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let limit = args.limit.unwrap_or(i64::MAX);
     if args.readings {
-        let rows = reader.steps(from as i64, to as i64, args.resolution.max(1))?;
+        let rows = reader.steps(from as i64, to as i64, args.resolution.max(1), limit)?;
         write(&mut out, args, rows.iter(), |row| {
             let score = |score| text::score(score);
             format!(
@@ -176,7 +176,7 @@ fn draw(
     title: Option<&str>,
 ) -> anyhow::Result<Outcome> {
     let resolution = ((to - from) / PLOT_STEPS).ceil().max(1.0) as i64;
-    let steps = reader.steps(from as i64, to as i64, resolution)?;
+    let steps = reader.steps(from as i64, to as i64, resolution, i64::MAX)?;
     if steps.is_empty() {
         bail!("nothing was heard in that time; --days says how far back to look");
     }

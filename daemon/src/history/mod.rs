@@ -1,5 +1,6 @@
 //! What was heard, remembered: a row a second and the songs, in one SQLite file.
 
+mod calendar;
 mod command;
 #[cfg(target_os = "linux")]
 mod mpris;
@@ -7,6 +8,7 @@ mod query;
 mod recorder;
 mod songs;
 mod store;
+mod table;
 #[cfg(test)]
 mod tests;
 
@@ -18,9 +20,8 @@ use directories::ProjectDirs;
 use crate::station::Station;
 
 pub(crate) use command::{file, run, tick};
-pub(crate) use query::{Reader, SongHeard, Step};
+pub(crate) use query::{MOST_ROWS, Reader, SongHeard, Step};
 pub(crate) use recorder::{Keep, Recorder};
-pub(crate) use songs::Track;
 pub(crate) use store::writer;
 
 /// Where the history is unless told otherwise.

@@ -8,8 +8,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use zbus::{Connection, MatchRule, MessageStream, OwnedVariant, Variant};
 
-use super::songs::Track;
-use crate::station::Station;
+use crate::station::{Station, Track};
 
 /// What the names of players on the bus begin with.
 const PLAYERS: &str = "org.mpris.MediaPlayer2";
@@ -73,7 +72,8 @@ async fn watch(station: &Station) -> zbus::Result<()> {
     }
 }
 
-/// The player that plays, the one that did before if there are several, and what it plays.
+/// The player that plays, the one that did before if there are several, and what it plays. If none
+/// does, that one as long as it holds its song.
 async fn playing(bus: &Connection, before: Option<&str>) -> zbus::Result<Option<(String, Track)>> {
     let dbus = "org.freedesktop.DBus";
     let names =
@@ -81,6 +81,7 @@ async fn playing(bus: &Connection, before: Option<&str>) -> zbus::Result<Option<
     let names: Vec<String> = names.body().deserialize()?;
     let mut players: Vec<_> = names.into_iter().filter(|name| name.starts_with(PLAYERS)).collect();
     players.sort_by_key(|name| Some(name.as_str()) != before);
+    let mut held = None;
     for player in players {
         let asked =
             bus.call_method(Some(player.as_str()), PATH, Some(PROPERTIES), "GetAll", &(INTERFACE,));
@@ -89,16 +90,19 @@ async fn playing(bus: &Connection, before: Option<&str>) -> zbus::Result<Option<
         let Ok(properties) = answer.body().deserialize::<HashMap<String, OwnedVariant>>() else {
             continue;
         };
-        if properties.get("PlaybackStatus").and_then(|status| text(status)).as_deref()
-            == Some("Playing")
-        {
-            let track = properties.get("Metadata").and_then(|all| track(&player, all));
-            if let Some(track) = track {
-                return Ok(Some((player, track)));
+        let status = properties.get("PlaybackStatus").and_then(|status| text(status));
+        let Some(track) = properties.get("Metadata").and_then(|all| track(&player, all)) else {
+            continue;
+        };
+        match status.as_deref() {
+            Some("Playing") => return Ok(Some((player, track))),
+            Some("Paused") if Some(player.as_str()) == before => {
+                held = Some((player, Track { paused: true, ..track }));
             }
+            _ => {}
         }
     }
-    Ok(None)
+    Ok(held)
 }
 
 fn track(player: &str, metadata: &Variant<'_>) -> Option<Track> {
@@ -115,7 +119,7 @@ fn track(player: &str, metadata: &Variant<'_>) -> Option<Track> {
     // Some players give every track the same number, some have no title for streams.
     let parts = [Some(player), number.as_deref(), artist.as_deref(), title.as_deref()];
     let id = parts.map(Option::unwrap_or_default).join("\n");
-    Some(Track { id, title, artist, album: entry("xesam:album") })
+    Some(Track { id, title, artist, album: entry("xesam:album"), paused: false })
 }
 
 /// A text, or several as one; `None` for an empty one.

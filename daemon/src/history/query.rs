@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 
 use super::store;
 
-/// Most rows of one answer.
-const MOST_ROWS: i64 = 10_000;
+/// Most rows of one answer of the API.
+pub(crate) const MOST_ROWS: i64 = 10_000;
 
 /// One step of the history.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -77,12 +77,18 @@ impl Reader {
         Self { path: path.to_owned() }
     }
 
-    /// The means of what was heard from `from` to before `to`, in steps of `resolution` seconds.
-    /// At most so many steps as one answer has.
+    /// The means of what was heard from `from` to before `to`, in steps of `resolution` seconds, at
+    /// most `limit` of them.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub(crate) fn steps(&self, from: i64, to: i64, resolution: i64) -> anyhow::Result<Vec<Step>> {
+    pub(crate) fn steps(
+        &self,
+        from: i64,
+        to: i64,
+        resolution: i64,
+        limit: i64,
+    ) -> anyhow::Result<Vec<Step>> {
         let Some(connection) = store::open_to_read(&self.path)? else { return Ok(Vec::new()) };
         let mut steps = connection.prepare(
             "SELECT time / ?3 * ?3 AS step,
@@ -92,7 +98,7 @@ impl Reader {
                     sum(level_db * seconds) / sum(seconds)
              FROM readings WHERE time >= ?1 AND time < ?2 GROUP BY step ORDER BY step LIMIT ?4",
         )?;
-        let steps = steps.query_map(params![from, to, resolution.max(1), MOST_ROWS], |row| {
+        let steps = steps.query_map(params![from, to, resolution.max(1), limit.max(0)], |row| {
             Ok(Step {
                 time: row.get(0)?,
                 momentary: row.get(1)?,
@@ -115,8 +121,7 @@ impl Reader {
                     hook_end_s, hook_start, hook_end, details
              FROM songs WHERE end >= ?1 AND start < ?2 ORDER BY start DESC, id DESC LIMIT ?3",
         )?;
-        let limit = limit.clamp(0, MOST_ROWS);
-        let songs = songs.query_map(params![from, to, limit], song)?;
+        let songs = songs.query_map(params![from, to, limit.max(0)], song)?;
         songs.collect::<Result<_, _>>().context("cannot read the history")
     }
 }

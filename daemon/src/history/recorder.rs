@@ -1,7 +1,7 @@
 //! Puts down once a second what the station reads, and splits it into songs.
 
 use std::collections::VecDeque;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -10,15 +10,20 @@ use anyhow::Context;
 use crossbeam::channel::{self, Receiver, RecvTimeoutError, Sender};
 use earworm_scorer::Status;
 
+use super::calendar::{Calendar, steady_s};
 use super::songs::{Moment, Song, Splitter};
-use super::store::{Row, Store};
-use crate::http::now_s;
-use crate::station::{SourceState, Station};
+use super::store::{self, Store};
+use super::table::Row;
+use crate::clock::now_s;
+use crate::exit::describe;
+use crate::station::{Memory, SourceState, Station};
 
 /// How often is looked whether a song begins or ends.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How often while nothing plays.
 const LOOK_AT_REST: Duration = Duration::from_secs(1);
+/// How often a file that cannot be opened is tried again.
+const OPEN_EVERY: Duration = Duration::from_secs(10);
 /// How often old rows are thinned.
 const THIN_EVERY: Duration = Duration::from_secs(600);
 /// Rows that wait while the disk is full; then the oldest go.
@@ -43,15 +48,20 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Starts to write what the station reads to this file.
+    /// Starts to write what the station reads to this file. Where there is no room for it at the
+    /// moment, it is tried again until there is.
     ///
     /// # Errors
     /// When another Earworm writes there, or the file cannot be used.
     pub(crate) fn start(station: Arc<Station>, path: &Path, keep: Keep) -> anyhow::Result<Self> {
-        let store = Store::open(path)?;
+        let store = match Store::open(path) {
+            Ok(store) => Ok(store),
+            Err(error) if store::may_pass(&error) => Err(error),
+            Err(error) => return Err(error),
+        };
         let (stop, stopped) = channel::bounded(0);
         let keep = Arc::new(Mutex::new(keep));
-        let desk = Desk::new(station, store, keep.clone());
+        let desk = Desk::new(station, path, store, keep.clone());
         let thread = std::thread::Builder::new()
             .name("earworm-history".into())
             .spawn(move || desk.run(&stopped))
@@ -77,7 +87,9 @@ impl Drop for Recorder {
 
 struct Desk {
     station: Arc<Station>,
-    store: Store,
+    path: PathBuf,
+    /// None while it cannot be opened.
+    store: Option<Store>,
     keep: Arc<Mutex<Keep>>,
     splitter: Splitter,
     classes: Vec<String>,
@@ -87,17 +99,28 @@ struct Desk {
     songs: Vec<Song>,
     written: Instant,
     thinned: Option<Instant>,
-    /// Whether the last try to write failed, and was told.
+    calendar: Calendar,
+    /// Tells of damage that was found inside of the file.
+    damage: Receiver<String>,
+    /// When the file was opened, or tried, last.
+    opened: Instant,
+    /// Whether it cannot be written at the moment, and that was told.
     failing: bool,
 }
 
 impl Desk {
-    fn new(station: Arc<Station>, store: Store, keep: Arc<Mutex<Keep>>) -> Self {
+    fn new(
+        station: Arc<Station>,
+        path: &Path,
+        store: anyhow::Result<Store>,
+        keep: Arc<Mutex<Keep>>,
+    ) -> Self {
         let classes = &station.model().metadata().classes;
-        Self {
+        let mut desk = Self {
             classes: classes.iter().map(|class| class.name.clone()).collect(),
             station,
-            store,
+            path: path.to_owned(),
+            store: None,
             keep,
             splitter: Splitter::default(),
             start: Instant::now(),
@@ -105,8 +128,13 @@ impl Desk {
             songs: Vec::new(),
             written: Instant::now(),
             thinned: None,
+            calendar: Calendar::default(),
+            damage: channel::never(),
+            opened: Instant::now(),
             failing: false,
-        }
+        };
+        desk.take(store);
+        desk
     }
 
     fn run(mut self, stopped: &Receiver<()>) {
@@ -115,6 +143,12 @@ impl Desk {
             let wait = if resting { LOOK_AT_REST } else { LOOK_EVERY };
             let ended = stopped.recv_timeout(wait) != Err(RecvTimeoutError::Timeout);
             self.look();
+            if let Ok(why) = self.damage.try_recv() {
+                self.replace(&why);
+            }
+            if self.store.is_none() && self.opened.elapsed() >= OPEN_EVERY {
+                self.take(Store::open(&self.path));
+            }
             if ended || self.written.elapsed() >= Duration::from_millis(990) {
                 self.note_second();
                 self.write();
@@ -125,6 +159,44 @@ impl Desk {
             if self.thinned.is_none_or(|last| last.elapsed() >= THIN_EVERY) {
                 self.thin();
             }
+        }
+    }
+
+    /// Takes a file into use that was opened, or takes note that it could not be.
+    fn take(&mut self, opened: anyhow::Result<Store>) {
+        self.opened = Instant::now();
+        match opened {
+            Ok(store) => {
+                let latest = store.latest().ok().flatten();
+                self.calendar.note(now_s(), steady_s(), latest, self.keep().all_days);
+                self.damage = look_for_damage(&self.path);
+                self.store = Some(store);
+                self.station.set_memory(Memory::Writing);
+            }
+            Err(error) => self.tell_failure(&error),
+        }
+    }
+
+    /// Goes on with a new file, as the old one is damaged.
+    fn replace(&mut self, why: &str) {
+        let Some(mut store) = self.store.take() else { return };
+        let replaced = store.replace(why).map(|()| store);
+        self.take(replaced);
+    }
+
+    fn keep(&self) -> Keep {
+        *self.keep.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says once that the history cannot be written.
+    fn tell_failure(&mut self, error: &anyhow::Error) {
+        let why = describe(error);
+        self.station.set_memory(Memory::Failing(why.clone()));
+        if !std::mem::replace(&mut self.failing, true) {
+            tracing::error!(
+                "the history {} cannot be written at the moment: {why}; up to an hour waits in memory",
+                self.path.display()
+            );
         }
     }
 
@@ -176,36 +248,55 @@ impl Desk {
         if self.rows.is_empty() && self.songs.is_empty() {
             return;
         }
-        match self.store.write(self.rows.make_contiguous(), &mut self.songs) {
+        let Some(store) = &mut self.store else { return };
+        match store.write(self.rows.make_contiguous(), &mut self.songs) {
             Ok(()) => {
                 self.splitter.note_id(&self.songs);
                 self.rows.clear();
                 self.songs.clear();
                 if std::mem::take(&mut self.failing) {
                     tracing::info!("the history is written again");
+                    self.station.set_memory(Memory::Writing);
                 }
             }
+            // What waits goes into the new file.
+            Err(error) if store::is_damage(&error) => self.replace(&describe(&error)),
             // What waits is tried again; the disk may have room then.
-            Err(error) if !self.failing => {
-                self.failing = true;
-                tracing::error!(%error, "the history cannot be written at the moment");
-            }
-            Err(_) => {}
+            Err(error) => self.tell_failure(&error),
         }
     }
 
     fn thin(&mut self) {
-        let keep = *self.keep.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = now_s() as i64;
-        let before = |days: u32| now - i64::from(days) * DAY_S;
-        match self.store.thin(before(keep.seconds_days), before(keep.all_days)) {
+        let keep = self.keep();
+        let now = now_s();
+        let Some(store) = &mut self.store else { return };
+        if !self.calendar.believes(now, steady_s()) {
+            self.thinned = Some(Instant::now());
+            return;
+        }
+        let before = |days: u32| now as i64 - i64::from(days) * DAY_S;
+        match store.thin(before(keep.seconds_days), before(keep.all_days)) {
             // The rest in the next rounds, so that no second is missed meanwhile.
             Ok(true) => {}
             Ok(false) => self.thinned = Some(Instant::now()),
+            Err(error) if store::is_damage(&error) => self.replace(&describe(&error)),
             Err(error) => {
-                tracing::warn!(%error, "old rows of the history cannot be thinned");
+                tracing::warn!("old rows of the history cannot be thinned: {}", describe(&error));
                 self.thinned = Some(Instant::now());
             }
         }
     }
+}
+
+/// Looks through the whole file beside those who use it, as that takes a while.
+fn look_for_damage(path: &Path) -> Receiver<String> {
+    let (tell, told) = channel::bounded(1);
+    let path = path.to_owned();
+    let look = move || {
+        if let Some(why) = store::damage(&path) {
+            let _ = tell.send(why);
+        }
+    };
+    let _ = std::thread::Builder::new().name("earworm-check".into()).spawn(look);
+    told
 }

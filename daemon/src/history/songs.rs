@@ -4,25 +4,16 @@
 use std::collections::BTreeMap;
 
 use earworm_scorer::{Hook, Reading, Status};
-use serde::Serialize;
+
+use crate::station::Track;
 
 /// Silence that ends a song, in seconds, where no player says what plays.
 const SILENCE_S: f64 = 4.0;
+/// Sound that is not the player's, in seconds, if so much of it is heard while the player holds its
+/// song: it takes a moment until the last of the song has come through.
+const FOREIGN_S: f64 = 4.0;
 /// What is shorter than this is no song: a notification, say.
 const LEAST_S: f64 = 10.0;
-
-/// What a player says of what it plays.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub(crate) struct Track {
-    /// The player's name for it; tells it from others.
-    pub(crate) id: String,
-    /// Its title.
-    pub(crate) title: Option<String>,
-    /// By whom.
-    pub(crate) artist: Option<String>,
-    /// From what.
-    pub(crate) album: Option<String>,
-}
 
 /// A song as far as it was heard.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,6 +70,8 @@ pub(super) struct Splitter {
     song: Option<Song>,
     /// When anything was last audible.
     audible_s: f64,
+    /// Since when something is heard although the player holds its song.
+    foreign_s: Option<f64>,
     last_s: Option<f64>,
     /// The scorer has been told to start anew, and this is how it was before.
     resetting: Option<(u64, u64)>,
@@ -112,10 +105,18 @@ impl Splitter {
             self.audible_s = moment.now_s;
         }
         let silent_s = moment.now_s - self.audible_s;
-        let ended = self.song.as_ref().is_some_and(|song| match (&song.track, moment.track) {
+        let held = moment.track.is_some_and(|track| track.paused);
+        self.foreign_s = self.foreign_s.filter(|_| held && audible);
+        if held && audible {
+            self.foreign_s.get_or_insert(moment.now_s);
+        }
+        let foreign = self.foreign_s.is_some_and(|since| moment.now_s - since >= FOREIGN_S);
+        let playing = moment.track.filter(|track| !track.paused);
+        let ended = self.song.as_ref().is_some_and(|song| match (&song.track, playing) {
             // A pause is part of the song; another one ends it.
             (Some(old), Some(new)) => old.id != new.id,
             (None, Some(_)) => audible,
+            (Some(_), None) if held => foreign,
             (Some(_), None) => silent_s >= SILENCE_S || audible && since_s > 0.0,
             (None, None) => silent_s >= SILENCE_S,
         });
@@ -129,7 +130,7 @@ impl Splitter {
             }
             self.resetting = None;
         }
-        if audible && self.song.is_none() {
+        if audible && self.song.is_none() && (!held || foreign) {
             self.song = Some(begin(moment));
             if self.used {
                 self.resetting = Some(moment.epoch);
@@ -155,7 +156,7 @@ fn is_song(song: &Song) -> bool {
 fn begin(moment: &Moment<'_>) -> Song {
     Song {
         id: None,
-        track: moment.track.cloned(),
+        track: moment.track.filter(|track| !track.paused).cloned(),
         start: moment.time,
         end: moment.time,
         began: moment.time - moment.reading.time_s,
@@ -176,7 +177,8 @@ fn update(song: &mut Song, moment: &Moment<'_>, since_s: f64) {
     let values = reading.integrated_details.iter().copied();
     song.details = moment.classes.iter().cloned().zip(values).collect();
     // A player may learn the title late.
-    if let (Some(known), Some(track)) = (&mut song.track, moment.track) {
+    let playing = moment.track.filter(|track| !track.paused);
+    if let (Some(known), Some(track)) = (&mut song.track, playing) {
         known.clone_from(track);
     }
 }
@@ -211,9 +213,20 @@ mod tests {
         }
 
         fn play(&mut self, seconds: u32, status: Status, title: Option<&str>) {
+            self.play_or_hold(seconds, status, title, false);
+        }
+
+        fn play_or_hold(
+            &mut self,
+            seconds: u32,
+            status: Status,
+            title: Option<&str>,
+            paused: bool,
+        ) {
             let track = title.map(|title| Track {
                 id: title.into(),
                 title: Some(title.into()),
+                paused,
                 ..Track::default()
             });
             for _ in 0..2 * seconds {
@@ -290,6 +303,29 @@ mod tests {
         assert_eq!(lengths.len(), 2, "{lengths:?}");
         assert!((119.0..=121.0).contains(&lengths[0]), "a short pause is part of it: {lengths:?}");
         assert_eq!(desk.resets, 1);
+    }
+
+    #[test]
+    fn a_pause_is_part_of_the_song() {
+        let mut desk = Desk::new();
+        desk.play(30, Status::Scoring, Some("one"));
+        // The last of it comes through after the player has said that it holds it.
+        desk.play_or_hold(1, Status::Scoring, Some("one"), true);
+        desk.play_or_hold(600, Status::Silence, Some("one"), true);
+        desk.play(30, Status::Scoring, Some("one"));
+        assert_eq!(desk.titles(), [Some("one")]);
+        assert!((desk.songs[0].heard_s - 61.0).abs() < 2.0, "{:?}", desk.songs[0]);
+        assert_eq!(desk.resets, 0, "its score goes on");
+    }
+
+    #[test]
+    fn what_is_heard_while_the_player_holds_its_song_is_not_that_song() {
+        let mut desk = Desk::new();
+        desk.play(30, Status::Scoring, Some("one"));
+        desk.play_or_hold(10, Status::Silence, Some("one"), true);
+        desk.play_or_hold(40, Status::Scoring, Some("one"), true);
+        desk.play(30, Status::Scoring, Some("one"));
+        assert_eq!(desk.titles(), [Some("one"), None, Some("one")]);
     }
 
     #[test]

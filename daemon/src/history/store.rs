@@ -2,65 +2,32 @@
 //! has not committed yet, a second at most, and never the file.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
-use rusqlite::{Connection, ErrorCode, OpenFlags, params};
+use anyhow::Context;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::songs::Song;
+use super::table::{self, Row};
+use crate::clock::now_s;
 use crate::exit::Failure;
-use crate::http::now_s;
 
-/// What the tables look like; raised whenever they change.
-const VERSION: i32 = 1;
 /// How long a reader or writer waits for the other.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Rows of a second that become rows of a minute in one transaction, in seconds of time.
-const THINNED_AT_ONCE: i64 = 3600;
-
-const SCHEMA: &str = "
-    CREATE TABLE readings (
-        time INTEGER NOT NULL,      -- seconds since 1970
-        seconds INTEGER NOT NULL,   -- how many seconds this row stands for
-        momentary REAL, window REAL, integrated REAL, level_db REAL NOT NULL
-    ) STRICT;
-    CREATE INDEX readings_by_time ON readings (time);
-    CREATE TABLE songs (
-        id INTEGER PRIMARY KEY,
-        start REAL NOT NULL, end REAL NOT NULL,         -- seconds since 1970
-        title TEXT, artist TEXT, album TEXT,
-        score REAL, heard_s REAL NOT NULL,
-        hook_score REAL, hook_start_s REAL, hook_end_s REAL,  -- in the song
-        hook_start REAL, hook_end REAL,                 -- since 1970
-        details TEXT NOT NULL                           -- JSON: value of each class
-    ) STRICT;
-    CREATE INDEX songs_by_start ON songs (start);
-";
-
-/// One second, or one minute, of what was heard.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Row {
-    /// Seconds since 1970.
-    pub(crate) time: i64,
-    /// How many seconds it stands for.
-    pub(crate) seconds: i64,
-    /// The scores, 0 to 100, where there were any.
-    pub(crate) momentary: Option<f32>,
-    pub(crate) window: Option<f32>,
-    pub(crate) integrated: Option<f32>,
-    /// In dBFS.
-    pub(crate) level_db: f32,
-}
 
 /// The file, open for writing. Only one program at a time has it so.
 pub(super) struct Store {
+    path: PathBuf,
     connection: Connection,
     _lock: File,
 }
 
 impl Store {
-    /// Opens or makes the file. One that is damaged is moved aside, with a warning.
+    /// Opens or makes the file. One that is no history at all is moved aside, with a warning; damage
+    /// inside is found by [`damage`].
     ///
     /// # Errors
     /// When another Earworm writes to it, or it cannot be written to.
@@ -70,34 +37,37 @@ impl Store {
                 .with_context(|| format!("cannot make the folder {}", folder.display()))?;
         }
         let lock = lock(path)?;
-        let connection = match open_sound(path) {
+        let connection = match open_to_write(path) {
             Ok(connection) => connection,
-            Err(error) if is_damage(&error) => {
-                let aside = move_aside(path)?;
-                tracing::warn!(
-                    "the history {} is damaged ({error:#}); it is now {}, and a new one begins",
-                    path.display(),
-                    aside.display()
-                );
-                open_sound(path)?
-            }
+            Err(error) if is_damage(&error) => begin_anew(path, &format!("{error:#}"))?,
             Err(error) => return Err(error),
         };
-        Ok(Self { connection, _lock: lock })
+        Ok(Self { path: path.to_owned(), connection, _lock: lock })
+    }
+
+    /// Moves the file aside, which is damaged in this way, and begins a new one.
+    ///
+    /// # Errors
+    /// When that cannot be done; the store is of no use then.
+    pub(super) fn replace(&mut self, why: &str) -> anyhow::Result<()> {
+        let damaged = std::mem::replace(&mut self.connection, Connection::open_in_memory()?);
+        close_as_it_is(damaged);
+        self.connection = begin_anew(&self.path, why)?;
+        Ok(())
     }
 
     /// Writes what one second brought, all or nothing.
     ///
     /// # Errors
     /// When it cannot be written; nothing of it is then.
-    pub(super) fn write(&mut self, rows: &[Row], songs: &mut [Song]) -> rusqlite::Result<()> {
+    pub(super) fn write(&mut self, rows: &[Row], songs: &mut [Song]) -> anyhow::Result<()> {
         let all = self.connection.transaction()?;
         for row in rows {
-            insert(&all, row)?;
+            table::insert(&all, row)?;
         }
         let mut ids = Vec::with_capacity(songs.len());
         for song in songs.iter() {
-            ids.push(put_song(&all, song)?);
+            ids.push(table::put_song(&all, song)?);
         }
         all.commit()?;
         for (song, id) in songs.iter_mut().zip(ids) {
@@ -106,41 +76,21 @@ impl Store {
         Ok(())
     }
 
-    /// Makes rows of a minute of the rows of a second before `thin_before`, and forgets everything
-    /// before `keep_from`; both in seconds since 1970. Does a part at a time; false when nothing is
-    /// left to do.
+    /// See [`table::thin`].
     ///
     /// # Errors
     /// When it cannot be written; the rows are as they were then.
-    pub(super) fn thin(&mut self, thin_before: i64, keep_from: i64) -> rusqlite::Result<bool> {
-        let all = self.connection.transaction()?;
-        let forgotten = all.execute("DELETE FROM readings WHERE time < ?1", [keep_from])?
-            + all.execute("DELETE FROM songs WHERE end < ?1", [keep_from])?;
-        let thin_before = thin_before.div_euclid(60) * 60;
-        let oldest: Option<i64> = all.query_row(
-            "SELECT min(time) FROM readings WHERE seconds < 60 AND time < ?1",
-            [thin_before],
-            |row| row.get(0),
-        )?;
-        let Some(oldest) = oldest else {
-            all.commit()?;
-            return Ok(forgotten > 0);
-        };
-        let end = (oldest.div_euclid(60) * 60 + THINNED_AT_ONCE).min(thin_before);
-        // A minute that has been thinned before gets a second row if more was heard of it since:
-        // after the clock went back, say.
-        all.execute(
-            "INSERT INTO readings (time, seconds, momentary, window, integrated, level_db)
-             SELECT time / 60 * 60, 60, avg(momentary), avg(window), avg(integrated), avg(level_db)
-             FROM readings WHERE seconds < 60 AND time >= ?1 AND time < ?2 GROUP BY time / 60",
-            [oldest, end],
-        )?;
-        all.execute(
-            "DELETE FROM readings WHERE seconds < 60 AND time >= ?1 AND time < ?2",
-            [oldest, end],
-        )?;
-        all.commit()?;
-        Ok(true)
+    pub(super) fn thin(&mut self, thin_before: i64, keep_from: i64) -> anyhow::Result<bool> {
+        Ok(table::thin(&mut self.connection, thin_before, keep_from)?)
+    }
+
+    /// When the latest row is from, in seconds since 1970.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(super) fn latest(&self) -> anyhow::Result<Option<i64>> {
+        let latest = "SELECT max(time) FROM readings";
+        Ok(self.connection.query_row(latest, [], |row| row.get(0))?)
     }
 
     /// Makes the file no larger than so many pages, as a full disk would.
@@ -148,47 +98,6 @@ impl Store {
     pub(super) fn limit_pages(&self, pages: u32) {
         self.connection.pragma_update(None, "max_page_count", pages).unwrap();
     }
-}
-
-fn insert(connection: &Connection, row: &Row) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO readings (time, seconds, momentary, window, integrated, level_db)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    let Row { time, seconds, momentary, window, integrated, level_db } = row;
-    connection
-        .prepare_cached(sql)?
-        .execute(params![time, seconds, momentary, window, integrated, level_db])
-        .map(|_| ())
-}
-
-fn put_song(connection: &Connection, song: &Song) -> rusqlite::Result<i64> {
-    let sql = "INSERT INTO songs (id, start, end, title, artist, album, score, heard_s, hook_score,
-                 hook_start_s, hook_end_s, hook_start, hook_end, details)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
-               ON CONFLICT (id) DO UPDATE SET end = excluded.end, score = excluded.score,
-                 heard_s = excluded.heard_s, hook_score = excluded.hook_score,
-                 hook_start_s = excluded.hook_start_s, hook_end_s = excluded.hook_end_s,
-                 hook_start = excluded.hook_start, hook_end = excluded.hook_end,
-                 details = excluded.details";
-    let track = song.track.as_ref();
-    let hook = song.hook;
-    let details = serde_json::to_string(&song.details).unwrap_or_default();
-    connection.prepare_cached(sql)?.execute(params![
-        song.id,
-        song.start,
-        song.end,
-        track.and_then(|track| track.title.as_deref()),
-        track.and_then(|track| track.artist.as_deref()),
-        track.and_then(|track| track.album.as_deref()),
-        song.score,
-        song.heard_s,
-        hook.map(|hook| hook.score),
-        hook.map(|hook| hook.start_s),
-        hook.map(|hook| hook.end_s),
-        hook.map(|hook| song.began + hook.start_s),
-        hook.map(|hook| song.began + hook.end_s),
-        details,
-    ])?;
-    Ok(song.id.unwrap_or_else(|| connection.last_insert_rowid()))
 }
 
 /// Keeps others from writing to the same file.
@@ -214,8 +123,11 @@ fn lock(path: &Path) -> anyhow::Result<File> {
         }
     }
     // For messages, and for `earworm reload`.
-    lock.set_len(0)?;
-    std::io::Write::write_all(&mut &lock, std::process::id().to_string().as_bytes())?;
+    let note = || {
+        lock.set_len(0)?;
+        std::io::Write::write_all(&mut &lock, std::process::id().to_string().as_bytes())
+    };
+    note().with_context(|| format!("cannot write {}", name.display()))?;
     Ok(lock)
 }
 
@@ -238,51 +150,77 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-fn open_sound(path: &Path) -> anyhow::Result<Connection> {
+fn open_to_write(path: &Path) -> anyhow::Result<Connection> {
     let named = || format!("cannot use the history {}", path.display());
     let connection = Connection::open(path).with_context(named)?;
-    prepare(&connection).with_context(named)?;
-    Ok(connection)
+    match prepare(&connection) {
+        Ok(()) => Ok(connection),
+        Err(error) => {
+            close_as_it_is(connection);
+            Err(error).with_context(named)
+        }
+    }
 }
 
 fn prepare(connection: &Connection) -> anyhow::Result<()> {
     connection.busy_timeout(PATIENCE)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
-    let result: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if result != "ok" {
-        return Err(anyhow!(Damaged(result)));
-    }
-    let version: i32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    match version {
-        0 => {
-            connection.execute_batch(&format!(
-                "BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;"
-            ))?;
-            Ok(())
-        }
-        VERSION => Ok(()),
-        newer => Err(anyhow!(
-            "it was written by a later Earworm (version {newer} of the tables, this one knows \
-             {VERSION}); update, or name another file with --history"
-        )),
-    }
+    table::prepare(connection)
 }
 
-/// What SQLite found wrong.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Damaged(String);
+/// Closes a file that may be damaged: what is in its log is not moved into it.
+fn close_as_it_is(connection: Connection) {
+    let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+    drop(connection);
+}
 
-fn is_damage(error: &anyhow::Error) -> bool {
+/// What is wrong inside of the file, if anything is. Reads all of it, which may take a while.
+pub(super) fn damage(path: &Path) -> Option<String> {
+    let look = || -> anyhow::Result<Option<String>> {
+        let Some(connection) = open_to_read(path)? else { return Ok(None) };
+        let said: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        Ok(Some(said).filter(|said| said != "ok"))
+    };
+    look().unwrap_or_else(|error| is_damage(&error).then(|| format!("{error:#}")))
+}
+
+/// Whether an error says that the file is damaged.
+pub(super) fn is_damage(error: &anyhow::Error) -> bool {
     let damaged = |code| matches!(code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase);
-    error.chain().any(|cause| {
-        cause.is::<Damaged>()
-            || cause
-                .downcast_ref::<rusqlite::Error>()
-                .and_then(rusqlite::Error::sqlite_error_code)
-                .is_some_and(damaged)
-    })
+    sqlite_codes(error).any(damaged)
+}
+
+/// Whether an error may pass by itself: there is no room, or no writing, at the moment.
+pub(super) fn may_pass(error: &anyhow::Error) -> bool {
+    let no_room = |code| {
+        matches!(code, ErrorCode::DiskFull | ErrorCode::SystemIoFailure | ErrorCode::ReadOnly)
+    };
+    let kinds = [
+        ErrorKind::StorageFull,
+        ErrorKind::QuotaExceeded,
+        ErrorKind::FileTooLarge,
+        ErrorKind::ReadOnlyFilesystem,
+    ];
+    let io = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|error| kinds.contains(&error.kind()))
+    };
+    error.chain().any(io) || sqlite_codes(error).any(no_room)
+}
+
+fn sqlite_codes(error: &anyhow::Error) -> impl Iterator<Item = ErrorCode> {
+    error.chain().filter_map(|cause| cause.downcast_ref::<rusqlite::Error>()?.sqlite_error_code())
+}
+
+/// Moves the damaged file aside, says so, and begins a new one.
+fn begin_anew(path: &Path, why: &str) -> anyhow::Result<Connection> {
+    let aside = move_aside(path)?;
+    tracing::warn!(
+        "the history {} is damaged ({why}); it is now {}, and a new one begins",
+        path.display(),
+        aside.display()
+    );
+    open_to_write(path)
 }
 
 /// Renames the file and what belongs to it, and gives its new name.
@@ -291,7 +229,8 @@ fn move_aside(path: &Path) -> anyhow::Result<PathBuf> {
     let free = |n: &u64| !with_suffix(path, &format!("damaged-{n}")).exists();
     let number = (when..).find(free).unwrap_or(when);
     let aside = with_suffix(path, &format!("damaged-{number}"));
-    for suffix in ["", "-wal", "-shm"] {
+    // What belongs to it first: a new file must never find the log of an old one.
+    for suffix in ["-wal", "-shm", ""] {
         let part = |base: &Path| {
             let mut name = base.as_os_str().to_owned();
             name.push(suffix);

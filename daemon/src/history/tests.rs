@@ -1,8 +1,10 @@
 //! The history under rough handling.
 
 use super::query::Reader;
-use super::songs::{Song, Track};
-use super::store::{Row, Store};
+use super::songs::Song;
+use super::store::{self, Store};
+use super::table::Row;
+use crate::station::Track;
 
 const DAY: i64 = 24 * 3600;
 
@@ -41,19 +43,22 @@ fn what_is_written_is_read() {
     store.write(&rows, &mut songs).unwrap();
     // The same song again, a second later.
     songs[0].end += 1.0;
+    songs[0].track.as_mut().unwrap().artist = Some("Late".into());
     store.write(&[], &mut songs).unwrap();
     let reader = Reader::new(&path);
-    let steps = reader.steps(1000, 1100, 10).unwrap();
+    let steps = reader.steps(1000, 1100, 10, 9999).unwrap();
     assert_eq!(steps.len(), 10);
+    assert_eq!(reader.steps(1000, 1100, 10, 3).unwrap().len(), 3);
     assert_eq!((steps[3].time, steps[3].window, steps[3].momentary), (1030, Some(34.5), None));
     let heard = reader.songs(0.0, 1e12, 10).unwrap();
     assert_eq!(heard.len(), 1);
     let heard = &heard[0];
     assert_eq!((heard.title.as_deref(), heard.end), (Some("One"), 1061.0));
+    assert_eq!(heard.artist.as_deref(), Some("Late"), "what a player learns late is kept");
     assert_eq!(heard.hook.as_ref().unwrap().start, 1010.0);
     assert_eq!(heard.details.get(), r#"{"joy":0.5}"#);
     assert!(reader.songs(2000.0, 3000.0, 10).unwrap().is_empty());
-    assert!(reader.steps(i64::MIN, i64::MAX, 1).unwrap().len() == 100);
+    assert!(reader.steps(i64::MIN, i64::MAX, 1, 9999).unwrap().len() == 100);
 }
 
 #[test]
@@ -66,14 +71,14 @@ fn old_rows_become_minutes_and_then_nothing() {
     let new: Vec<Row> = (0..600).map(|i| row(now - 600 + i, 40.0)).collect();
     store.write(&old, &mut [song((now - 15 * DAY) as f64)]).unwrap();
     store.write(&new, &mut [song((now - 600) as f64)]).unwrap();
-    let count = |path| Reader::new(path).steps(0, now + 1, 1).unwrap().len();
+    let count = |path| Reader::new(path).steps(0, now + 1, 1, 9999).unwrap().len();
     let mut rounds = 0;
     while store.thin(now - 7 * DAY, now - 12 * DAY).unwrap() {
         rounds += 1;
         assert!(rounds < 10);
     }
     assert_eq!(count(&path), 120 + 600);
-    let steps = Reader::new(&path).steps(now - 10 * DAY, now - 10 * DAY + 60, 60).unwrap();
+    let steps = Reader::new(&path).steps(now - 10 * DAY, now - 10 * DAY + 60, 60, 9999).unwrap();
     assert_eq!(steps[0].window, Some(29.5), "the mean stays");
     assert_eq!(Reader::new(&path).songs(0.0, 1e12, 9).unwrap().len(), 1);
     while store.thin(now - 7 * DAY, now - DAY).unwrap() {}
@@ -90,7 +95,7 @@ fn a_clock_that_goes_back_loses_nothing() {
         store.write(&rows, &mut []).unwrap();
     }
     while store.thin(4000, 0).unwrap() {}
-    let steps = Reader::new(&path).steps(0, 9000, 1000).unwrap();
+    let steps = Reader::new(&path).steps(0, 9000, 1000, 9999).unwrap();
     let windows: Vec<_> = steps.iter().map(|step| (step.time, step.window.unwrap())).collect();
     assert_eq!(windows, [(0, 10.0), (1000, 10.0), (5000, 50.0)]);
 }
@@ -100,33 +105,77 @@ fn a_damaged_file_is_moved_aside() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history.db");
     let garbage: Vec<u8> = (0..100_000u32).map(|i| ((i * 7919) >> 3) as u8).collect();
-    for round in 0..2 {
-        // Not a database at all, then one with its middle overwritten.
-        if round == 0 {
-            std::fs::write(&path, &garbage).unwrap();
-        } else {
-            let mut store = Store::open(&path).unwrap();
-            let rows: Vec<Row> = (0..20_000).map(|i| row(i, 1.0)).collect();
-            store.write(&rows, &mut []).unwrap();
-            drop(store);
-            let mut bytes = std::fs::read(&path).unwrap();
-            let middle = bytes.len() / 2;
-            bytes[4096..middle].copy_from_slice(&garbage.repeat(20)[..middle - 4096]);
-            std::fs::write(&path, bytes).unwrap();
-        }
-        let damaged = std::fs::read(&path).unwrap();
-        let mut store = Store::open(&path).unwrap();
-        store.write(&[row(7, 1.0)], &mut []).unwrap();
-        assert_eq!(Reader::new(&path).steps(0, 100, 1).unwrap().len(), 1);
-        let aside = std::fs::read_dir(folder.path())
+    let aside = |damaged: &[u8]| {
+        std::fs::read_dir(folder.path())
             .unwrap()
             .map(|entry| entry.unwrap().path())
             .filter(|path| path.to_string_lossy().contains("damaged"))
-            .any(|path| std::fs::read(path).unwrap() == damaged);
-        assert!(aside, "nothing of it is lost");
-        drop(store);
-        std::fs::remove_file(&path).unwrap();
-    }
+            .any(|path| std::fs::read(path).unwrap() == damaged)
+    };
+    // Not a database at all: found when it is opened.
+    std::fs::write(&path, &garbage).unwrap();
+    let mut store = Store::open(&path).unwrap();
+    assert!(aside(&garbage), "nothing of it is lost");
+    assert_eq!(store::damage(&path), None);
+
+    // One whose middle was overwritten: found by looking through all of it.
+    let rows: Vec<Row> = (0..20_000).map(|i| row(i, 1.0)).collect();
+    store.write(&rows, &mut []).unwrap();
+    drop(store);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[4096..middle].copy_from_slice(&garbage.repeat(20)[..middle - 4096]);
+    std::fs::write(&path, &bytes).unwrap();
+    let mut store = Store::open(&path).unwrap();
+    let why = store::damage(&path).expect("it is damaged");
+    store.replace(&why).unwrap();
+    assert!(aside(&bytes), "nothing of it is lost");
+    store.write(&[row(7, 1.0)], &mut []).unwrap();
+    assert_eq!(Reader::new(&path).steps(0, 100, 1, 9999).unwrap().len(), 1);
+}
+
+/// Damage while it is used shows when a page is read or written.
+#[test]
+fn damage_found_while_writing_is_told_from_other_failures() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.db");
+    let mut store = Store::open(&path).unwrap();
+    let rows: Vec<Row> = (0..20_000).map(|i| row(i, 1.0)).collect();
+    store.write(&rows, &mut []).unwrap();
+    drop(store);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[8192..].fill(0xa5);
+    std::fs::write(&path, &bytes).unwrap();
+    let mut store = Store::open(&path).unwrap();
+    let error = store.thin(20_000, 0).unwrap_err();
+    assert!(store::is_damage(&error) && !store::may_pass(&error), "{error}");
+    store.replace(&error.to_string()).unwrap();
+    store.write(&rows, &mut []).unwrap();
+    assert_eq!(Reader::new(&path).steps(0, 30_000, 1, 99_999).unwrap().len(), 20_000);
+}
+
+#[test]
+fn a_file_of_the_first_version_is_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.db");
+    let mut store = Store::open(&path).unwrap();
+    store.write(&[row(7, 1.0)], &mut []).unwrap();
+    drop(store);
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch("DROP INDEX readings_to_thin; PRAGMA user_version = 1;").unwrap();
+    drop(old);
+    let mut store = Store::open(&path).unwrap();
+    assert!(store.thin(3600, 0).unwrap());
+    assert!(!store.thin(3600, 0).unwrap());
+    let now = rusqlite::Connection::open(&path).unwrap();
+    let plan: String = now
+        .query_row(
+            "EXPLAIN QUERY PLAN SELECT min(time) FROM readings WHERE seconds < 60 AND time < 9",
+            [],
+            |row| row.get(3),
+        )
+        .unwrap();
+    assert!(plan.contains("readings_to_thin"), "{plan}");
 }
 
 #[test]
@@ -152,12 +201,12 @@ fn a_full_disk_loses_nothing_that_was_written() {
     store.limit_pages(12);
     let rows: Vec<Row> = (0..50_000).map(|i| row(i, 1.0)).collect();
     let error = store.write(&rows, &mut []).unwrap_err();
-    assert_eq!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::DiskFull), "{error}");
-    assert_eq!(Reader::new(&path).steps(0, 100, 1).unwrap().len(), 1, "all or nothing");
+    assert!(store::may_pass(&error) && !store::is_damage(&error), "{error}");
+    assert_eq!(Reader::new(&path).steps(0, 100, 1, 9999).unwrap().len(), 1, "all or nothing");
     // There is room again.
     store.limit_pages(1_000_000);
     store.write(&rows, &mut []).unwrap();
-    assert_eq!(Reader::new(&path).steps(0, 9000, 1).unwrap().len(), 9000);
+    assert_eq!(Reader::new(&path).steps(0, 9000, 1, 9999).unwrap().len(), 9000);
 }
 
 #[test]

@@ -14,9 +14,9 @@ use serde_json::json;
 
 use super::wire::ReadingNow;
 use super::{App, heard, metrics, stream};
-use crate::capture::{Command, Wish, devices};
+use crate::capture::devices;
 use crate::exit::describe;
-use crate::station::SourceState;
+use crate::station::{Command, SourceState, Wish};
 
 /// Most bytes of a request's body.
 const MOST_BYTES: usize = 4 << 10;
@@ -80,7 +80,7 @@ async fn health(State(app): State<Arc<App>>) -> Response {
 async fn list_devices() -> Response {
     // Asks the sound system, which may take its time.
     match tokio::task::spawn_blocking(|| devices::list(None)).await {
-        Ok(Ok(listed)) => Json(listed).into_response(),
+        Ok(Ok(found)) => Json(found.devices).into_response(),
         Ok(Err(problem)) => error(StatusCode::SERVICE_UNAVAILABLE, &describe(&problem)),
         Err(_) => error(StatusCode::INTERNAL_SERVER_ERROR, "listing the devices failed"),
     }

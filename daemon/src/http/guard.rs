@@ -2,7 +2,7 @@
 //! browser: not by name tricks (DNS rebinding), not by posts, not by WebSockets.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,8 +12,31 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 const REQUESTS: Limit = Limit { a_second: 2000.0, at_once: 4000.0 };
 /// The same for requests that change something.
 const CHANGES: Limit = Limit { a_second: 5.0, at_once: 20.0 };
-/// Addresses that are counted; those that have not been seen longest are forgotten.
+/// Wrong tokens: for people who mistype, not for programs that guess.
+const GUESSES: Limit = Limit { a_second: 2.0, at_once: 20.0 };
+/// Addresses that are counted at a time; what has not asked for a minute is forgotten.
 const MOST_ADDRESSES: usize = 1024;
+
+/// What is counted of an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Counted {
+    /// Any request.
+    Request,
+    /// One that changes something.
+    Change,
+    /// One with a wrong token, or none where one is asked for.
+    Guess,
+}
+
+impl Counted {
+    fn limit(self) -> Limit {
+        match self {
+            Self::Request => REQUESTS,
+            Self::Change => CHANGES,
+            Self::Guess => GUESSES,
+        }
+    }
+}
 
 /// What is served, to whom.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,7 +56,6 @@ pub(super) struct Asked<'a> {
     pub(super) method: &'a Method,
     pub(super) uri: &'a Uri,
     pub(super) headers: &'a HeaderMap,
-    pub(super) peer: SocketAddr,
 }
 
 impl Rules {
@@ -124,38 +146,65 @@ struct Bucket {
 }
 
 impl Bucket {
-    fn take(&mut self, limit: Limit, now: Instant) -> bool {
+    fn fill(&mut self, limit: Limit, now: Instant) {
         let since = now.saturating_duration_since(self.filled).as_secs_f64();
         self.left = (self.left + since * limit.a_second).min(limit.at_once);
         self.filled = now;
-        let granted = self.left >= 1.0;
-        self.left -= f64::from(u8::from(granted));
-        granted
     }
 }
 
-/// Counts the requests of each address.
+/// Counts what each address asks.
 #[derive(Debug, Default)]
 pub(super) struct Rates {
-    buckets: Mutex<HashMap<(IpAddr, bool), Bucket>>,
+    buckets: Mutex<HashMap<(IpAddr, Counted), Bucket>>,
 }
 
 impl Rates {
-    /// Whether this address may ask once more; `changes` counts on its own.
-    pub(super) fn grant(&self, from: IpAddr, changes: bool, now: Instant) -> bool {
+    /// Whether this address may do so once more; counts it if so.
+    pub(super) fn grant(&self, from: IpAddr, what: Counted, now: Instant) -> bool {
+        self.ask(from, what, now, 1.0)
+    }
+
+    /// Whether this address might do so; counts nothing.
+    pub(super) fn might(&self, from: IpAddr, what: Counted, now: Instant) -> bool {
+        self.ask(from, what, now, 0.0)
+    }
+
+    fn ask(&self, from: IpAddr, what: Counted, now: Instant, takes: f64) -> bool {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        if buckets.len() >= MOST_ADDRESSES {
-            // Whoever has not asked for a minute has its full allowance anyway.
-            let recent =
-                |b: &Bucket| now.saturating_duration_since(b.filled) < Duration::from_secs(60);
-            buckets.retain(|_, bucket| recent(bucket));
+        let (key, limit) = ((network(from), what), what.limit());
+        if !buckets.contains_key(&key) {
+            if takes == 0.0 {
+                return true;
+            }
+            if buckets.len() >= MOST_ADDRESSES {
+                // Whoever has not asked for a minute has its full allowance anyway.
+                let recent =
+                    |b: &Bucket| now.saturating_duration_since(b.filled) < Duration::from_secs(60);
+                buckets.retain(|_, bucket| recent(bucket));
+            }
+            // Those that are known go on; to forget one of them would give it a new allowance.
             if buckets.len() >= MOST_ADDRESSES {
                 return false;
             }
         }
-        let limit = if changes { CHANGES } else { REQUESTS };
         let full = Bucket { left: limit.at_once, filled: now };
-        buckets.entry((from, changes)).or_insert(full).take(limit, now)
+        let bucket = buckets.entry(key).or_insert(full);
+        bucket.fill(limit, now);
+        let granted = bucket.left >= 1.0;
+        bucket.left -= if granted { takes } else { 0.0 };
+        granted
+    }
+}
+
+/// What counts as one address: with IPv6 everybody has a whole network of them.
+pub(super) fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+            Some(v4) => v4.into(),
+            None => IpAddr::from(Ipv6Addr::from(u128::from(v6) >> 64 << 64)),
+        },
+        v4 => v4,
     }
 }
 
@@ -175,8 +224,7 @@ mod tests {
             map.insert(*name, value.parse().unwrap());
         }
         let uri: Uri = path.parse().unwrap();
-        let peer = "127.0.0.1:9".parse().unwrap();
-        let asked = Asked { method: &method, uri: &uri, headers: &map, peer };
+        let asked = Asked { method: &method, uri: &uri, headers: &map };
         match rules.check(&asked, bound.parse().unwrap()) {
             Ok(()) => 200,
             Err(Refusal(status, _)) => status.as_u16(),
@@ -257,21 +305,38 @@ mod tests {
     fn rates_are_limited_and_recover() {
         let (rates, start) = (Rates::default(), Instant::now());
         let ip: IpAddr = "10.0.0.1".parse().unwrap();
-        let many = (0..100).filter(|_| rates.grant(ip, true, start)).count();
-        assert_eq!(many, 20);
-        assert!(rates.grant(ip, false, start), "asking is counted on its own");
-        assert!(rates.grant("10.0.0.2".parse().unwrap(), true, start), "so is everyone else");
+        let change = |now| rates.grant(ip, Counted::Change, now);
+        assert_eq!((0..100).filter(|_| change(start)).count(), 20);
+        assert!(rates.grant(ip, Counted::Request, start), "asking is counted on its own");
+        let other = "10.0.0.2".parse().unwrap();
+        assert!(rates.grant(other, Counted::Change, start), "so is everyone else");
         let later = start + Duration::from_secs(1);
-        assert_eq!((0..100).filter(|_| rates.grant(ip, true, later)).count(), 5);
+        assert_eq!((0..100).filter(|_| change(later)).count(), 5);
+        assert!(
+            !rates.might(ip, Counted::Change, later),
+            "to look takes nothing, and gives nothing"
+        );
+        assert!(rates.might(ip, Counted::Guess, later));
     }
 
     #[test]
-    fn memory_for_addresses_is_bounded() {
+    fn memory_for_addresses_is_bounded_and_known_ones_go_on() {
         let (rates, start) = (Rates::default(), Instant::now());
-        let grant = |n: u32, now| rates.grant(IpAddr::from(n.to_be_bytes()), false, now);
+        let grant = |n: u32, now| rates.grant(IpAddr::from(n.to_be_bytes()), Counted::Request, now);
         let granted = (0..5000).filter(|&n| grant(n, start)).count();
         assert_eq!(granted, MOST_ADDRESSES);
+        assert!(grant(0, start), "it was there before");
+        assert!(!grant(9999, start));
         assert!(grant(9999, start + Duration::from_secs(61)));
         assert_eq!(rates.buckets.lock().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_network_counts_as_one() {
+        let same = |a: &str, b: &str| network(a.parse().unwrap()) == network(b.parse().unwrap());
+        assert!(same("2001:db8::1", "2001:db8::ffff:1"));
+        assert!(!same("2001:db8::1", "2001:db8:0:1::1"));
+        assert!(same("::ffff:10.0.0.1", "10.0.0.1"));
+        assert!(!same("10.0.0.1", "10.0.0.2"));
     }
 }

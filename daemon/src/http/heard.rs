@@ -10,10 +10,11 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::App;
 use super::answers::error;
-use super::{App, now_s};
+use crate::clock::now_s;
 use crate::exit::describe;
-use crate::history::Reader;
+use crate::history::{MOST_ROWS, Reader};
 
 /// How far back is looked unless asked otherwise.
 const HOUR_S: f64 = 3600.0;
@@ -48,7 +49,7 @@ pub(super) async fn steps(State(app): State<Arc<App>>, asked: Asked) -> Response
     }
     // Whole seconds, rounded outwards; what lies outside of i64 is cut off by `as`.
     let (from, to) = (from.floor() as i64, to.ceil() as i64);
-    let read = move || reader.steps(from, to, resolution);
+    let read = move || reader.steps(from, to, resolution, MOST_ROWS);
     answer(read, |rows| json!({ "from": from, "to": to, "resolution": resolution, "rows": rows }))
         .await
 }
@@ -60,7 +61,7 @@ pub(super) async fn songs(State(app): State<Arc<App>>, asked: Asked) -> Response
         Err(refusal) => return refusal,
     };
     let (from, to) = (wanted.from.unwrap_or(f64::MIN), wanted.to.unwrap_or(f64::MAX));
-    let limit = wanted.limit.unwrap_or(SONGS);
+    let limit = wanted.limit.unwrap_or(SONGS).min(MOST_ROWS);
     answer(move || reader.songs(from, to, limit), |songs| json!({ "songs": songs })).await
 }
 

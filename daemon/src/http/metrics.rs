@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use earworm_scorer::Status;
 use earworm_scorer::live::SCORING_BUCKETS;
 
 use super::App;
-use crate::station::SourceState;
+use crate::station::{Memory, SourceState};
 
 /// The version of the format.
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4";
@@ -36,9 +37,12 @@ fn text(app: &App) -> String {
     page.counter("reconnects_total", "Streams opened again.", count(&tally.reconnects));
     page.counter("gaps_total", "Stretches without audio that nobody wanted.", count(&tally.gaps));
     page.counter("gap_seconds_total", "Their length together.", count(&tally.gap_ms) / 1000.0);
-    page.counter("xruns_total", "Over- and underruns of the sound system.", count(&tally.xruns));
-    let lag_s = load.waiting as f64 / f64::from(source.rate.unwrap_or(48_000));
-    page.gauge("worker_lag_seconds", "Audio that waited for the worker.", lag_s);
+    page.counter(
+        "xruns_total",
+        "Over- and underruns that the sound system tells of; PulseAudio tells of none.",
+        count(&tally.xruns),
+    );
+    page.gauge("worker_lag_seconds", "Audio that waited for the worker.", station.lag_s());
     page.histogram(
         "inference_seconds",
         "Time for one block of audio, from samples to reading.",
@@ -47,8 +51,10 @@ fn text(app: &App) -> String {
     );
     let running = f64::from(u8::from(source.state == SourceState::Running));
     page.gauge("capture_running", "1 while audio comes in.", running);
+    // A first impression is not yet worth a curve.
+    let scoring = reading.status == Status::Scoring;
     for (name, score) in [
-        ("momentary", reading.momentary),
+        ("momentary", reading.momentary.filter(|_| scoring)),
         ("window", reading.window),
         ("integrated", reading.integrated),
     ] {
@@ -57,6 +63,12 @@ fn text(app: &App) -> String {
             page.gauge(&format!("score_{name}"), help, f64::from(score));
         }
     }
+    let failing = matches!(*station.memory(), Memory::Failing(_));
+    page.gauge(
+        "history_failing",
+        "1 while the history cannot be written.",
+        f64::from(u8::from(failing)),
+    );
     page.counter("http_requests_total", "Requests.", count(&app.counts.requests));
     page.counter("http_refused_total", "Requests refused.", count(&app.counts.refused));
     page.gauge("websockets", "Streams that are open.", count(&app.counts.sockets));

@@ -6,8 +6,12 @@ mod assets;
 mod guard;
 mod heard;
 mod metrics;
+mod patience;
+mod places;
 mod serve;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::net::{SocketAddr, TcpListener};
@@ -25,7 +29,7 @@ use crate::history::Reader;
 use crate::station::Station;
 
 pub(crate) use guard::Rules;
-pub(crate) use wire::now_s;
+use serve::Limits;
 
 /// Where the dashboard is unless told otherwise.
 pub(crate) const ADDRESS: &str = "127.0.0.1:8730";
@@ -74,11 +78,17 @@ impl Server {
         address: SocketAddr,
         rules: Rules,
     ) -> anyhow::Result<Self> {
-        if !address.ip().is_loopback() && rules.token.is_none() {
-            bail!(Failure::usage(format!(
-                "{address} can be reached from other computers: set a token, or use {ADDRESS}"
-            )));
-        }
+        Self::start_with(station, history, address, rules, Limits::USUAL)
+    }
+
+    fn start_with(
+        station: Arc<Station>,
+        history: Option<Reader>,
+        address: SocketAddr,
+        rules: Rules,
+        limits: Limits,
+    ) -> anyhow::Result<Self> {
+        check_exposure(address, &rules)?;
         let listener = TcpListener::bind(address).map_err(|error| match error.kind() {
             std::io::ErrorKind::AddrInUse => Failure::taken(format!(
                 "{address} is in use, perhaps by another Earworm; choose another address with \
@@ -111,7 +121,7 @@ impl Server {
         let thread = std::thread::Builder::new().name("earworm-http".into()).spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
-                    result = serve::run(listener, shared) => {
+                    result = serve::run(listener, shared, limits) => {
                         if let Err(error) = result {
                             tracing::error!(%error, "the dashboard has stopped");
                         }
@@ -126,9 +136,24 @@ impl Server {
     }
 
     /// Applies other rules from the next request on.
-    pub(crate) fn set_rules(&self, rules: Rules) {
+    ///
+    /// # Errors
+    /// When they would open it to others without a token; the rules stay as they were then.
+    pub(crate) fn set_rules(&self, rules: Rules) -> anyhow::Result<()> {
+        check_exposure(self.app.bound, &rules)?;
         self.app.rules.store(Arc::new(rules));
+        Ok(())
     }
+}
+
+/// Other computers need a token.
+fn check_exposure(address: SocketAddr, rules: &Rules) -> anyhow::Result<()> {
+    if !address.ip().is_loopback() && rules.token.is_none() {
+        bail!(Failure::usage(format!(
+            "{address} can be reached from other computers: set a token, or use {ADDRESS}"
+        )));
+    }
+    Ok(())
 }
 
 impl Drop for Server {

@@ -2,28 +2,49 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderValue, Method, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use std::sync::atomic::Ordering;
-use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
-use super::guard::{Asked, Refusal};
+use super::guard::{Asked, Counted, Refusal};
+use super::patience::Patient;
+use super::places::{Most, Places};
 use super::{App, answers, assets, stream};
 
-/// Connections at a time; more are closed at once.
-const MOST_CONNECTIONS: usize = 512;
-/// Longest wait for a request's head.
-const HEAD: Duration = Duration::from_secs(10);
+/// What clients must keep to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Connections; more are closed at once.
+    pub(super) connections: Most,
+    /// Longest wait for a request's head, also for that of the next one.
+    pub(super) head: Duration,
+    /// Longest wait for an answer, which is that for the request's body.
+    pub(super) answer: Duration,
+    /// Longest wait until a client takes more of its answer.
+    pub(super) taking: Duration,
+}
+
+impl Limits {
+    /// Those that hold.
+    pub(super) const USUAL: Self = Self {
+        connections: Most { all: 512, of_this_computer: 384, of_another: 32 },
+        head: Duration::from_secs(10),
+        answer: Duration::from_secs(10),
+        taking: Duration::from_secs(10),
+    };
+}
+
 /// Most bytes of a request's head.
 const HEAD_BYTES: usize = 16 << 10;
 /// What the system keeps for a client that is slow to take it: some seconds of the stream.
@@ -35,10 +56,14 @@ const REST: Duration = Duration::from_millis(200);
 ///
 /// # Errors
 /// When the listener cannot be used.
-pub(super) async fn run(listener: TcpListener, app: Arc<App>) -> std::io::Result<()> {
+pub(super) async fn run(
+    listener: TcpListener,
+    app: Arc<App>,
+    limits: Limits,
+) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    let routes = routes(app.clone());
+    let places = Places::new(limits.connections);
+    let routes = routes(app.clone(), limits);
     tokio::spawn(stream::publish(app));
     loop {
         let (socket, peer) = match listener.accept().await {
@@ -49,7 +74,7 @@ pub(super) async fn run(listener: TcpListener, app: Arc<App>) -> std::io::Result
                 continue;
             }
         };
-        let Ok(place) = room.clone().try_acquire_owned() else { continue };
+        let Some(place) = places.take(peer.ip()) else { continue };
         let _ = socket.set_nodelay(true);
         let _ = socket2::SockRef::from(&socket).set_send_buffer_size(SEND_BYTES);
         let routes = TowerToHyperService::new(routes.clone());
@@ -57,13 +82,14 @@ pub(super) async fn run(listener: TcpListener, app: Arc<App>) -> std::io::Result
             request.extensions_mut().insert(ConnectInfo(peer));
             routes.call(request.map(Body::new))
         });
+        let socket = TokioIo::new(Patient::new(socket, limits.taking));
         tokio::spawn(async move {
             let _place = place;
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
-                .header_read_timeout(HEAD)
+                .header_read_timeout(limits.head)
                 .max_buf_size(HEAD_BYTES)
-                .serve_connection(TokioIo::new(socket), service)
+                .serve_connection(socket, service)
                 .with_upgrades();
             // What a client does wrong is its own affair.
             let _ = connection.await;
@@ -71,11 +97,14 @@ pub(super) async fn run(listener: TcpListener, app: Arc<App>) -> std::io::Result
     }
 }
 
-fn routes(app: Arc<App>) -> Router {
+fn routes(app: Arc<App>, limits: Limits) -> Router {
     answers::routes()
         .merge(assets::routes())
         .fallback(answers::nothing_here)
         .method_not_allowed_fallback(answers::not_so)
+        .layer(middleware::from_fn(move |request: Request, next: Next| async move {
+            in_time(limits.answer, request, next).await
+        }))
         .layer(middleware::from_fn_with_state(app.clone(), admit))
         .with_state(app)
 }
@@ -88,19 +117,12 @@ async fn admit(
     next: Next,
 ) -> Response {
     app.counts.requests.fetch_add(1, Ordering::Relaxed);
-    let asked =
-        Asked { method: request.method(), uri: request.uri(), headers: request.headers(), peer };
-    let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
-    let mut response = match app.rules.load().check(&asked, app.bound) {
-        Err(Refusal(status, why)) => {
-            app.counts.refused.fetch_add(1, Ordering::Relaxed);
-            answers::error(status, why)
-        }
-        Ok(()) if !app.rates.grant(asked.peer.ip(), changes, Instant::now()) => {
-            app.counts.refused.fetch_add(1, Ordering::Relaxed);
-            answers::too_many()
-        }
+    let mut response = match judge(&app, peer, &request) {
         Ok(()) => next.run(request).await,
+        Err(refusal) => {
+            app.counts.refused.fetch_add(1, Ordering::Relaxed);
+            refusal
+        }
     };
     let headers = response.headers_mut();
     for (name, value) in [
@@ -113,4 +135,46 @@ async fn admit(
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+/// Whether a request is answered, or what is said instead. What is refused counts as well.
+#[expect(clippy::result_large_err, reason = "the refusal is the answer")]
+fn judge(app: &App, peer: SocketAddr, request: &Request) -> Result<(), Response> {
+    let (ip, now) = (peer.ip(), Instant::now());
+    let grant = |what| match app.rates.grant(ip, what, now) {
+        true => Ok(()),
+        false => Err(answers::too_many()),
+    };
+    grant(Counted::Request)?;
+    // Before the token is looked at: else who guesses would still learn which one is right.
+    if !app.rates.might(ip, Counted::Guess, now) {
+        return Err(answers::too_many());
+    }
+    let asked = Asked { method: request.method(), uri: request.uri(), headers: request.headers() };
+    if let Err(Refusal(status, why)) = app.rules.load().check(&asked, app.bound) {
+        if status == StatusCode::UNAUTHORIZED {
+            grant(Counted::Guess)?;
+        }
+        return Err(answers::error(status, why));
+    }
+    match *request.method() {
+        Method::GET | Method::HEAD => Ok(()),
+        _ => grant(Counted::Change),
+    }
+}
+
+/// Answers within `patience`, or says that it took too long: as a rule because the request's body does
+/// not come.
+async fn in_time(patience: Duration, request: Request, next: Next) -> Response {
+    let waits_for_body = !matches!(*request.method(), Method::GET | Method::HEAD);
+    match timeout(patience, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) if waits_for_body => {
+            let mut response =
+                answers::error(StatusCode::REQUEST_TIMEOUT, "the request's body did not come");
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            response
+        }
+        Err(_) => answers::error(StatusCode::SERVICE_UNAVAILABLE, "the answer took too long"),
+    }
 }

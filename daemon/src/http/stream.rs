@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -27,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const MOST_SOCKETS: u64 = 256;
 /// Most bytes of a message from a client.
 const MOST_BYTES: usize = 1 << 10;
+/// Messages of a client, which mean nothing, from one sign of life of ours to the next.
+const MOST_SAID: u32 = 60;
 
 /// Makes the messages as long as anyone listens.
 pub(super) async fn publish(app: Arc<App>) {
@@ -71,9 +75,17 @@ pub(super) struct Wanted {
 /// `GET /api/v1/stream`.
 pub(super) async fn stream(
     State(app): State<Arc<App>>,
-    Query(wanted): Query<Wanted>,
-    upgrade: WebSocketUpgrade,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
+    let wanted = match wanted {
+        Ok(Query(wanted)) => wanted,
+        Err(rejection) => return answers::error(rejection.status(), &rejection.body_text()),
+    };
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(rejection) => return answers::error(rejection.status(), &rejection.body_text()),
+    };
     let Some(place) = Place::take(app.clone()) else {
         return answers::error(StatusCode::SERVICE_UNAVAILABLE, "too many streams are open");
     };
@@ -110,7 +122,7 @@ async fn feed(mut socket: WebSocket, place: Place, mel: bool) {
     let mut readings = app.reading.subscribe();
     app.joined.notify_one();
     let mut frames = mel.then(|| app.mel.subscribe());
-    let mut pinged = Instant::now();
+    let (mut pinged, mut said) = (Instant::now(), 0);
     loop {
         let message = tokio::select! {
             changed = readings.changed() => match changed {
@@ -120,8 +132,12 @@ async fn feed(mut socket: WebSocket, place: Place, mel: bool) {
             new = next_frames(&mut frames) => new,
             received = socket.recv() => match received {
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return,
-                // Nothing else that a client may say means anything.
-                Some(Ok(_)) => continue,
+                // Nothing else that a client may say means anything; little of it is listened to.
+                Some(Ok(_)) if said < MOST_SAID => {
+                    said += 1;
+                    continue;
+                }
+                Some(Ok(_)) => return refuse(socket).await,
             },
         };
         if !send(&mut socket, app, message).await {
@@ -129,12 +145,18 @@ async fn feed(mut socket: WebSocket, place: Place, mel: bool) {
         }
         // Keeps the way open through whatever lies between.
         if pinged.elapsed() > 10 * PATIENCE {
-            pinged = Instant::now();
+            (pinged, said) = (Instant::now(), 0);
             if timeout(PATIENCE, socket.send(Message::Ping(Bytes::new()))).await.is_err() {
                 return;
             }
         }
     }
+}
+
+/// Says goodbye to a client that talks too much.
+async fn refuse(mut socket: WebSocket) {
+    let why = CloseFrame { code: close_code::POLICY, reason: "too many messages".into() };
+    let _ = timeout(PATIENCE, socket.send(Message::Close(Some(why)))).await;
 }
 
 async fn next_frames(frames: &mut Option<watch::Receiver<Bytes>>) -> Bytes {

@@ -1,15 +1,14 @@
 //! What goes over the wire: readings and mel frames as the API has them.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use earworm_scorer::live::{HistoryFrame, Meter};
 use earworm_scorer::{Hook, Status};
 use serde::Serialize;
 
-use crate::clock::round_ms;
-use crate::history::Track;
+use crate::clock::{now_s, round_ms};
 use crate::score::{Details, round_hook};
-use crate::station::{Source, Station};
+use crate::station::{Memory, Source, Station, Track};
 
 /// The reading of the moment.
 #[derive(Serialize)]
@@ -37,6 +36,7 @@ pub(super) struct ReadingNow {
     /// What a player says that it plays.
     song: Option<Track>,
     source: Source,
+    health: Health,
     /// Why there are no more readings, if so.
     failure: Option<String>,
 }
@@ -65,7 +65,44 @@ impl ReadingNow {
             integrated_details: Details::new(metadata, &reading.integrated_details),
             song: station.track().as_deref().cloned(),
             source: (*station.source()).clone(),
+            health: Health::of(station),
             failure: meter.failure().map(|why| (*why).clone()),
+        }
+    }
+}
+
+/// What is counted since the start, and how the history does.
+#[derive(Serialize)]
+struct Health {
+    reconnects: u64,
+    gaps: u64,
+    gap_s: f64,
+    xruns: u64,
+    /// Audio that waits for the worker.
+    lag_s: f64,
+    /// `off`, `writing` or `failing`.
+    history: &'static str,
+    /// Why it fails.
+    history_problem: Option<String>,
+}
+
+impl Health {
+    fn of(station: &Station) -> Self {
+        let tally = &station.tally;
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (history, history_problem) = match &*station.memory() {
+            Memory::Off => ("off", None),
+            Memory::Writing => ("writing", None),
+            Memory::Failing(why) => ("failing", Some(why.clone())),
+        };
+        Self {
+            reconnects: count(&tally.reconnects),
+            gaps: count(&tally.gaps),
+            gap_s: count(&tally.gap_ms) as f64 / 1000.0,
+            xruns: count(&tally.xruns),
+            lag_s: round_ms(station.lag_s()),
+            history,
+            history_problem,
         }
     }
 }
@@ -110,9 +147,4 @@ impl MelCursor {
             db: self.frames.iter().map(row).collect(),
         })
     }
-}
-
-/// Seconds since 1970; 0 if the clock says it is earlier.
-pub(crate) fn now_s() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }

@@ -6,13 +6,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use crate::capture::Command;
 use crate::cli::ListenArgs;
 use crate::config::{self, Address, Options, SongsBy};
 use crate::exit::describe;
 use crate::history::{Reader, Recorder, ask_players};
 use crate::http::Server;
-use crate::station::Station;
+use crate::station::{Command, Station};
 use crate::{interrupt, log, osc};
 
 /// It ends when this is dropped.
@@ -23,6 +22,8 @@ pub(super) struct Beside {
     /// What flags and environment say; it wins over the file, whenever that is read.
     given: Options,
     file: Option<PathBuf>,
+    /// Whether it runs for weeks, and nobody watches.
+    service: bool,
     /// What holds now.
     options: Mutex<Options>,
 }
@@ -75,20 +76,21 @@ impl Beside {
             recorder,
             given: args.options.clone(),
             file: args.file.path.clone(),
+            service: super::is_service(args),
             options: Mutex::new(options.clone()),
         });
-        beside.reload_on_hang_up();
+        beside.reload_on_signal();
         Ok(beside)
     }
 
-    /// A hang-up means a reload, unless there is a terminal that can hang up.
-    fn reload_on_hang_up(self: &Arc<Self>) {
+    /// Reads the configuration again whenever it is asked for; a hang-up asks for it too, unless there
+    /// is a terminal that can hang up.
+    fn reload_on_signal(self: &Arc<Self>) {
         let terminal =
             io::stdin().is_terminal() || io::stdout().is_terminal() || io::stderr().is_terminal();
-        if terminal {
-            return;
+        if !terminal {
+            interrupt::hang_up_reloads();
         }
-        interrupt::hang_up_reloads();
         let beside: Weak<Self> = Arc::downgrade(self);
         let watch = move || {
             let mut seen = interrupt::reloads();
@@ -118,14 +120,16 @@ impl Beside {
         if new.wish() != options.wish() && self.station.wish().is_some() {
             self.station.command(Command::Change(new.wish()));
         }
-        if let Some(server) = &self.server {
-            server.set_rules(new.rules());
+        if let Some(server) = &self.server
+            && let Err(error) = server.set_rules(new.rules())
+        {
+            tracing::error!("token and allow_hosts stay as they were: {}", describe(&error));
         }
         if let Some(recorder) = &self.recorder {
             recorder.set_keep(new.keep());
         }
         if new.log != options.log {
-            log::tell_more(new.log.as_deref());
+            log::tell(new.log.as_deref(), self.service);
         }
         for (key, changed) in [
             ("model", new.model != options.model),

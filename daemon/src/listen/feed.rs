@@ -10,8 +10,7 @@ use earworm_scorer::live::{Tap, Worker};
 
 use super::pace::Pace;
 use super::source::Source;
-use crate::history::Track;
-use crate::station::{self, SourceState, Station};
+use crate::station::{self, SourceState, Station, Track};
 
 /// Most frames handed over at a time, so that readings come evenly.
 const PIECE: usize = 1024;

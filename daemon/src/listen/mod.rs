@@ -18,6 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::anyhow;
 use earworm_scorer::{Model, Reading, Status};
 
 use crate::capture::Capture;
@@ -37,17 +38,26 @@ use source::Source;
 /// The rate that a capture starts with; what the device has, is asked later.
 const FIRST_RATE: u32 = 48_000;
 
+/// How often is looked whether scoring has failed.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
 /// Listens until the input ends or the user stops it.
 ///
 /// # Errors
 /// When there is no audio, the model cannot be used, or nobody takes the output.
 pub(crate) fn run(args: &ListenArgs) -> anyhow::Result<Outcome> {
     let options = config::load(&args.options, args.file.path.as_deref())?;
+    log::tell(options.log.as_deref(), is_service(args));
     let model = model_choice::load(options.model.as_deref())?;
     match &args.input {
         Some(input) => to_input(args, &options, input, model),
         None => to_system(args, &options, model),
     }
+}
+
+/// Whether it runs for weeks, and nobody watches.
+fn is_service(args: &ListenArgs) -> bool {
+    args.input.is_none() && (args.json || !io::stdout().is_terminal())
 }
 
 /// Listens to a file or stream.
@@ -87,29 +97,39 @@ fn to_input(
 
 /// Listens to what the computer plays.
 fn to_system(args: &ListenArgs, options: &Options, model: Arc<Model>) -> anyhow::Result<Outcome> {
-    let interactive = !args.json && io::stdout().is_terminal();
-    if !interactive {
-        log::tell_more(options.log.as_deref());
-    }
     let (station, tap) = Station::new(model, FIRST_RATE)?;
     let usual = Address::At(ADDRESS.parse()?);
     let _beside = Beside::start(&station, options, args, usual)?;
     let _capture = Capture::start(&station, (tap, FIRST_RATE), options.wish())?;
     let _supervised = Supervised::ready("listening");
-    if interactive {
+    if !is_service(args) {
         let shown = Shown { station: &station, ended: &|| false, expected_s: None };
         let ending = screen::show(&shown)?;
+        check(&station)?;
         return conclude(&station.meter().reading(), false, ending == Ending::Interrupted);
     }
     if args.json {
         lines::live(&station, &|| false)?;
     } else {
-        while !interrupt::stopped() {
-            interrupt::wait(interrupt::reloads(), Duration::MAX);
+        while !interrupt::stopped() && station.meter().failure().is_none() {
+            interrupt::wait(interrupt::reloads(), LOOK_EVERY);
         }
     }
+    check(&station)?;
     // Being stopped is how this ends well.
     Ok(Outcome::Done)
+}
+
+/// Whether the scorer still works. Without it there is nothing to wait for: a supervisor must see that
+/// the service failed, and start it anew.
+///
+/// # Errors
+/// Why it does not.
+fn check(station: &Station) -> anyhow::Result<()> {
+    match station.meter().failure() {
+        Some(why) => Err(anyhow!("scoring stopped: {why}")),
+        None => Ok(()),
+    }
 }
 
 fn title(input: &Path) -> String {

@@ -131,9 +131,11 @@ impl View {
         let level = 1.0 - reading.level_db / QUIETEST_DB;
         let coverage = format!("{:.0} %", 100.0 * reading.coverage);
         let level_db = format!("{:.1} dB", reading.level_db);
+        // A first impression looks like one.
+        let momentary = if reading.status == Status::Listening { DIM } else { MOMENTARY };
         let lines = vec![
             Line::default(),
-            score_line("momentary", reading.momentary, MOMENTARY, cells),
+            score_line("momentary", reading.momentary, momentary, cells),
             score_line("window", reading.window, WINDOW, cells),
             score_line("integrated", reading.integrated, INTEGRATED, cells),
             bar_line("coverage", Some(reading.coverage), &coverage, DIM, cells),
@@ -165,15 +167,21 @@ impl View {
         }
         let reading = &self.reading;
         let fg = |rgb| Style::new().fg(colour(rgb));
+        let impression = reading.momentary.filter(|_| reading.status == Status::Listening);
         let (style, caption) = match reading.status {
             Status::Scoring => (fg(WINDOW), "window score, 0–100"),
             Status::Silence => (fg(DIM), "silence"),
+            Status::Listening if impression.is_some() => (fg(DIM), "first impression"),
             Status::Listening => (fg(DIM), "listening …"),
         };
         let mut lines = vec![Line::default()];
-        match reading.window {
-            Some(score) => lines
-                .extend(big_number::rows(score.round() as u32).map(|row| Line::styled(row, style))),
+        match reading.window.or(impression) {
+            Some(score) => {
+                lines.extend(
+                    big_number::rows(score.round() as u32).map(|row| Line::styled(row, style)),
+                );
+                lines.push(Line::styled(caption, fg(DIM)));
+            }
             None => {
                 let until = match reading.status {
                     Status::Silence => "nothing audible plays",
@@ -189,9 +197,6 @@ impl View {
                     Line::default(),
                 ]);
             }
-        }
-        if reading.window.is_some() {
-            lines.push(Line::styled(caption, fg(DIM)));
         }
         Paragraph::new(lines).render(area, buffer);
     }
@@ -289,6 +294,10 @@ mod tests {
     fn without_a_score_it_says_why() {
         let mut view = View::new(&meter(), None);
         assert!(screen(&view, 80, 20).contains("listening …"));
+        view.take(Arc::new(Reading { momentary: Some(11.0), ..Reading::default() }));
+        let shown = screen(&view, 80, 20);
+        assert!(shown.contains("first impression") && !shown.contains("window score"), "{shown}");
+        assert!(shown.contains("  ██      ██"), "an eleven: {shown}");
         view.take(Arc::new(Reading { status: Status::Silence, ..Reading::default() }));
         assert!(screen(&view, 80, 20).contains("silence"));
     }

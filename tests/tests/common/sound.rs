@@ -1,6 +1,7 @@
-//! A PulseAudio server of the test's own, with outputs that nobody hears.
+//! A sound server of the test's own, PulseAudio or PipeWire, with outputs that nobody hears.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -10,39 +11,106 @@ use tempfile::TempDir;
 /// Longest wait for the server to come up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Which server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    PulseAudio,
+    /// With pipewire-pulse and WirePlumber.
+    PipeWire,
+}
+
 /// A running server; it ends when this is dropped.
 pub struct SoundServer {
+    kind: Kind,
     folder: TempDir,
-    server: Child,
+    server: Vec<Child>,
+    /// The session bus that PipeWire's session manager wants.
+    bus: Option<String>,
 }
 
 impl SoundServer {
-    /// Starts one, or says why there is none: it is not installed.
+    /// Starts PulseAudio, or says why not: it is not installed.
     pub fn start() -> Result<Self, String> {
+        Self::start_kind(Kind::PulseAudio)
+    }
+
+    /// Starts PipeWire, or says what is not installed.
+    pub fn start_pipewire() -> Result<Self, String> {
+        Self::start_kind(Kind::PipeWire)
+    }
+
+    fn start_kind(kind: Kind) -> Result<Self, String> {
         let folder = tempfile::tempdir().unwrap();
-        let server = spawn(folder.path()).map_err(|error| format!("no pulseaudio: {error}"))?;
-        let started = Self { folder, server };
+        let mut started = Self { kind, folder, server: Vec::new(), bus: None };
+        started.spawn()?;
         started.wait();
         Ok(started)
     }
 
     /// Ends the server.
     pub fn stop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
+        for mut child in self.server.drain(..).rev() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
         let _ = std::fs::remove_dir_all(self.folder.path().join("pulse"));
     }
 
     /// Starts another one at the same place.
     pub fn restart(&mut self) {
-        self.server = spawn(self.folder.path()).expect("it was started before");
+        self.spawn().expect("it was started before");
         self.wait();
+    }
+
+    fn spawn(&mut self) -> Result<(), String> {
+        match self.kind {
+            Kind::PulseAudio => {
+                let mut command = Command::new("pulseaudio");
+                command
+                    .args(["-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1"])
+                    .args(["--realtime=no", "--high-priority=no", "--log-target=stderr"])
+                    .args(["-L", "module-native-protocol-unix"]);
+                self.add(command)
+            }
+            Kind::PipeWire => {
+                let mut bus = Command::new("dbus-daemon");
+                bus.args(["--session", "--nofork", "--print-address"]).stdout(Stdio::piped());
+                self.add(bus)?;
+                let mut address = String::new();
+                let said = self.server[0].stdout.take().expect("it is piped");
+                BufReader::new(said).read_line(&mut address).expect("it says its address");
+                self.bus = Some(address.trim().to_owned());
+                self.add(Command::new("pipewire"))?;
+                // The others look for it once.
+                let socket = self.folder.path().join("pipewire-0");
+                let start = Instant::now();
+                while !socket.exists() {
+                    assert!(start.elapsed() < PATIENCE, "pipewire does not come up");
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                self.add(Command::new("wireplumber"))?;
+                self.add(Command::new("pipewire-pulse"))
+            }
+        }
+    }
+
+    fn add(&mut self, command: Command) -> Result<(), String> {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let is_bus = name == "dbus-daemon";
+        let mut command = self.with(command);
+        command.stdin(Stdio::null()).stderr(Stdio::null());
+        if !is_bus {
+            command.stdout(Stdio::null());
+        }
+        let child = command.spawn().map_err(|error| format!("no {name}: {error}"))?;
+        self.server.push(child);
+        Ok(())
     }
 
     fn wait(&self) {
         let start = Instant::now();
         while !self.pactl(&["info"]).status.success() {
-            assert!(start.elapsed() < PATIENCE, "pulseaudio does not answer");
+            assert!(start.elapsed() < PATIENCE, "the sound server does not answer");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -50,6 +118,9 @@ impl SoundServer {
     /// A command that finds this server and no other, and has no files but its own.
     pub fn with(&self, mut command: Command) -> Command {
         set_folder(&mut command, self.folder.path());
+        if let Some(bus) = &self.bus {
+            command.env("DBUS_SESSION_BUS_ADDRESS", bus);
+        }
         command
     }
 
@@ -83,19 +154,6 @@ impl Drop for SoundServer {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-fn spawn(folder: &Path) -> std::io::Result<Child> {
-    let mut command = Command::new("pulseaudio");
-    command
-        .args(["-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1"])
-        .args(["--realtime=no", "--high-priority=no", "--log-target=stderr"])
-        .args(["-L", "module-native-protocol-unix"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    set_folder(&mut command, folder);
-    command.spawn()
 }
 
 fn set_folder(command: &mut Command, folder: &Path) {

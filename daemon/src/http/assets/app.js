@@ -17,13 +17,22 @@ let changed = false;
 // The server's clock, which is not always ours.
 const now = () => Date.now() / 1000 + ahead;
 
+// What went wrong with a request: shown for a while, apart from what is the matter with the device.
+let noticed = 0;
+function notice(text) {
+  const element = byId("notice");
+  element.textContent = text;
+  element.hidden = false;
+  clearTimeout(noticed);
+  noticed = setTimeout(() => { element.hidden = true; }, 10000);
+}
+
 function quietly(work) {
   return async (...given) => {
     try {
       await work(...given);
     } catch (error) {
-      byId("problem").hidden = false;
-      byId("problem").textContent = error.message;
+      notice(error.message);
     }
   };
 }
@@ -123,6 +132,7 @@ function turnTheme() {
 const theme = localStorage.getItem("theme");
 if (theme) document.documentElement.dataset.theme = theme;
 const reset = quietly(() => ask("/api/v1/reset", {}));
+byId("notice").onclick = ({ target }) => { target.hidden = true; };
 byId("theme").onclick = turnTheme;
 byId("reset").onclick = reset;
 byId("ranges").onclick = ({ target }) => target.dataset.seconds && chooseRange(target);

@@ -29,12 +29,20 @@ const STATES = {
   ended: "ended",
 };
 
+const HISTORIES = { off: "off", writing: "written", failing: "cannot be written" };
+const times = (n) => (n === 1 ? "once" : `${n} times`);
+
 export function show(reading) {
   const number = byId("number");
-  number.textContent = whole(reading.window);
+  // Before there is a window, the momentary score is a first impression, and looks like one.
+  const impression = reading.status === "listening" ? reading.momentary : null;
+  number.textContent = whole(reading.window ?? impression);
   number.toggleAttribute("data-quiet", reading.status !== "scoring");
+  byId("now").toggleAttribute("data-listening", reading.status === "listening");
   byId("caption").textContent =
-    reading.source.state === "resting" ? "nothing plays" : CAPTIONS[reading.status];
+    reading.source.state === "resting" ? "nothing plays"
+    : impression != null ? "first impression"
+    : CAPTIONS[reading.status];
   for (const id of ["momentary", "window", "integrated"]) bar(id, reading[id], whole(reading[id]));
   bar("coverage", 100 * reading.coverage, `${(100 * reading.coverage).toFixed(0)} %`);
   bar("level", 100 * (1 + reading.level_db / 60), `${reading.level_db.toFixed(1)} dB`);
@@ -53,13 +61,18 @@ function showSong({ song, source, t }) {
 }
 
 function showHealth(reading) {
-  const { source } = reading;
+  const { source, health } = reading;
   const rows = [
     ["state", STATES[source.state]],
     ["sound system", source.host || "–"],
     ["rate", source.rate ? `${source.rate} Hz` : "–"],
     ["samples dropped", reading.dropped],
     ["invalid samples", reading.invalid],
+    ["waits to be scored", `${health.lag_s.toFixed(2)} s`],
+    ["opened again", times(health.reconnects)],
+    ["gaps", health.gaps ? `${health.gaps} (${health.gap_s.toFixed(1)} s)` : "0"],
+    ["over- and underruns", health.xruns],
+    ["history", HISTORIES[health.history]],
   ];
   const list = byId("health");
   const text = rows.map(([name, value]) => `${name}\t${value}`).join("\n");
@@ -67,7 +80,7 @@ function showHealth(reading) {
     list.dataset.text = text;
     list.replaceChildren(...rows.flatMap(([name, value]) => [cell("dt", name), cell("dd", value)]));
   }
-  const problem = reading.failure ?? source.problem;
+  const problem = reading.failure ?? source.problem ?? health.history_problem;
   byId("problem").hidden = !problem;
   byId("problem").textContent = problem ?? "";
 }

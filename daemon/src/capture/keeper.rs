@@ -1,0 +1,324 @@
+//! The thread that keeps a stream open: opens, closes and waits as the supervisor says.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender};
+use earworm_scorer::live::Tap;
+
+use super::server::Server;
+use super::stream::{Opening, Stream};
+use super::supervisor::{Order, Reason, Sight, Supervisor, Target};
+use super::{Message, devices};
+use crate::exit::describe;
+use crate::station::{Command, Source, SourceState, Station, Wish};
+
+/// How often devices are looked for where nobody tells of changes.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How often a default is looked for where there is no sound server.
+const LOOK_FOR_DEFAULT: Duration = Duration::from_secs(2);
+
+/// Keeps a stream open.
+pub(super) struct Keeper {
+    station: Arc<Station>,
+    wish: Wish,
+    supervisor: Supervisor,
+    inbox: Sender<Message>,
+    start: Instant,
+    host: Option<cpal::Host>,
+    /// While no stream has it.
+    tap: Option<(Tap, u32)>,
+    stream: Option<Stream>,
+    rate: u32,
+    streams: u64,
+    failure: Option<String>,
+    /// What was said last of why there is no stream, so that it is said once.
+    said: Option<String>,
+    /// The target, when it is not to follow the default.
+    held: Option<String>,
+    server: Server,
+}
+
+impl Keeper {
+    /// One that captures into the station, with a first tap of it and the tap's rate.
+    pub(super) fn new(
+        station: Arc<Station>,
+        tap: (Tap, u32),
+        wish: Wish,
+        inbox: Sender<Message>,
+    ) -> Self {
+        Self {
+            supervisor: Supervisor::new(wish.rest_after),
+            start: Instant::now(),
+            host: None,
+            tap: Some(tap),
+            stream: None,
+            rate: 0,
+            streams: 0,
+            failure: None,
+            said: None,
+            held: None,
+            server: Server::default(),
+            station,
+            wish,
+            inbox,
+        }
+    }
+
+    /// Captures until it is told to stop.
+    pub(super) fn run(mut self, messages: &Receiver<Message>) {
+        loop {
+            self.server.watch(&self.wish, &self.inbox);
+            self.reset_at_rest();
+            let sight = self.look();
+            let wait = match self.supervisor.next(self.start.elapsed(), &sight) {
+                Order::Open(target) => {
+                    self.open(target);
+                    continue;
+                }
+                Order::Close(reason) => {
+                    self.close(reason);
+                    continue;
+                }
+                Order::Wait(wait) => wait,
+            };
+            self.tell_what_is_missing(&sight);
+            let wait = match wait {
+                Some(wait) => wait,
+                None if self.is_told() && !self.server_is_silent() => Duration::MAX,
+                // Nobody tells, so that it must be looked for; for what was not named, and is seldom
+                // there where there is no sound server, less often.
+                None if self.wish.device.is_none() && !self.is_told() => LOOK_FOR_DEFAULT,
+                None => LOOK_EVERY,
+            };
+            match messages.recv_timeout(wait) {
+                Ok(Message::Command(Command::Stop)) | Err(RecvTimeoutError::Disconnected) => break,
+                Ok(message) => self.take(message),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+        if let Some(stream) = self.stream.take() {
+            stream.close();
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Command(Command::Change(wish)) => {
+                let source = |wish: &Wish| (wish.host.clone(), wish.device.clone(), wish.rate);
+                if source(&wish) != source(&self.wish) {
+                    self.host = None;
+                    self.supervisor.reopen();
+                }
+                self.supervisor.set_rest_after(wish.rest_after);
+                self.held = None;
+                self.said = None;
+                self.station.set_wish(wish.clone());
+                self.wish = wish;
+            }
+            Message::Command(Command::Wake | Command::Stop) => {}
+            Message::Failed(stream, why) if stream == self.streams => self.failure = Some(why),
+            Message::Failed(..) => {}
+            #[cfg(unix)]
+            Message::Seen(snapshot) => self.server.take(snapshot),
+        }
+    }
+
+    /// Whether a sound server tells when something changes.
+    fn is_told(&self) -> bool {
+        self.server.serves(&self.wish)
+    }
+
+    /// Whether there is a sound server, but one that has not told anything.
+    fn server_is_silent(&self) -> bool {
+        self.is_told() && self.server.is_silent()
+    }
+
+    /// What there is to capture.
+    fn look(&mut self) -> Sight {
+        let mut sight = Sight {
+            frames: self.stream.as_ref().map_or(0, Stream::frames),
+            failed: self.failure.is_some(),
+            ..Sight::default()
+        };
+        let choice = self.held.clone().or_else(|| self.wish.device.clone());
+        if self.is_told() {
+            if let Some(seen) = self.server.target(choice.as_deref()) {
+                sight.playing = seen.playing;
+                sight.target = Some(Target { id: seen.id, version: seen.version });
+            }
+            return sight;
+        }
+        match self.locate(choice.as_deref()) {
+            Ok(id) => sight.target = Some(Target { id, version: 0 }),
+            Err(error) => self.complain(&describe(&error)),
+        }
+        sight
+    }
+
+    fn locate(&mut self, choice: Option<&str>) -> anyhow::Result<String> {
+        use cpal::traits::DeviceTrait as _;
+        // Anew each time: what it keeps quiet is kept in memory.
+        let _quiet = devices::quiet();
+        if self.host.is_none() {
+            self.host = Some(devices::open_host(self.wish.host.as_deref())?);
+        }
+        let host = self.host.as_ref().context("there is no sound system")?;
+        Ok(devices::locate(host, choice)?.id()?.id().to_owned())
+    }
+
+    fn open(&mut self, target: Target) {
+        self.failure = None;
+        match self.try_open(&target.id) {
+            Ok(()) => {
+                let gap = self.supervisor.opened(self.start.elapsed(), target.clone());
+                let tally = &self.station.tally;
+                if let Some(gap) = gap {
+                    tally.reconnects.fetch_add(1, Ordering::Relaxed);
+                    tally.gaps.fetch_add(1, Ordering::Relaxed);
+                    tally.gap_ms.fetch_add(gap.as_millis() as u64, Ordering::Relaxed);
+                }
+                if !self.wish.follow_default {
+                    self.held = Some(target.id.clone());
+                }
+                self.said = None;
+                let rate = self.rate;
+                tracing::info!(
+                    device = target.id,
+                    rate,
+                    gap_s = gap.map(|g| g.as_secs_f32()),
+                    "listening"
+                );
+                self.publish(SourceState::Running, target.id, Some(rate), None);
+            }
+            Err(error) => {
+                self.supervisor.failed(self.start.elapsed());
+                // The next try starts from the beginning: the server may be another one.
+                self.host = None;
+                let error = error.context(format!("cannot capture {}", target.id));
+                self.complain(&describe(&error));
+            }
+        }
+    }
+
+    fn try_open(&mut self, id: &str) -> anyhow::Result<()> {
+        let opening = self.opening(id)?;
+        let rate = opening.rate();
+        let tap = match self.tap.take() {
+            // It goes on where it was.
+            Some((tap, before)) if before == rate => tap,
+            _ => self.station.open_tap(rate)?,
+        };
+        self.streams += 1;
+        let (inbox, stream) = (self.inbox.clone(), self.streams);
+        let failed = move |why| {
+            let _ = inbox.send(Message::Failed(stream, why));
+        };
+        match Stream::open(opening, tap, &self.station, failed) {
+            Ok(stream) => {
+                self.stream = Some(stream);
+                self.rate = rate;
+                Ok(())
+            }
+            Err((error, tap)) => {
+                self.tap = tap.map(|tap| (tap, rate));
+                Err(error)
+            }
+        }
+    }
+
+    fn opening(&mut self, id: &str) -> anyhow::Result<Opening> {
+        #[cfg(unix)]
+        if self.is_told() {
+            let own = self.server.rate(id).context("it is not there")?;
+            return Opening::source(id, self.wish.rate.unwrap_or(own));
+        }
+        if self.host.is_none() {
+            self.host = Some(devices::open_host(self.wish.host.as_deref())?);
+        }
+        let host = self.host.as_ref().context("there is no sound system")?;
+        Opening::device(host, id, self.wish.rate)
+    }
+
+    fn close(&mut self, reason: Reason) {
+        let why = self.failure.take();
+        if let Some(stream) = self.stream.take() {
+            self.tap = stream.close().map(|tap| (tap, self.rate));
+        }
+        let device = self.station.source().device.clone();
+        let said = match reason {
+            Reason::Quiet => {
+                tracing::info!(device, "nothing plays; resting");
+                self.publish(SourceState::Resting, device, Some(self.rate), None);
+                return;
+            }
+            Reason::Moved | Reason::Asked => {
+                // Whatever the host knew of its devices may be another host's.
+                self.host = None;
+                return tracing::info!(device, "the device changes");
+            }
+            Reason::Gone => format!("the device {device} is gone"),
+            Reason::Stalled => format!("the device {device} gives no audio any more"),
+            Reason::Failed => {
+                format!("the device {device} failed: {}", why.unwrap_or_default())
+            }
+        };
+        // Whatever the host knew of its devices may be wrong now.
+        self.host = None;
+        self.complain(&said);
+    }
+
+    fn tell_what_is_missing(&mut self, sight: &Sight) {
+        if self.stream.is_some() || sight.target.is_some() || self.said.is_some() {
+            return;
+        }
+        let silent = self.server_is_silent();
+        if silent && self.start.elapsed() < LOOK_EVERY {
+            return;
+        }
+        let what = match &self.wish.device {
+            _ if silent => "the sound server".to_owned(),
+            Some(device) => format!("the device {device}"),
+            None => "an output to listen to".to_owned(),
+        };
+        self.complain(&format!("waiting for {what}"));
+    }
+
+    /// Says once why there is no audio.
+    fn complain(&mut self, problem: &str) {
+        let device = self.wish.device.clone().unwrap_or_default();
+        self.publish(SourceState::Waiting, device, None, Some(problem.to_owned()));
+        if self.said.as_deref() != Some(problem) {
+            tracing::warn!("{problem}");
+            self.said = Some(problem.to_owned());
+        }
+    }
+
+    fn publish(
+        &self,
+        state: SourceState,
+        device: String,
+        rate: Option<u32>,
+        problem: Option<String>,
+    ) {
+        let host = match &self.host {
+            _ if self.is_told() => devices::PULSE.to_owned(),
+            Some(host) => devices::lower(host.id()),
+            None => String::new(),
+        };
+        let chosen = self.wish.device.is_some();
+        self.station.set_source(Source { state, host, device, chosen, rate, problem });
+    }
+
+    /// A reset reaches the tap through the audio thread; without one, here.
+    fn reset_at_rest(&mut self) {
+        if let Some((tap, _)) = &mut self.tap
+            && self.station.take_reset()
+        {
+            tap.reset();
+        }
+    }
+}

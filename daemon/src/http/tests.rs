@@ -1,0 +1,150 @@
+//! Clients that are slow, greedy or wrong, with limits so short that nobody has to wait.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use earworm_scorer::Model;
+
+use super::places::Most;
+use super::serve::Limits;
+use super::{Rules, Server};
+use crate::station::Station;
+
+/// Long enough for the slowest machine; whatever is waited for comes sooner.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// What clients of the tests must keep to.
+const SHORT: Duration = Duration::from_millis(200);
+
+const LIMITS: Limits = Limits {
+    connections: Most { all: 64, of_this_computer: 8, of_another: 2 },
+    head: SHORT,
+    answer: SHORT,
+    taking: SHORT,
+};
+
+fn start(address: &str, token: Option<&str>) -> Server {
+    let (station, _tap) = Station::new(Model::embedded(), 48_000).unwrap();
+    let rules = Rules { hosts: vec![], token: token.map(Into::into) };
+    Server::start_with(station, None, address.parse().unwrap(), rules, LIMITS).unwrap()
+}
+
+fn connect(server: &Server) -> TcpStream {
+    let address = SocketAddr::from(([127, 0, 0, 1], server.app.bound.port()));
+    let socket = TcpStream::connect(address).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket
+}
+
+/// Everything up to the end of the connection, which must come.
+fn rest(mut socket: TcpStream) -> String {
+    let mut bytes = Vec::new();
+    match socket.read_to_end(&mut bytes) {
+        Ok(_) => {}
+        Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "{error}"),
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// A request on a connection of its own: the answer's status.
+fn ask(server: &Server, line: &str, headers: &str) -> u16 {
+    let mut socket = connect(server);
+    let head = "HTTP/1.1\r\nhost: localhost\r\nconnection: close";
+    write!(socket, "{line} {head}\r\n{headers}\r\n").unwrap();
+    let answer = rest(socket);
+    answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| {
+        panic!("{line}: {answer:?}");
+    })
+}
+
+#[test]
+fn a_head_that_does_not_come_is_not_waited_for() {
+    let server = start("127.0.0.1:0", None);
+    let mut socket = connect(&server);
+    socket.write_all(b"GET /api/v1/reading HTTP/1.1\r\nhost: local").unwrap();
+    assert!(!rest(socket).contains(" 200 "));
+    // Nor is a first request, or a second one.
+    assert_eq!(rest(connect(&server)), "");
+    let mut socket = connect(&server);
+    socket.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+    assert!(rest(socket).starts_with("HTTP/1.1 "));
+}
+
+#[test]
+fn a_body_that_does_not_come_is_not_waited_for() {
+    let server = start("127.0.0.1:0", None);
+    let mut socket = connect(&server);
+    let json = "content-type: application/json\r\ncontent-length: 100";
+    let head = format!("POST /api/v1/device HTTP/1.1\r\nhost: localhost\r\n{json}\r\n\r\n{{");
+    socket.write_all(head.as_bytes()).unwrap();
+    let answer = rest(socket);
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer:?}");
+    assert!(answer.contains("body did not come"), "{answer:?}");
+}
+
+#[test]
+fn an_answer_that_is_not_taken_is_not_kept() {
+    let server = start("127.0.0.1:0", None);
+    let mut socket = connect(&server);
+    // One request after the other, and no answer is read: in the end nothing goes in any more, and
+    // the connection is closed.
+    let request = b"GET /api/v1/openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    socket.set_write_timeout(Some(PATIENCE)).unwrap();
+    let error = loop {
+        if let Err(error) = socket.write_all(request) {
+            break error;
+        }
+    };
+    let closed = [std::io::ErrorKind::ConnectionReset, std::io::ErrorKind::BrokenPipe];
+    assert!(closed.contains(&error.kind()), "{error}");
+}
+
+#[test]
+fn one_address_has_so_many_connections() {
+    let server = start("127.0.0.1:0", None);
+    let mut kept: Vec<TcpStream> = Vec::new();
+    let answered = |socket: &mut TcpStream| {
+        let request = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
+        let mut first = [0; 1];
+        socket.write_all(request).is_ok() && socket.read(&mut first).is_ok_and(|count| count == 1)
+    };
+    for _ in 0..8 {
+        let mut socket = connect(&server);
+        assert!(answered(&mut socket));
+        kept.push(socket);
+    }
+    assert!(!answered(&mut connect(&server)), "the ninth is closed at once");
+}
+
+#[test]
+fn tokens_are_not_guessed() {
+    let server = start("127.0.0.1:0", Some("a-good-long-token"));
+    let guess = |token: &str| {
+        ask(&server, "GET /api/v1/reading", &format!("authorization: Bearer {token}\r\n"))
+    };
+    assert_eq!(guess("a-good-long-token"), 200);
+    let mut statuses = Vec::new();
+    while statuses.last() != Some(&429) {
+        statuses.push(guess("a-wrong-long-token"));
+        assert!(statuses.len() < 1000, "{statuses:?}");
+    }
+    assert!(statuses[..statuses.len() - 1].iter().all(|&status| status == 401), "{statuses:?}");
+    let refused = server.app.counts.refused.load(std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(refused, statuses.len() as u64);
+}
+
+#[test]
+fn a_reload_does_not_take_the_token_from_others() {
+    let server = start("0.0.0.0:0", Some("a-good-long-token"));
+    let error = server.set_rules(Rules::default()).unwrap_err().to_string();
+    assert!(error.contains("set a token"), "{error}");
+    assert_eq!(ask(&server, "GET /api/v1/reading", ""), 401, "the old rules hold");
+    let other = Rules { hosts: vec![], token: Some("another-long-token".into()) };
+    server.set_rules(other).unwrap();
+    let new = "authorization: Bearer another-long-token\r\n";
+    assert_eq!(ask(&server, "GET /api/v1/reading", new), 200);
+    // On this computer alone, none is needed.
+    let server = start("127.0.0.1:0", Some("a-good-long-token"));
+    server.set_rules(Rules::default()).unwrap();
+    assert_eq!(ask(&server, "GET /api/v1/reading", ""), 200);
+}
