@@ -63,6 +63,8 @@ pub(crate) struct BenchArgs {
 pub(crate) enum BenchPart {
     /// The engine's own benchmarks.
     Engine,
+    /// The network alone, in the shapes it is run in, and onnxruntime.
+    Inference,
     /// Whole processes that score a file: `earworm score` and its peer in Python.
     File,
     /// Features of whole songs beside librosa, torchaudio and pychorus. EARWORM_PYTHON may name a

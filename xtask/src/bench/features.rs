@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
+use super::line::Line;
 use crate::venv;
 use crate::workspace::{Workspace, output};
 
@@ -99,7 +100,7 @@ fn songs(workspace: &Workspace, program: &Path) -> Result<(String, Vec<PathBuf>)
     Ok((format!("{} made songs (wav)", songs.len()), songs))
 }
 
-fn last_line<T: for<'a> Deserialize<'a>>(command: &mut Command) -> Result<T> {
+pub(super) fn last_line<T: for<'a> Deserialize<'a>>(command: &mut Command) -> Result<T> {
     let text = String::from_utf8(output(command)?)?;
     let line = text.lines().last().context("nothing was printed")?;
     serde_json::from_str(line).with_context(|| format!("not what was to be printed: {line}"))
@@ -112,6 +113,34 @@ fn median<T>(runs: &[T], value: impl Fn(&T) -> f64) -> f64 {
 }
 
 impl Comparison {
+    /// Its lines on the page.
+    pub(super) fn lines(&self) -> Vec<Line> {
+        let line = |what: &str, peer: &str, goal, a: fn(&Ours) -> f64, b: fn(&Theirs) -> f64| {
+            let ours: Vec<f64> = self.earworm.iter().map(|o| 1e3 * a(o)).collect();
+            let theirs: Vec<f64> = self.python.iter().map(|t| 1e3 * b(t)).collect();
+            Line::in_turn(what, peer, "ms", &ours, &theirs).goal(goal)
+        };
+        let mel = "30 s to mel dB, 2048/512/128, one thread";
+        vec![
+            line(mel, "torchaudio", 2.0, |o| o.mel_db, |t| t.mel_db_torchaudio),
+            line(mel, "librosa", 10.0, |o| o.mel_db, |t| t.mel_db_librosa),
+            line(
+                "seven descriptors of 30 s",
+                "librosa",
+                10.0,
+                |o| o.descriptors,
+                |t| t.descriptors,
+            ),
+            line(
+                "the chorus of a file, decoding included",
+                "pychorus",
+                4.0,
+                |o| o.chorus_of_a_file,
+                |t| t.chorus_of_a_file,
+            ),
+        ]
+    }
+
     /// The table for people.
     pub(super) fn to_markdown(&self) -> String {
         let Self { files, earworm, python } = self;

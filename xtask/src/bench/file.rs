@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
+use super::line::Line;
 use super::measure::{Run, Spread, run};
 use crate::venv;
 use crate::workspace::{Workspace, succeed};
@@ -19,6 +20,8 @@ const MODEL: &str = "models/emotify-lstm/model.onnx";
 /// All runs of both.
 #[derive(Debug, Serialize)]
 pub(super) struct Comparison {
+    /// Seconds by the clock of both, turn by turn.
+    turns: [Vec<f64>; 2],
     song_seconds: u32,
     runs: u32,
     earworm: Measured,
@@ -105,12 +108,20 @@ impl Comparison {
             peak: b.peak_mib.median / a.peak_mib.median,
         };
         let runs = u32::try_from(earworm.len()).expect("as many as were asked for");
-        Self { song_seconds: SONG_SECONDS, runs, earworm: a, python: b, ratio }
+        let turns = [earworm, python].map(|runs| runs.iter().map(|run| run.wall_s).collect());
+        Self { turns, song_seconds: SONG_SECONDS, runs, earworm: a, python: b, ratio }
+    }
+
+    /// Its line on the page.
+    pub(super) fn lines(&self) -> Vec<Line> {
+        let what = format!("a cold process that scores an mp3 of {} s", self.song_seconds);
+        let [ours, theirs] = &self.turns;
+        vec![Line::in_turn(what, "Python (librosa, onnxruntime)", "s", ours, theirs).goal(10.0)]
     }
 
     /// The table for people.
     pub(super) fn to_markdown(&self) -> String {
-        let Self { song_seconds, runs, earworm, python, ratio } = self;
+        let Self { song_seconds, runs, earworm, python, ratio, .. } = self;
         let mut text = format!(
             "Scoring one mp3 of {song_seconds} s from start to end of the process, {runs} runs each in \
              turn, median (min to max). Python is librosa and onnxruntime on one thread.\n\n\

@@ -1,12 +1,16 @@
 //! `cargo xtask bench`: how fast the engine is, how fast whole processes score a file, how fast the
 //! features of songs are, how fast a network is trained, and what the plugin costs.
 //!
-//! Results are printed and written to `<target>/bench/summary.json` and `summary.md`.
+//! Results are printed and written to `<target>/bench`: `summary.json`, `summary.md`, and `index.html` with
+//! a bar for every ratio.
 
 mod engine;
 mod features;
 mod file;
+mod inference;
+mod line;
 mod measure;
+mod page;
 mod plugin;
 mod training;
 
@@ -27,6 +31,8 @@ struct Summary {
     #[serde(skip_serializing_if = "Option::is_none")]
     engine: Option<Vec<engine::Estimate>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    inference: Option<inference::Comparison>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<file::Comparison>,
     #[serde(skip_serializing_if = "Option::is_none")]
     training: Option<training::Comparison>,
@@ -34,6 +40,9 @@ struct Summary {
     features: Option<features::Comparison>,
     #[serde(skip_serializing_if = "Option::is_none")]
     plugin: Option<plugin::Cost>,
+    /// All that has a peer, in one form.
+    lines: Vec<line::Line>,
+    notes: Vec<String>,
 }
 
 /// What the numbers depend on most.
@@ -61,23 +70,46 @@ pub(crate) fn bench(workspace: &Workspace, args: BenchArgs) -> Result<ExitCode> 
     system::ensure(&system::for_program())?;
     let wanted = |part| args.only.is_none_or(|only| only == part);
     let machine = Machine::this_one();
-    let mut summary =
-        Summary { machine, engine: None, file: None, training: None, features: None, plugin: None };
+    let mut summary = Summary {
+        machine,
+        engine: None,
+        inference: None,
+        file: None,
+        training: None,
+        features: None,
+        plugin: None,
+        lines: Vec::new(),
+        notes: Vec::new(),
+    };
     if wanted(BenchPart::Engine) {
         summary.engine = Some(engine::measure(workspace)?);
     }
+    if wanted(BenchPart::Inference) {
+        let found = inference::measure(workspace, args.runs)?;
+        summary.lines.extend(found.lines()?);
+        summary.notes.push(found.limit());
+        summary.inference = Some(found);
+    }
     if wanted(BenchPart::File) {
-        summary.file = Some(file::measure(workspace, args.runs)?);
+        let found = file::measure(workspace, args.runs)?;
+        summary.lines.extend(found.lines());
+        summary.file = Some(found);
     }
     if wanted(BenchPart::Training) {
-        summary.training = Some(training::measure(workspace, args.runs)?);
+        let found = training::measure(workspace, args.runs)?;
+        summary.lines.extend(found.lines());
+        summary.training = Some(found);
     }
     if wanted(BenchPart::Features) {
-        summary.features = Some(features::measure(workspace, args.runs)?);
+        let found = features::measure(workspace, args.runs)?;
+        summary.lines.extend(found.lines());
+        summary.features = Some(found);
     }
     if wanted(BenchPart::Plugin) {
         system::ensure(&system::for_plugin())?;
-        summary.plugin = Some(plugin::measure(workspace)?);
+        let found = plugin::measure(workspace)?;
+        summary.lines.extend(found.lines());
+        summary.plugin = Some(found);
     }
     let markdown = summary.to_markdown();
     println!("\n{markdown}");
@@ -88,7 +120,10 @@ pub(crate) fn bench(workspace: &Workspace, args: BenchArgs) -> Result<ExitCode> 
 fn write(folder: &Path, summary: &Summary, markdown: &str) -> Result<()> {
     std::fs::create_dir_all(folder)?;
     let json = serde_json::to_string_pretty(summary)?;
-    for (name, content) in [("summary.json", json.as_str()), ("summary.md", markdown)] {
+    let page = page::html(&summary.machine, &summary.lines, &summary.notes);
+    let files =
+        [("summary.json", json.as_str()), ("summary.md", markdown), ("index.html", page.as_str())];
+    for (name, content) in files {
         let path = folder.join(name);
         std::fs::write(&path, content)
             .with_context(|| format!("cannot write {}", path.display()))?;
@@ -101,6 +136,12 @@ impl Summary {
     fn to_markdown(&self) -> String {
         let Machine { cpu, cores, os } = &self.machine;
         let mut text = format!("Measured on {cpu}, {cores} cores, {os}.\n");
+        if !self.lines.is_empty() {
+            text += &format!("\n{}", line::to_markdown(&self.lines));
+        }
+        for note in &self.notes {
+            text += &format!("\n{note}\n");
+        }
         for table in [
             self.engine.as_deref().map(engine::to_markdown),
             self.file.as_ref().map(file::Comparison::to_markdown),

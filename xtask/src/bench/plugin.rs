@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::engine::{self, Estimate};
+use super::line::Line;
 use crate::workspace::{Workspace, output};
 
 /// What was found.
@@ -37,6 +38,19 @@ impl Cost {
             .collect();
         found.sort_by_key(|(frames, _)| *frames);
         found
+    }
+
+    /// Its lines on the page: a plain copy of the block needs less, so goals lie below one.
+    pub(super) fn lines(&self) -> Vec<Line> {
+        let time = |id: &str| self.estimates.iter().find(|e| e.id == id).map(|e| e.median_ns);
+        let line = |frames: u32| {
+            let ours = time(&format!("plugin/block/process/{frames}"))?;
+            let copy = time(&format!("plugin/block/copy/{frames}"))?;
+            let what = format!("process() of {frames} stereo frames");
+            let line = Line::in_turn(what, "a copy of the block", "ns", &[ours], &[copy]);
+            Some(if frames == 512 { line.goal(1.0 / 3.0) } else { line })
+        };
+        (5..12).filter_map(|power| line(1 << power)).collect()
     }
 
     /// The tables for people.

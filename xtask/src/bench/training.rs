@@ -8,6 +8,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
+use super::line::Line;
 use super::measure::Spread;
 use crate::venv;
 use crate::workspace::{Workspace, shown};
@@ -34,6 +35,8 @@ struct Row {
     threads: usize,
     earworm_ms: Spread,
     pytorch_ms: Spread,
+    /// Each step of both.
+    steps: [Vec<f64>; 2],
     /// How many times PyTorch's median is ours.
     ratio: f64,
     /// The same of the minima, which others on the machine disturb least.
@@ -138,6 +141,7 @@ impl Row {
             [earworm, pytorch].map(|times| Spread::of(times.iter().copied()));
         Self {
             threads,
+            steps: [earworm, pytorch].map(<[f64]>::to_vec),
             earworm_ms,
             pytorch_ms,
             ratio: pytorch_ms.median / earworm_ms.median,
@@ -147,6 +151,18 @@ impl Row {
 }
 
 impl Comparison {
+    /// Its lines on the page.
+    pub(super) fn lines(&self) -> Vec<Line> {
+        let line = |row: &Row| {
+            let Self { batch, frames, .. } = self;
+            let threads = row.threads;
+            let what = format!("a training step, {batch} × {frames} frames, {threads} threads");
+            let [ours, theirs] = &row.steps;
+            Line::in_turn(what, "PyTorch", "ms", ours, theirs).goal(1.0)
+        };
+        self.rows.iter().map(line).collect()
+    }
+
     /// The table for people.
     pub(super) fn to_markdown(&self) -> String {
         let Self { frames, batch, turns, rows } = self;
@@ -158,7 +174,7 @@ impl Comparison {
              | threads | earworm-train | PyTorch | ratio | of minima |\n\
              | ---: | ---: | ---: | ---: | ---: |\n"
         );
-        for Row { threads, earworm_ms, pytorch_ms, ratio, ratio_of_minima } in rows {
+        for Row { threads, earworm_ms, pytorch_ms, ratio, ratio_of_minima, .. } in rows {
             let spread = |s: &Spread| format!("{:.0} ({:.0} to {:.0})", s.median, s.min, s.max);
             text += &format!(
                 "| {threads} | {} | {} | {ratio:.2} | {ratio_of_minima:.2} |\n",
