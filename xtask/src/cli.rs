@@ -29,6 +29,8 @@ pub(crate) enum Task {
     Bundle(BundleArgs),
     /// Build `earworm` and the plugin and copy them to where programs and DAWs look.
     Install(InstallArgs),
+    /// Build everything and make a Debian package and tarballs of it, on Linux.
+    Package(PackageArgs),
 }
 
 /// Options of `run`.
@@ -108,6 +110,14 @@ pub(crate) struct InstallArgs {
     /// Install one part alone.
     #[arg(long)]
     pub(crate) only: Option<InstallPart>,
+}
+
+/// Options of `package`.
+#[derive(Debug, Args)]
+pub(crate) struct PackageArgs {
+    /// The folder to put packages into [default: the target folder's `packages`].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: Option<PathBuf>,
 }
 
 /// A part of `install`.

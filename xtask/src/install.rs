@@ -98,7 +98,8 @@ fn replace(what: &Path, folder: &Path) -> std::io::Result<PathBuf> {
     Ok(installed)
 }
 
-fn copy_all(from: &Path, to: &Path) -> std::io::Result<()> {
+/// Copies a file, or a folder with all that is in it.
+pub(crate) fn copy_all(from: &Path, to: &Path) -> std::io::Result<()> {
     if !from.is_dir() {
         return std::fs::copy(from, to).map(drop);
     }

@@ -5,6 +5,7 @@ mod bundle;
 mod cli;
 mod cuda_check;
 mod install;
+mod package;
 mod run;
 mod steps;
 mod system;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         Task::CudaCheck(args) => cuda_check::cuda_check(&workspace, args),
         Task::Bundle(args) => bundle::bundle(&workspace, args),
         Task::Install(args) => install::install(&workspace, args),
+        Task::Package(args) => package::package(&workspace, args),
     });
     done.unwrap_or_else(|error| {
         eprintln!("xtask: {error:#}");

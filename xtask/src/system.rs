@@ -33,6 +33,14 @@ const PKG_CONFIG: Need = Need {
     probe: &["pkg-config", "--version"],
 };
 
+/// Makes Debian packages.
+pub(crate) const DPKG_DEV: Need = Need {
+    name: "dpkg-shlibdeps",
+    why: "it finds the packages that a Debian package depends on",
+    debian: "dpkg-dev",
+    probe: &["dpkg-shlibdeps", "--version"],
+};
+
 /// Headers of ALSA.
 const ALSA: Need = Need {
     name: "ALSA's development files",
