@@ -24,9 +24,13 @@ const LIMITS: Limits = Limits {
 };
 
 fn start(address: &str, token: Option<&str>) -> Server {
+    start_with(address, token, LIMITS)
+}
+
+fn start_with(address: &str, token: Option<&str>, limits: Limits) -> Server {
     let (station, _tap) = Station::new(Model::embedded(), 48_000).unwrap();
     let rules = Rules { hosts: vec![], token: token.map(Into::into) };
-    Server::start_with(station, None, address.parse().unwrap(), rules, LIMITS).unwrap()
+    Server::start_with(station, None, address.parse().unwrap(), rules, limits).unwrap()
 }
 
 fn connect(server: &Server) -> TcpStream {
@@ -101,7 +105,8 @@ fn an_answer_that_is_not_taken_is_not_kept() {
 
 #[test]
 fn one_address_has_so_many_connections() {
-    let server = start("127.0.0.1:0", None);
+    // They must stay while the others come.
+    let server = start_with("127.0.0.1:0", None, Limits { head: PATIENCE, ..LIMITS });
     let mut kept: Vec<TcpStream> = Vec::new();
     let answered = |socket: &mut TcpStream| {
         let request = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";

@@ -1,7 +1,8 @@
 //! A sound server of the test's own, PulseAudio or PipeWire, with outputs that nobody hears.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -134,6 +135,19 @@ impl SoundServer {
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "pactl {args:?}: {stderr}");
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Tells PulseAudio what `pactl` cannot.
+    pub fn cli(&self, command: &str) {
+        let socket = self.folder.path().join("cli");
+        if !socket.exists() {
+            let argument = format!("socket={}", socket.display());
+            self.control(&["load-module", "module-cli-protocol-unix", &argument]);
+        }
+        let mut cli = UnixStream::connect(&socket).unwrap();
+        // It is obeyed when the connection ends.
+        writeln!(cli, "{command}\nexit").unwrap();
+        std::io::copy(&mut cli, &mut std::io::sink()).unwrap();
     }
 
     /// Adds an output and gives the number of its module.

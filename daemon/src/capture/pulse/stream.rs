@@ -114,7 +114,7 @@ fn read(mut link: Link, channel: u32, mut inbox: Inbox) -> anyhow::Result<()> {
             && let Ok((_, Command::RecordStreamKilled(_))) =
                 Command::read_tag_prefixed(&mut Cursor::new(&*packet), link.version)
         {
-            bail!("the sound server closed the stream");
+            bail!("the sound server closed the stream: its device is gone, or somebody closed it");
         }
     }
 }
