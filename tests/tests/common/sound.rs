@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
 use std::io::{BufRead, BufReader, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -145,8 +146,8 @@ impl SoundServer {
             self.control(&["load-module", "module-cli-protocol-unix", &argument]);
         }
         let mut cli = UnixStream::connect(&socket).unwrap();
-        // It is obeyed when the connection ends.
-        writeln!(cli, "{command}\nexit").unwrap();
+        writeln!(cli, "{command}").unwrap();
+        cli.shutdown(Shutdown::Write).unwrap();
         std::io::copy(&mut cli, &mut std::io::sink()).unwrap();
     }
 
