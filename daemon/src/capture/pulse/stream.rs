@@ -21,7 +21,7 @@ use super::super::callback::Inbox;
 use super::link::Link;
 
 /// Blocks a second: often enough for ten readings a second, seldom enough to cost little.
-const BLOCKS_A_SECOND: u32 = 20;
+const BLOCKS_A_SECOND: u32 = 10;
 /// Channels; the server mixes down what has more.
 pub(in crate::capture) const CHANNELS: u8 = 2;
 /// What a control packet has for a channel.

@@ -49,6 +49,7 @@ export class Curve {
       c.fillText(score, GUTTER - 8, y(score));
     }
     this.times(c, x, from, now, bottom, width);
+    this.nameSongs(c, x, now, bottom, right);
     c.save();
     c.beginPath();
     c.rect(GUTTER, 0, right - GUTTER, bottom + 2);
@@ -76,17 +77,16 @@ export class Curve {
         c.globalAlpha = 1;
         c.fillRect(h, 5, Math.max(2, k - h), 3);
       }
-      if (b - a > 60 && song.title) {
-        c.save();
-        c.beginPath();
-        c.rect(a, 0, b - a - 4, bottom);
-        c.clip();
-        c.fillStyle = named("dim");
-        c.textAlign = "left";
-        c.fillText(song.title, a + 5, bottom - 10);
-        c.restore();
-      }
     });
+  }
+
+  nameSongs(c, x, now, bottom, right) {
+    c.fillStyle = named("text");
+    c.textAlign = "left";
+    for (const { start, end, title } of this.songs) {
+      const [a, b] = [Math.max(GUTTER, x(start)), Math.min(right, x(end ?? now))];
+      if (b - a > 60 && title) c.fillText(fitted(c, title, b - a - 10), a + 5, bottom - 10);
+    }
   }
 
   times(c, x, from, now, bottom, width) {
@@ -124,6 +124,14 @@ export class Curve {
     flush();
     c.globalAlpha = 1;
   }
+}
+
+// As much of a text as there is room for.
+function fitted(c, text, room) {
+  if (c.measureText(text).width <= room) return text;
+  let end = text.length;
+  while (end > 0 && c.measureText(`${text.slice(0, end).trimEnd()}…`).width > room) end -= 1;
+  return `${text.slice(0, end).trimEnd()}…`;
 }
 
 function line(c, points) {

@@ -30,7 +30,7 @@ const STATES = {
 };
 
 const HISTORIES = { off: "off", writing: "written", failing: "cannot be written" };
-const times = (n) => (n === 1 ? "once" : `${n} times`);
+const times = (n) => ["never", "once"][n] ?? `${n} times`;
 
 export function show(reading) {
   const number = byId("number");
