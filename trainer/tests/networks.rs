@@ -280,6 +280,54 @@ fn exported_networks_say_what_they_said() {
     }
 }
 
+/// The published form of the LSTM, with a softmax inside: of one output, as a yes-or-no model has, and of
+/// classes, none of which can be left out.
+#[test]
+fn a_softmax_inside_is_exported() {
+    let recipe =
+        "kind = 'lstm'\nhidden = 6\nlayers = 2\nwidth = 8\ndropout = 0.0\ndouble_softmax = true";
+    let tiny = Tiny { name: "lstm", recipe, bands: 5, frames: 12 };
+    let windows: Vec<Vec<f32>> = (0..3)
+        .map(|n| hashed(&format!("w{n}"), 60).into_iter().map(|u| (4.0 * u) as f32).collect())
+        .collect();
+    for outputs in [1, 3] {
+        let blueprint = Blueprint {
+            bands: 5,
+            beside: 0,
+            frames: 12,
+            outputs,
+            mean: &[0.0; 5],
+            deviation: &[1.0; 5],
+            output_bias: &vec![0.3; outputs],
+            seed: 4,
+            device: &Device::Cpu,
+        };
+        let network = build(&toml::from_str(recipe).unwrap(), &blueprint).unwrap();
+        let of_classes = |count: usize| {
+            let mut metadata = tiny.metadata(Contract::Streaming);
+            let named = |n: usize| earworm_scorer::model::Class {
+                name: format!("class {n}"),
+                meaning: String::new(),
+            };
+            metadata.classes = (0..count).map(named).collect();
+            metadata.score_class = "class 0".into();
+            onnx_bytes(network.as_ref(), &metadata)
+        };
+        let model = Model::from_bytes(&of_classes(outputs).unwrap(), "softmax").unwrap();
+        let difference = compare(network.as_ref(), &model, &windows).unwrap();
+        assert!(difference <= LARGEST_DIFFERENCE, "{outputs}: {difference}");
+        let x = frames(12, 2, 5);
+        let said = flat(&network.forward(&x, &[11], None).unwrap());
+        if outputs == 1 {
+            assert!(said.iter().all(|p| p.abs() < 1.0), "{said:?}");
+        } else {
+            assert!(said.chunks(3).all(|p| (p.iter().sum::<f64>() - 1.0).abs() < 1e-5));
+            let message = of_classes(2).unwrap_err().to_string();
+            assert!(message.contains("2 of 3"), "{message}");
+        }
+    }
+}
+
 /// Streaming networks judge a frame as they would if the song ended there.
 #[test]
 fn streaming_networks_do_not_see_what_comes() {

@@ -2,14 +2,20 @@
 
 use std::path::Path;
 
+use candle_core::{Device, Tensor};
+use earworm_scorer::features::{self, FeatureSet as Columns};
+use earworm_train::Rng;
 use earworm_train::dataset::FeatureSet;
-use earworm_train::dataset::build::build;
+use earworm_train::dataset::build::{BuildOptions, build};
 use earworm_train::fit::FitOptions;
+use earworm_train::nn::{self, Blueprint};
+use earworm_train::recipe::Model;
 use earworm_train::suite::{Options, Plan, Table, run};
+use rand::SeedableRng;
 
 mod common;
 
-use common::made_songs;
+use common::{made_songs, song, write_wav};
 
 const SUITE: &str = r#"
     name = "made systems"
@@ -143,6 +149,137 @@ fn all_systems_come_into_one_table() {
         Table::load(&options.out).unwrap().rows.into_iter().map(|row| row.name).collect();
     assert_eq!(read, names);
 
-    let only = Options { only: vec!["nobody".into()], ..options };
+    // Models for the meter are asked for later: only they are trained.
+    let asked = Options { export: true, ..options };
+    let exported = run(&plan, &asked).unwrap().unwrap();
+    assert_eq!(std::fs::metadata(&weights).unwrap().modified().unwrap(), trained);
+    assert_eq!(exported.rows, table.rows);
+    assert_eq!(exported.exported.len(), 3, "{exported}");
+    for model in &exported.exported {
+        assert!(model.model, "{}: {}", model.name, model.words);
+        let path = asked.out.join(&model.name).join("model/model.onnx");
+        earworm_scorer::Model::load(path).unwrap();
+    }
+    assert!(std::fs::read_to_string(asked.out.join("suite.md")).unwrap().contains("Models for"));
+    // No path of this machine goes into what is handed on.
+    let text = std::fs::read_to_string(asked.out.join("suite.json")).unwrap();
+    assert!(!text.contains(dir.path().to_str().unwrap()), "{text}");
+
+    let only = Options { only: vec!["nobody".into()], ..asked };
     assert!(run(&plan, &only).unwrap_err().to_string().contains("nobody"));
+}
+
+/// A system whose run cannot be read is told of, and the others are measured.
+#[test]
+fn a_system_that_cannot_be_measured_does_not_end_the_table() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut made = made_songs(dir.path());
+    made.features = vec![FeatureSet::Descriptors];
+    build(&made).unwrap();
+    let path = dir.path().join("suite.toml");
+    std::fs::write(&path, SUITE).unwrap();
+    let plan = Plan::load(Some(&path)).unwrap();
+    let only = vec!["table-published".to_owned(), "table-corrected".to_owned()];
+    let options = Options { only, ..options(dir.path()) };
+    run(&plan, &options).unwrap().unwrap();
+    // The first, by which all are held, has lost what it said.
+    std::fs::write(options.out.join("table-published/fold-0/predictions.csv"), "nothing").unwrap();
+    let table = run(&plan, &options).unwrap().unwrap();
+    let names: Vec<&str> = table.rows.iter().map(|row| row.name.as_str()).collect();
+    assert_eq!(names, ["table-corrected"]);
+    assert_eq!(table.failed.len(), 1, "{table}");
+    assert_eq!(table.failed[0].0, "table-published");
+}
+
+/// Songs of 12 s with the columns of Emotify, in the default front end.
+fn songs_for_all_systems(folder: &Path) -> BuildOptions {
+    let mut options = made_songs(folder);
+    let mut manifest = "track_id,file,artist,genre,annotations,liked\n".to_owned();
+    for n in 0..24u32 {
+        let liked = (n / 2) % 2 == 0;
+        let once = song(n, liked);
+        write_wav(&options.audio.join(format!("{n}.wav")), &[once.clone(), once].concat());
+        let likes = if liked { 12 } else { 4 } + n % 5;
+        manifest += &format!("{n},{n}.wav,artist {},g{},20,{likes}\n", n / 2, n % 3);
+    }
+    std::fs::write(&options.manifest, manifest).unwrap();
+    options.front_end = None;
+    options.features = vec![FeatureSet::Descriptors, FeatureSet::LowLevel];
+    options
+}
+
+/// The suite that comes with the trainer, cut down to two folds and two passes: every system is trained and
+/// measured.
+#[test]
+fn every_system_of_the_built_in_suite_is_trained_and_measured() {
+    let dir = tempfile::tempdir().unwrap();
+    build(&songs_for_all_systems(dir.path())).unwrap();
+    let mut plan = Plan::load(None).unwrap();
+    plan.quick.insert("split.folds".into(), 2.into());
+    for system in &mut plan.systems {
+        if system.recipe.contains_key("budget") {
+            system.quick.insert("budget.epochs".into(), 2.into());
+            system.quick.insert("budget.batch".into(), 8.into());
+        }
+        if system.recipe["model"].get("preparation").is_some() {
+            system.quick.insert("model.preparation".into(), 1.into());
+        }
+    }
+    let table = run(&plan, &options(dir.path())).unwrap().unwrap();
+    assert!(table.failed.is_empty(), "{:?}", table.failed);
+    assert_eq!(table.rows.len() + table.apart.len(), plan.systems.len());
+    for row in table.rows.iter().chain(&table.apart) {
+        assert!(row.figures.iter().all(|f| f.value.is_finite()), "{}", row.name);
+    }
+    // What each correction changed, and each published form has its corrected one by name.
+    let names: Vec<&str> = plan.systems.iter().map(|system| system.name.as_str()).collect();
+    for published in names.iter().filter_map(|name| name.strip_suffix("-published")) {
+        assert!(names.contains(&format!("{published}-corrected").as_str()), "{published}");
+        let told = table.findings.iter().any(|f| f.starts_with(&format!("{published}: AUC")));
+        assert!(told, "{published}: {:?}", table.findings);
+    }
+    let values = table.values.as_ref().unwrap();
+    assert_eq!(values.rows[0].name, "b-hit-music-net");
+    assert!(values.rows.len() == 5 && values.rows[1..].iter().all(|row| row.closer.is_some()));
+}
+
+/// In their full sizes, too, all networks of the suite are built and take a step.
+#[test]
+fn every_network_of_the_suite_takes_a_step_in_full_size() {
+    let plan = Plan::load(None).unwrap();
+    for system in &plan.systems {
+        let recipe = plan.recipe(system, Path::new("set"), false).unwrap();
+        let Model::Network(model) = &recipe.model else { continue };
+        let count = |names: &[String]| match names {
+            [set] if set == "low-level" => features::names(Columns::LowLevel).len(),
+            [set] if set == "descriptors" => features::names(Columns::Descriptors).len(),
+            names => names.len(),
+        };
+        let beside = count(&recipe.data.beside);
+        let (bands, frames) = match recipe.model.wants_rows(&recipe.data) {
+            true => (count(&recipe.data.columns), 1),
+            false => (64 + beside, recipe.data.window_frames),
+        };
+        let outputs = recipe.outputs().len();
+        let blueprint = Blueprint {
+            bands,
+            beside,
+            frames,
+            outputs,
+            mean: &vec![0.0; bands],
+            deviation: &vec![1.0; bands],
+            output_bias: &vec![0.0; outputs],
+            seed: 1,
+            device: &Device::Cpu,
+        };
+        let network = nn::build(model, &blueprint).unwrap();
+        let mut rng = Rng::seed_from_u64(2);
+        let x = Tensor::randn(0f32, 1.0, (frames, 2, bands), &Device::Cpu).unwrap();
+        let at = [frames as u32 - 1];
+        let y = network.forward(&x, &at, Some(&mut rng)).unwrap();
+        assert_eq!(y.dims(), [1, 2, outputs], "{}", system.name);
+        let gradients = y.sqr().unwrap().sum_all().unwrap().backward().unwrap();
+        let moved = network.weights().trained().values().filter(|v| gradients.get(v).is_some());
+        assert!(moved.count() > 0, "{}", system.name);
+    }
 }

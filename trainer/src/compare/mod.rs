@@ -3,7 +3,7 @@
 mod html;
 pub(crate) mod paired;
 mod show;
-mod song_by_song;
+pub(crate) mod song_by_song;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::files;
 use crate::run::{Run, Task};
 
 pub use paired::{Test, TestKind};
-pub use song_by_song::SongBySong;
+pub use song_by_song::{NormalDraws, SongBySong};
 
 /// Draws behind the paired tests.
 pub const DRAWS: usize = 4000;
@@ -55,8 +55,8 @@ pub struct Comparison {
     pub majority_tests: Vec<Test>,
     /// On how many songs each other run is closer to the truth; empty for classes.
     pub song_by_song: Vec<SongBySong>,
-    /// Mean squared error of draws from the published normal distribution; regressions only.
-    pub normal_draws: Option<f64>,
+    /// What draws from a normal distribution would get; regressions only.
+    pub normal_draws: Option<NormalDraws>,
     /// What it comes to, in sentences.
     pub findings: Vec<String>,
 }
@@ -103,6 +103,19 @@ pub(crate) fn figure<'a>(
 /// When a run is not complete, or the runs judged other songs, split them differently or predict other
 /// things; the message says which and where.
 pub fn compare(folders: &[PathBuf], against: Against) -> Result<Comparison> {
+    compare_with(folders, against, None)
+}
+
+/// [`compare`] with mean and deviation of the normal distribution whose draws are the baseline of
+/// regressions; without, they are those of the songs that models learnt from.
+///
+/// # Errors
+/// As [`compare`].
+pub fn compare_with(
+    folders: &[PathBuf],
+    against: Against,
+    normal: Option<(f64, f64)>,
+) -> Result<Comparison> {
     ensure!(folders.len() >= 2, "a comparison needs at least two runs");
     let measured: Vec<Measured> =
         folders.iter().map(|folder| measure(folder, None)).collect::<Result<_>>()?;
@@ -127,7 +140,7 @@ pub fn compare(folders: &[PathBuf], against: Against) -> Result<Comparison> {
     let tests = paired::tests(&songs, &aligned, reference, DRAWS, measured[0].notes.seed);
     let majority_tests = paired::against_majority(&songs);
     let song_by_song = song_by_song::song_by_song(&songs, &aligned, reference);
-    let normal_draws = song_by_song::normal_draws(songs[0]);
+    let normal_draws = song_by_song::normal_draws(songs[0], normal);
     let runs: Vec<Compared> = measured
         .into_iter()
         .zip(folders)
@@ -232,7 +245,7 @@ fn same_songs(first: &Run, first_label: &str, other: &Run, label: &str) -> Resul
 }
 
 /// For each run and each song of the first: the song's index in that run.
-fn aligned(songs: &[&Songs]) -> Vec<Vec<usize>> {
+pub(crate) fn aligned(songs: &[&Songs]) -> Vec<Vec<usize>> {
     songs
         .iter()
         .map(|run| {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use anyhow::Result;
 
-use super::{Comparison, figure};
+use super::{Comparison, NormalDraws, figure};
 use crate::evaluate::number;
 use crate::run::Task;
 
@@ -77,9 +77,9 @@ pub(super) fn findings(comparison: &Comparison) -> Vec<String> {
             100.0 * won.closer
         ));
     }
-    if let Some(mse) = comparison.normal_draws {
+    if let Some(NormalDraws { mean, deviation, mse }) = comparison.normal_draws {
         findings.push(format!(
-            "Draws from the published normal distribution (0.400 ± 0.168) have a mean squared error of {}.",
+            "Draws from a normal distribution ({mean:.3} ± {deviation:.3}) have a mean squared error of {}.",
             number(mse)
         ));
     }

@@ -18,6 +18,8 @@ use crate::table::{TableModel, TableModelRecipe};
 /// Fewest songs of a catalogue that is looked at, and most catalogues.
 const FEWEST: usize = 10;
 const MOST_CATALOGUES: usize = 8;
+/// Names that a column of catalogues may have.
+const COLUMNS: [&str; 4] = ["catalogue", "catalog", "source", "collection"];
 /// Folds of the classifier.
 const FOLDS: usize = 5;
 /// A catalogue is told apart where the whole interval of the AUC lies above this.
@@ -61,6 +63,25 @@ pub struct CatalogueReport {
     pub too_few: Vec<String>,
 }
 
+impl CatalogueReport {
+    /// What a model could go by in place of the music; `None` where there is nothing.
+    pub fn warning(&self) -> Option<String> {
+        let leaks: Vec<String> = self
+            .told
+            .iter()
+            .filter(|told| told.is_leak())
+            .map(|told| format!("{} by {}", told.catalogue, told.by))
+            .collect();
+        (!leaks.is_empty()).then(|| {
+            format!(
+                "a model can tell {} without hearing the music ({}); take the songs of all classes from one catalogue, or bring level, bandwidth and format of all to the same",
+                self.column,
+                leaks.join(", ")
+            )
+        })
+    }
+}
+
 impl fmt::Display for CatalogueReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let widest = self.told.iter().map(|t| t.catalogue.chars().count()).max().unwrap_or(0);
@@ -75,20 +96,11 @@ impl fmt::Display for CatalogueReport {
         if !self.too_few.is_empty() {
             writeln!(f, "fewer than {FEWEST} songs: {}", self.too_few.join(", "))?;
         }
-        let leaks: Vec<String> = self
-            .told
-            .iter()
-            .filter(|told| told.is_leak())
-            .map(|told| format!("{} by {}", told.catalogue, told.by))
-            .collect();
-        match leaks.as_slice() {
-            [] => write!(f, "no {} is told apart by level, bandwidth or codec alone", self.column),
-            leaks => write!(
-                f,
-                "warning: a model can tell {} without hearing the music ({}); take the songs of all classes from one catalogue, or bring level, bandwidth and format of all to the same",
-                self.column,
-                leaks.join(", ")
-            ),
+        match self.warning() {
+            None => {
+                write!(f, "no {} is told apart by level, bandwidth or codec alone", self.column)
+            }
+            Some(warning) => write!(f, "warning: {warning}"),
         }
     }
 }
@@ -134,6 +146,20 @@ pub fn catalogues(set: &Dataset, column: &str) -> Result<CatalogueReport> {
         }
     }
     Ok(CatalogueReport { column: column.to_owned(), told, too_few })
+}
+
+/// Warnings on catalogues that are told apart by level, bandwidth or codec alone, each with its column:
+/// those of the columns that are called after catalogues, and of `more`. Columns that are not there, and
+/// catalogues with too few songs to say anything, are passed over.
+pub(crate) fn warnings(set: &Dataset, more: &[&str]) -> Vec<(String, String)> {
+    let mut columns: Vec<&str> = COLUMNS.iter().chain(more).copied().collect();
+    columns.sort_unstable();
+    columns.dedup();
+    let there = |column: &&str| {
+        !set.songs.is_empty() && set.songs.iter().all(|s| s.track.columns.contains_key(*column))
+    };
+    let of = |column: &str| Some((column.to_owned(), catalogues(set, column).ok()?.warning()?));
+    columns.into_iter().filter(there).filter_map(of).collect()
 }
 
 /// Rows of numbers for each aspect: `[aspect][song][number]`.

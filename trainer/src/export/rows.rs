@@ -45,6 +45,26 @@ pub(super) fn export(run: &Path, subject: &Subject<'_>, dataset: &Dataset) -> Re
     Ok(Exported { bytes, model, difference, windows: expected.len() })
 }
 
+/// What to know of a model some of whose columns change when a song is turned up or down; `None` where none
+/// does.
+pub(super) fn level_warning(names: &[String]) -> Option<String> {
+    let (mut own, mut bands) = (Vec::new(), 0);
+    for name in names {
+        match name.as_str() {
+            // The first cepstral coefficient is the level; `mfcc` is a mean with it.
+            "rmse" | "mfcc" | "mfcc_0" => own.push(name.clone()),
+            name if name.starts_with("mel_") => bands += 1,
+            _ => {}
+        }
+    }
+    if bands > 0 {
+        own.push(format!("{bands} mel_ columns"));
+    }
+    (!own.is_empty()).then(|| {
+        format!("Its score changes when the same song is played louder: so do {}.", own.join(", "))
+    })
+}
+
 /// Checks that the meter can tell all these features of what it hears.
 pub(super) fn ensure_heard(run: &Path, names: &[String]) -> Result<()> {
     let heard: Vec<String> = FeatureSet::ALL.into_iter().flat_map(features::names).collect();

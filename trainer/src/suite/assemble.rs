@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::measure::{self, Field, Truth};
-use super::{Form, Options, Plan, Row, System, Table, TestRow, show};
+use super::{Form, Options, Plan, Row, System, Table, TestRow, show, values};
 use crate::command_line::command_line;
 use crate::compare::Test;
 use crate::dataset::Dataset;
 use crate::evaluate::{Songs, evaluate};
+use crate::run::Run;
 
 /// Measures what was trained.
 ///
@@ -43,10 +44,12 @@ pub(super) fn table(
         None => "the suite has no system for the table, only such as stand apart".to_owned(),
     })?;
     let (mut rows, mut songs, mut apart) = (Vec::new(), Vec::new(), Vec::new());
+    let mut on_own_scale = Vec::new();
     for (system, out) in left {
         match measured(system, out, &field, plan.seed) {
             Ok((row, None)) => apart.push(row),
-            Ok((row, Some(own))) => {
+            Ok((row, Some((own, said)))) => {
+                on_own_scale.extend(said.map(|said| (row.name.clone(), said)));
                 rows.push(row);
                 songs.push(own);
             }
@@ -94,6 +97,7 @@ pub(super) fn table(
         majority: field.majority(),
         rows,
         genre,
+        values: values::values(&on_own_scale),
         apart,
         tests,
         failed,
@@ -104,13 +108,14 @@ pub(super) fn table(
     Ok(table)
 }
 
-/// A system's row, and what it said of the songs unless it stands apart.
+/// A system's row, and unless it stands apart what it said of the songs: as all are measured, and on its own
+/// scale if it predicts values.
 fn measured(
     system: &System,
     out: &Path,
     field: &Field<'_>,
     seed: u64,
-) -> Result<(Row, Option<Songs>)> {
+) -> Result<(Row, Option<(Songs, Option<Songs>)>)> {
     let evaluation = evaluate(out)?;
     let mut row = Row {
         name: system.name.clone(),
@@ -118,7 +123,8 @@ fn measured(
         form: system.form,
         about: system.about.clone(),
         parameters: evaluation.parameters,
-        seconds: evaluation.seconds,
+        // Without that of a last model on all songs, which not every suite trains.
+        seconds: Run::open(out)?.parts.iter().map(|part| part.outcome.seconds).sum(),
         figures: evaluation.figures,
         finding: evaluation.finding,
     };
@@ -127,5 +133,5 @@ fn measured(
     }
     let own = field.judged_by(out)?;
     row.figures = measure::figures_of(&own, seed);
-    Ok((row, Some(own)))
+    Ok((row, Some((own, values::said(out)?))))
 }

@@ -9,6 +9,7 @@ mod measure;
 mod page;
 mod plan;
 mod show;
+mod values;
 
 use std::path::{Path, PathBuf};
 
@@ -24,6 +25,7 @@ use crate::interrupt;
 use crate::run::write_losses;
 
 pub use plan::{Form, Plan, System};
+pub use values::{ValueRow, Values};
 
 /// How a suite is run.
 #[derive(Debug, Clone)]
@@ -123,6 +125,9 @@ pub struct Table {
     pub rows: Vec<Row>,
     /// Knowing the genre and nothing else; none where songs have no genre.
     pub genre: Option<Row>,
+    /// Systems that learn the value itself, on its own scale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<Values>,
     /// Systems with a split or songs of their own.
     pub apart: Vec<Row>,
     /// Every system against the majority and against the genre.

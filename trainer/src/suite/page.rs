@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::show::COLUMNS;
-use super::{Row, Table};
+use super::{Row, Table, Values};
 use crate::evaluate::number;
 use crate::report::{capital, document, interval_bar, seconds, thousands};
 
@@ -26,6 +26,11 @@ pub(super) fn html(table: &Table) -> String {
         h2 { "Tests" }
         (tests(table))
         p.note { "Accuracy against the majority: McNemar’s exact test. Against the genre: both measured on the same draws of groups. Corrected after Holm for the number of systems." }
+        @if let Some(values) = &table.values {
+            h2 { "On the value’s own scale" }
+            (on_own_scale(values))
+            p.note { "Systems that learn the value itself. Draws: what a normal distribution with mean and deviation of the songs that models learnt from would get. Closer: share of the songs on which a system is closer to the truth than the first." }
+        }
         @if !table.apart.is_empty() {
             h2 { "On songs or splits of their own" }
             (apart(table))
@@ -106,6 +111,28 @@ fn tests(table: &Table) -> Markup {
                 td.n { @if test.corrected < 0.05 { strong { (format!("{:.3}", test.corrected)) } } @else { (format!("{:.3}", test.corrected)) } }
                 td.dim { (test.test) }
             } } }
+        } }
+    }
+}
+
+fn on_own_scale(values: &Values) -> Markup {
+    html! {
+        div.scroll { table {
+            thead { tr { th { "System" } th.n { "MSE" } th.n { "MAE" } th.n { "R²" } th.n { "Closer" } } }
+            tbody {
+                @for row in &values.rows { tr {
+                    th { (row.name) }
+                    td.n { (format!("{:.4}", row.mse)) }
+                    td.n { (number(row.mae)) }
+                    td.n { (row.r2.map_or("–".into(), number)) }
+                    td.n { (row.closer.map_or("–".into(), |share| format!("{:.1} %", 100.0 * share))) }
+                } }
+                tr.reference {
+                    th { "draws " small.dim { (format!("{:.3} ± {:.3}", values.draws.mean, values.draws.deviation)) } }
+                    td.n { (format!("{:.4}", values.draws.mse)) }
+                    td.n { "–" } td.n { "–" } td.n { "–" }
+                }
+            }
         } }
     }
 }

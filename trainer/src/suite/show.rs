@@ -143,6 +143,28 @@ fn write_markdown(f: &mut String, table: &Table) -> fmt::Result {
         }
         writeln!(f, " {} | {} |", thousands(row.parameters), seconds(row.seconds))?;
     }
+    if let Some(values) = &table.values {
+        let first = &values.rows[0].name;
+        writeln!(f, "\nSystems that learn the value itself, on its own scale:\n")?;
+        writeln!(f, "| system | MSE | MAE | R² | closer than {first} |\n|{}", " --- |".repeat(5))?;
+        for row in &values.rows {
+            let closer = row.closer.map_or("–".into(), |share| format!("{:.1} %", 100.0 * share));
+            let r2 = row.r2.map_or("–".into(), number);
+            writeln!(
+                f,
+                "| {} | {:.4} | {} | {r2} | {closer} |",
+                row.name,
+                row.mse,
+                number(row.mae)
+            )?;
+        }
+        let draws = &values.draws;
+        writeln!(
+            f,
+            "| draws from a normal distribution, {:.3} ± {:.3} | {:.4} | – | – | – |",
+            draws.mean, draws.deviation, draws.mse
+        )?;
+    }
     if !table.apart.is_empty() {
         writeln!(f, "\nOn songs or splits of their own, not comparable with the table:\n")?;
         for row in &table.apart {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use candle_core::{Device, Tensor};
 use earworm_scorer::model::{Contract, Metadata};
 use earworm_train::export::onnx_bytes;
-use earworm_train::nn::{Blueprint, ModelRecipe, Network, build};
+use earworm_train::nn::{Blueprint, ModelRecipe, Network, build, start};
 
 /// Outputs of every tiny network.
 pub const OUTPUTS: usize = 2;
@@ -26,7 +26,7 @@ pub struct Tiny<'a> {
 }
 
 /// One of each kind.
-pub const TINY: [Tiny<'static>; 19] = [
+pub const TINY: [Tiny<'static>; 25] = [
     Tiny {
         name: "mean-lstm",
         recipe: "kind = 'mean-lstm'\nhidden = 12\nlayers = 2\nhead = [8]\ndropout = 0.0",
@@ -141,6 +141,42 @@ pub const TINY: [Tiny<'static>; 19] = [
         bands: 16,
         frames: 32,
     },
+    Tiny {
+        name: "cnn3-straight",
+        recipe: "kind = 'cnn3'\nchannels = [4, 6, 4]\nwidth = 16\nstraight = true",
+        bands: 20,
+        frames: 30,
+    },
+    Tiny {
+        name: "transformer-band",
+        recipe: "kind = 'transformer'\nwidth = 16\nheads = 4\nlayers = 2\nfeed_forward = 24\ndropout = 0.0\ntoken = 'band'",
+        bands: 10,
+        frames: 12,
+    },
+    Tiny {
+        name: "single-autoencoder",
+        recipe: "kind = 'autoen-chorder'\nvariant = 'single-autoencoder'\npatch = 3\nhidden = 6\ncode = 4\nlayers = 3\ndropout = 0.0",
+        bands: 10,
+        frames: 12,
+    },
+    Tiny {
+        name: "lstm-and-autoencoder",
+        recipe: "kind = 'autoen-chorder'\nvariant = 'lstm-and-autoencoder'\npatch = 3\nhidden = 6\ncode = 2\nlayers = 3\ndropout = 0.0",
+        bands: 10,
+        frames: 12,
+    },
+    Tiny {
+        name: "hit-music-net-embeddings",
+        recipe: "kind = 'autoen-chorder'\nvariant = 'hit-music-net-and-embeddings'\npatch = 3\nlayers = 3\ndropout = 0.0",
+        bands: 10,
+        frames: 12,
+    },
+    Tiny {
+        name: "popularity-cnn-six",
+        recipe: "kind = 'popularity-cnn'\nconvolutions = 6\nchannels = 2\nwidth = 12\nimage = [64, 70]\ndropout = 0.0",
+        bands: 20,
+        frames: 24,
+    },
 ];
 
 impl Tiny<'_> {
@@ -239,7 +275,9 @@ pub fn fresh(
         seed,
         device: &Device::Cpu,
     };
-    build(&recipe, &blueprint)
+    let network = build(&recipe, &blueprint)?;
+    start(&recipe, network.as_ref())?;
+    Ok(network)
 }
 
 /// Numbers in ± 1/2: FNV-1a of the name, then the finaliser of MurmurHash3 for each place.

@@ -161,7 +161,7 @@ pub struct VggishRecipe {
     /// Share of values dropped in training before the outputs.
     #[serde(default)]
     pub dropout: f64,
-    /// Weights to start from: safetensors or ONNX with the names of its port to PyTorch (`torchvggish`).
+    /// Refused, with the reason: published weights are for another front end. Embeddings take them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<PathBuf>,
 }
@@ -172,6 +172,10 @@ fn full() -> f64 {
 
 impl VggishRecipe {
     pub(super) fn validate(&self) -> Result<()> {
+        ensure!(
+            self.weights.is_none(),
+            "model.weights: what VGGish has learnt expects ln(mel + 0.01) of its own front end, and the frames of a data set are decibels whose level is removed; make embeddings with `dataset build --embedding FILE` and learn from those, or leave weights out to train from scratch"
+        );
         scale(self.width)?;
         share("dropout", self.dropout)
     }
