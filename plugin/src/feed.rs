@@ -75,6 +75,7 @@ impl Feed {
     pub(crate) fn activate(&mut self, rate: u32, offline: bool) {
         self.rate = f64::from(rate.max(1));
         self.offline = offline;
+        self.session.set_offline(offline);
         self.stuck = false;
         self.was_playing = false;
         self.anchor_due = true;

@@ -142,6 +142,26 @@ impl Host {
     }
 }
 
+#[cfg(test)]
+impl Host {
+    /// Plays noise and a tone to it for so many seconds, and waits until they are scored.
+    pub(crate) fn play(&mut self, seconds: usize, gain: f32) {
+        let mut noise = 1u32;
+        for second in 0..seconds {
+            let mut left: Vec<f32> = (0..48_000)
+                .map(|i| {
+                    noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    let hiss = (noise >> 8) as f32 / (1 << 24) as f32;
+                    gain * (hiss * 0.1 + ((second * 48_000 + i) as f32 * 0.03).sin() * 0.2)
+                })
+                .collect();
+            let mut right = left.clone();
+            self.process(&mut [&mut left, &mut right], Playhead::default());
+        }
+        self.deactivate();
+    }
+}
+
 /// Takes what an editor sets, as a host without automation would.
 #[derive(Default)]
 pub struct SetParameters {

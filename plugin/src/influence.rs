@@ -5,15 +5,17 @@
 //! thread of its own at the lowest priority, and only while somebody looks.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use earworm_scorer::Model;
 use earworm_scorer::front_end::{FrontEndSettings, LevelNormaliser, is_silent};
-use earworm_scorer::live::{HistoryFrame, Meter};
-use earworm_scorer::model::{Contract, ModelError};
+use earworm_scorer::live::HistoryFrame;
+use earworm_scorer::model::{Contract, Input, ModelError};
 
 use crate::low_priority;
+use crate::session::{Session, ShownWindow};
+use crate::state::Snapshot;
 
 /// Regions that the model's bands are divided into.
 pub const REGIONS: usize = 8;
@@ -35,27 +37,48 @@ pub struct Influence {
     pub edges_hz: Vec<f32>,
 }
 
-/// Judges a window of frames with and without each region. `None` when too little was heard.
+/// Why a model that is fed with this has no influence to show, if so. Regions are cut from mel frames;
+/// numbers that describe the sound are taken from the sound itself, which the plugin does not keep.
+pub fn obstacle(input: &Input) -> Option<&'static str> {
+    match input {
+        Input::Mel => None,
+        Input::Descriptors { .. } => Some(
+            "this model judges numbers that describe the whole sound: it has no frequency regions",
+        ),
+        Input::MelAndDescriptors { .. } => Some(
+            "this model also judges numbers that describe the whole sound: no region can be left out",
+        ),
+    }
+}
+
+/// Judges the last `count` audible frames with and without each region. `None` when too few of them
+/// were heard or are still kept, and where there is an [`obstacle`].
+///
+/// A streaming model's oldest frames, fewer than a chunk of them, are left out.
 ///
 /// # Errors
 /// When the model cannot be run.
 pub fn examine(
     model: &Arc<Model>,
     frames: &[HistoryFrame],
+    count: usize,
 ) -> Result<Option<Influence>, ModelError> {
     let metadata = model.metadata();
+    if obstacle(&metadata.input).is_some() {
+        return Ok(None);
+    }
     let bands = metadata.front_end.n_mels;
     let level = metadata.front_end.level;
     let audible: Vec<&HistoryFrame> =
         frames.iter().filter(|frame| !is_silent(&level, frame.level_db)).collect();
     let (chunk, count) = match metadata.contract {
-        Contract::Streaming => {
-            let most = metadata.window_frames / CHUNK * CHUNK;
-            (CHUNK, (audible.len() / CHUNK * CHUNK).min(most))
+        Contract::Streaming if audible.len() + CHUNK > count => {
+            (CHUNK, count.min(audible.len()) / CHUNK * CHUNK)
         }
+        Contract::Streaming => return Ok(None),
         Contract::Window => (metadata.window_frames, metadata.window_frames),
     };
-    if audible.len() < count || count < metadata.warm_up_frames.max(1) {
+    if audible.len() < count || count == 0 {
         return Ok(None);
     }
     let window = &audible[audible.len() - count..];
@@ -104,15 +127,43 @@ fn edge_hz(settings: &FrontEndSettings, band: usize) -> f32 {
     scale.to_hz(low + (high - low) * (band as f64 + 0.5) / (settings.n_mels as f64 + 1.0)) as f32
 }
 
-/// Examines a meter's last window every few seconds, until dropped.
+/// Finds the influence of a snapshot's window in the background and puts it into the snapshot that was
+/// stored. Both are of the same window.
+///
+/// # Errors
+/// When the system gives no thread.
+pub fn fill_in(
+    session: &Arc<Session>,
+    snapshot: &Snapshot,
+    window: ShownWindow,
+) -> std::io::Result<()> {
+    let (session, stored) = (Arc::downgrade(session), snapshot.clone());
+    low_priority::spawn("earworm-snapshot", move || {
+        let Ok(Some(found)) = window.examine() else { return };
+        let Some(session) = session.upgrade() else { return };
+        let mut snapshots =
+            session.params.snapshots.write().unwrap_or_else(PoisonError::into_inner);
+        // It may have been thrown away meanwhile, or another project loaded.
+        if let Some(place) = snapshots.list.iter_mut().find(|place| **place == stored) {
+            place.influence = found.regions;
+        }
+        drop(snapshots);
+        session.notifier.request_repaint();
+    })?;
+    Ok(())
+}
+
+/// Examines the window behind the number that is shown, every few seconds, until dropped.
 pub struct Observer {
     shared: Arc<Shared>,
 }
 
 struct Shared {
-    meter: Mutex<Option<Meter>>,
+    session: Weak<Session>,
+    /// Nothing is looked at for now.
+    paused: AtomicBool,
     latest: Mutex<Option<Influence>>,
-    stop: AtomicBool,
+    stop: Mutex<bool>,
     wake: Condvar,
 }
 
@@ -121,21 +172,19 @@ impl Observer {
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(meter: Option<Meter>, ready: impl Fn() + Send + 'static) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared {
-            meter: Mutex::new(meter),
-            latest: Mutex::default(),
-            stop: AtomicBool::new(false),
-            wake: Condvar::new(),
-        });
+    pub fn start(
+        session: &Arc<Session>,
+        ready: impl Fn() + Send + 'static,
+    ) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared::new(session));
         let on_thread = shared.clone();
         low_priority::spawn("earworm-influence", move || on_thread.run(&ready))?;
         Ok(Self { shared })
     }
 
-    /// Looks at another stream from now on.
-    pub fn watch(&self, meter: Option<Meter>) {
-        *self.shared.meter.lock().unwrap_or_else(PoisonError::into_inner) = meter;
+    /// Stops looking while what is shown is held.
+    pub fn pause(&self, pause: bool) {
+        self.shared.paused.store(pause, Ordering::Relaxed);
     }
 
     /// What was found last.
@@ -146,35 +195,58 @@ impl Observer {
 
 impl Drop for Observer {
     fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::Relaxed);
+        *self.shared.stop.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.shared.wake.notify_all();
     }
 }
 
+/// Which window was looked at last: the stream, and the scores' place in it.
+type Seen = (u64, f64);
+
 impl Shared {
+    fn new(session: &Arc<Session>) -> Self {
+        Self {
+            session: Arc::downgrade(session),
+            paused: AtomicBool::new(false),
+            latest: Mutex::default(),
+            stop: Mutex::new(false),
+            wake: Condvar::new(),
+        }
+    }
+
     fn run(&self, ready: &dyn Fn()) {
-        let (mut frames, mut looked_at) = (Vec::new(), (0, 0));
-        while !self.stop.load(Ordering::Relaxed) {
-            let meter = self.meter.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            if let Some(meter) = &meter {
-                frames.clear();
-                let next = meter.frames_since(0, &mut frames);
-                // Frames from before a reset are of another song.
-                let fresh = frames.windows(2).rposition(|w| w[1].time_s < w[0].time_s);
-                frames.drain(..fresh.map_or(0, |at| at + 1));
-                if (next, meter.resets()) != looked_at {
-                    looked_at = (next, meter.resets());
-                    let found = examine(meter.model(), &frames).ok().flatten();
-                    *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = found;
-                    ready();
-                }
+        let mut seen = None;
+        loop {
+            if self.look(&mut seen) {
+                ready();
             }
-            let guard = self.meter.lock().unwrap_or_else(PoisonError::into_inner);
-            if self.stop.load(Ordering::Relaxed) {
+            let stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner);
+            let waited = self.wake.wait_timeout_while(stop, PAUSE, |stop| !*stop);
+            if *waited.unwrap_or_else(PoisonError::into_inner).0 {
                 return;
             }
-            drop(self.wake.wait_timeout(guard, PAUSE).unwrap_or_else(PoisonError::into_inner));
         }
+    }
+
+    /// Looks at the window, unless nobody sees it or it was looked at before. Whether it did.
+    fn look(&self, seen: &mut Option<Seen>) -> bool {
+        let Some(session) = self.session.upgrade() else { return false };
+        // A hidden editor may still exist.
+        if self.paused.load(Ordering::Relaxed) || !session.is_editor_open() {
+            return false;
+        }
+        let stream = session.streams();
+        let shown = session.shown_window();
+        let now = shown.as_ref().map(|(point, _)| (stream, point.sound_s));
+        if now == *seen {
+            return false;
+        }
+        *seen = now;
+        // The session must not outlive its host by the time this takes.
+        drop(session);
+        let found = shown.and_then(|(_, window)| window.examine().ok().flatten());
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = found;
+        true
     }
 }
 
@@ -182,8 +254,10 @@ impl Shared {
 mod tests {
     use earworm_scorer::front_end::FrontEnd;
     use earworm_scorer::score_offline;
+    use nice_plug::prelude::ProcessMode;
 
     use super::*;
+    use crate::harness::Host;
 
     #[test]
     fn the_score_is_the_offline_score_and_every_region_is_judged() {
@@ -209,12 +283,41 @@ mod tests {
         });
         frames.truncate(frames.len() / CHUNK * CHUNK);
         let samples = (frames.len() - 1) * settings.hop + settings.n_fft;
-        let found = examine(&model, &frames).unwrap().unwrap();
+        let found = examine(&model, &frames, frames.len()).unwrap().unwrap();
         let want = model.metadata().score(&score_offline(&model, &sound[..samples]).unwrap());
         assert!((found.score - want).abs() < 0.05, "{} and {want}", found.score);
         assert_eq!(found.regions.len(), REGIONS);
         assert!(found.regions.iter().any(|points| points.abs() > 0.1), "{:?}", found.regions);
         assert!(found.edges_hz.is_sorted() && found.edges_hz[0] < 60.0);
-        assert_eq!(examine(&model, &frames[..20]).unwrap(), None, "too little was heard");
+        assert_eq!(examine(&model, &frames[..20], 100).unwrap(), None, "too few are kept");
+        assert_eq!(examine(&model, &frames, 0).unwrap(), None);
+    }
+
+    #[test]
+    fn models_without_regions_say_so() {
+        let names = || vec!["rms".to_owned()];
+        assert_eq!(obstacle(&Input::Mel), None);
+        assert!(obstacle(&Input::Descriptors { names: names() }).is_some());
+        assert!(obstacle(&Input::MelAndDescriptors { names: names() }).is_some());
+    }
+
+    #[test]
+    fn nothing_is_looked_at_behind_a_hidden_editor() {
+        let mut host = Host::new(48_000, 48_000, ProcessMode::Offline);
+        host.play(12, 1.0);
+        let session = host.session();
+        let (observer, mut seen) = (Shared::new(session), None);
+        session.set_editor_open(false);
+        assert!(!observer.look(&mut seen), "hidden");
+        session.set_editor_open(true);
+        observer.paused.store(true, Ordering::Relaxed);
+        assert!(!observer.look(&mut seen), "held");
+        observer.paused.store(false, Ordering::Relaxed);
+        assert!(observer.look(&mut seen));
+        assert!(!observer.look(&mut seen), "nothing new was heard");
+        // The influence is that of the number shown, but for the oldest frames of its window.
+        let found = observer.latest.lock().unwrap().clone().unwrap();
+        let shown = session.reading().window.unwrap();
+        assert!((found.score - shown).abs() < 0.5, "{} and {shown}", found.score);
     }
 }

@@ -20,6 +20,8 @@ static LOADED: Mutex<Option<HashMap<Version, Weak<Model>>>> = Mutex::new(None);
 pub struct Resolved {
     /// The chosen model, or the built-in one in its place.
     pub model: Arc<Model>,
+    /// Whether the chosen file is not there.
+    pub missing: bool,
     /// For the user: why the choice could not be honoured, or that the file has changed.
     pub trouble: Option<String>,
 }
@@ -49,7 +51,7 @@ pub fn load(path: &Path) -> Result<Arc<Model>, ModelError> {
 /// The model that a project asks for.
 pub fn resolve(setting: &ModelSetting) -> Resolved {
     let Some(file) = &setting.file else {
-        return Resolved { model: Model::embedded(), trouble: None };
+        return Resolved { model: Model::embedded(), missing: false, trouble: None };
     };
     match load(Path::new(&file.path)) {
         Ok(model) => {
@@ -62,22 +64,24 @@ pub fn resolve(setting: &ModelSetting) -> Resolved {
                     short(model.sha256())
                 )
             });
-            Resolved { model, trouble }
+            Resolved { model, missing: false, trouble }
         }
         Err(error) => {
             let model = Model::embedded();
-            let trouble = if Path::new(&file.path).exists() {
+            let missing = !Path::new(&file.path).exists();
+            let trouble = if !missing {
                 format!("{error}; using {} instead", model.metadata().name)
             } else {
                 format!(
-                    "model {} is gone: {} (sha256 {}…); using {} instead. Put it back, or choose another",
+                    "model {} is gone: {} (sha256 {}…); using {} instead. Put it back and \
+                     choose it again, or choose another",
                     file.name,
                     file.path,
                     short(&file.sha256),
                     model.metadata().name
                 )
             };
-            Resolved { model, trouble: Some(trouble) }
+            Resolved { model, missing, trouble: Some(trouble) }
         }
     }
 }

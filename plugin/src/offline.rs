@@ -2,15 +2,110 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use earworm_scorer::decode::AudioFile;
 use earworm_scorer::{Model, Reading, Scorer, ScorerOptions};
 
+use crate::clock::clock;
 use crate::low_priority;
 
 /// Full progress, in the units that are stored.
 const WHOLE: u32 = 10_000;
+
+/// Most results that are remembered.
+const MOST: usize = 6;
+
+/// The files of one instance: the one being scored, and what came of the others. Outlives the editor.
+#[derive(Default)]
+pub struct Desk {
+    inner: Mutex<Files>,
+}
+
+#[derive(Default)]
+struct Files {
+    running: Option<FileScore>,
+    /// Latest last.
+    results: Vec<FileResult>,
+}
+
+/// What came of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileResult {
+    /// The file's name.
+    pub name: String,
+    /// The scores in words, or why there are none.
+    pub said: Result<String, String>,
+}
+
+impl FileResult {
+    fn new(path: &Path, result: Result<Reading, String>) -> Self {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let said = result.and_then(|reading| {
+            let score =
+                reading.integrated.ok_or_else(|| "too little sound for a score".to_owned())?;
+            let hook = reading.hook.map_or(String::new(), |hook| {
+                format!(", hook {:.0} at {}", hook.score, clock(hook.start_s))
+            });
+            Ok(format!("{score:.1}{hook}"))
+        });
+        Self { name, said }
+    }
+
+    /// In one line.
+    pub fn line(&self) -> String {
+        match &self.said {
+            Ok(said) | Err(said) => format!("{}: {said}", self.name),
+        }
+    }
+}
+
+impl Desk {
+    fn files(&self) -> MutexGuard<'_, Files> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Scores a file from now on; one that is being scored is given up.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(
+        &self,
+        path: &Path,
+        model: Arc<Model>,
+        ready: impl Fn() + Send + 'static,
+    ) -> std::io::Result<()> {
+        self.files().running = Some(FileScore::start(path, model, ready)?);
+        Ok(())
+    }
+
+    /// Gives up the file that is being scored, and says which it was.
+    pub fn cancel(&self) -> Option<PathBuf> {
+        self.files().running.take().map(|file| file.path.clone())
+    }
+
+    /// The file being scored, and how far it is, 0 to 1.
+    pub fn running(&self) -> Option<(PathBuf, f32)> {
+        self.files().running.as_ref().map(|file| (file.path.clone(), file.progress()))
+    }
+
+    /// A result that has come since the last call.
+    pub fn collect(&self) -> Option<FileResult> {
+        let mut files = self.files();
+        let result = files.running.as_ref()?.result()?;
+        let path = files.running.take()?.path.clone();
+        let result = FileResult::new(&path, result);
+        files.results.push(result.clone());
+        let surplus = files.results.len().saturating_sub(MOST);
+        files.results.drain(..surplus);
+        Some(result)
+    }
+
+    /// What came of the last files, latest last.
+    pub fn results(&self) -> Vec<FileResult> {
+        self.files().results.clone()
+    }
+}
 
 /// A file being scored, or scored. Dropping it stops the work.
 pub struct FileScore {
@@ -123,5 +218,41 @@ mod tests {
         let none = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
         let none = FileScore::start(&none, Model::embedded(), || {}).unwrap();
         assert!(wait(&none).unwrap_err().contains("Cargo.toml"));
+    }
+
+    #[test]
+    fn results_are_remembered_and_work_can_be_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let desk = Desk::default();
+        for index in 0..MOST + 2 {
+            let path = folder.path().join(format!("{index}.wav"));
+            std::fs::write(&path, "no sound").unwrap();
+            desk.start(&path, Model::embedded(), || {}).unwrap();
+            let until = Instant::now() + Duration::from_secs(60);
+            let result = loop {
+                if let Some(result) = desk.collect() {
+                    break result;
+                }
+                assert!(Instant::now() < until, "no result");
+                std::thread::sleep(Duration::from_millis(1));
+            };
+            assert!(result.said.is_err() && result.line().starts_with(&format!("{index}.wav: ")));
+        }
+        let names: Vec<String> = desk.results().into_iter().map(|result| result.name).collect();
+        assert_eq!(names.len(), MOST);
+        assert_eq!((names[0].as_str(), names[MOST - 1].as_str()), ("2.wav", "7.wav"));
+        assert_eq!((desk.running(), desk.cancel()), (None, None));
+
+        let (ended, wait) = std::sync::mpsc::channel::<()>();
+        let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../demo/demo.ogg");
+        desk.start(&demo, Model::embedded(), move || drop(ended.send(()))).unwrap();
+        assert_eq!(desk.running().unwrap().0, demo);
+        assert_eq!(desk.cancel(), Some(demo));
+        assert_eq!((desk.running(), desk.collect()), (None, None));
+        // The thread ends, and with it the sender.
+        let until = Instant::now() + Duration::from_secs(60);
+        while wait.recv_timeout(until.saturating_duration_since(Instant::now())).is_ok() {}
+        assert!(Instant::now() < until, "it goes on");
+        assert_eq!(desk.results().len(), MOST);
     }
 }

@@ -15,6 +15,8 @@ use crate::song_map::{Anchor, SongMap};
 /// Sees one stream's results on the worker and keeps the session's log.
 pub(crate) struct Watcher {
     session: Weak<Session>,
+    /// The stream's number, by which the session knows whether it is still the present one.
+    stream: u64,
     anchors: HeapCons<Anchor>,
     map: SongMap,
     /// Behind the last frame.
@@ -23,8 +25,8 @@ pub(crate) struct Watcher {
 }
 
 impl Watcher {
-    pub(crate) fn new(session: Weak<Session>, anchors: HeapCons<Anchor>) -> Self {
-        Self { session, anchors, map: SongMap::default(), now_s: 0.0, hook: None }
+    pub(crate) fn new(session: Weak<Session>, stream: u64, anchors: HeapCons<Anchor>) -> Self {
+        Self { session, stream, anchors, map: SongMap::default(), now_s: 0.0, hook: None }
     }
 
     /// Takes what the audio thread noted since, up to the next reset.
@@ -69,7 +71,7 @@ impl Observer for Watcher {
         let moved = reading.hook.filter(|&hook| self.hook != Some(hook));
         self.hook = reading.hook;
         let stretches = moved.map(|hook| self.map.stretches(hook.start_s, hook.end_s));
-        session.log_reading(point, moved, stretches);
+        session.log_reading(self.stream, point, moved, stretches);
     }
 
     fn reset(&mut self) {
@@ -81,7 +83,122 @@ impl Observer for Watcher {
             self.map.push(anchor);
         }
         if let Some(session) = self.session.upgrade() {
-            session.log_reset();
+            session.log_reset(self.stream);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use earworm_scorer::Model;
+    use ringbuf::HeapRb;
+    use ringbuf::traits::Split as _;
+
+    use super::*;
+    use crate::params::{EarwormParams, WindowLength};
+    use crate::state::{ModelFile, ModelSetting};
+
+    fn watcher(session: &Arc<Session>, stream: u64) -> Watcher {
+        Watcher::new(Arc::downgrade(session), stream, HeapRb::new(8).split().1)
+    }
+
+    fn reading(score: f32) -> Reading {
+        let hook = Some(Hook { score, start_s: 0.0, end_s: 30.0 });
+        let score = Some(score);
+        let status = Status::Scoring;
+        Reading {
+            window: score,
+            integrated: score,
+            coverage: 1.0,
+            status,
+            hook,
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn a_stream_that_was_replaced_leaves_no_trace() {
+        let session = Session::new(Arc::default());
+        session.activate(48_000, Duration::from_secs(30));
+        assert_eq!(session.streams(), 1);
+        let mut old = watcher(&session, 1);
+        old.reading(&reading(80.0));
+        session
+            .with_log(|log| assert_eq!((log.maximum, log.curve.points().len()), (Some(80.0), 1)));
+        session.activate(44_100, Duration::from_secs(30));
+        assert_eq!(session.streams(), 2);
+        session.with_log(|log| assert!(log.curve.points().is_empty() && log.maximum.is_none()));
+        // What still lay in the old stream's ring.
+        old.reading(&reading(81.0));
+        session.with_log(|log| {
+            assert!(log.curve.points().is_empty());
+            assert_eq!((log.maximum, log.hook.as_ref(), log.latest), (None, None, None));
+        });
+        let mut new = watcher(&session, 2);
+        new.reading(&reading(40.0));
+        old.reset();
+        session.with_log(|log| {
+            assert_eq!((log.maximum, log.latest.unwrap().window), (Some(40.0), 40.0))
+        });
+    }
+
+    #[test]
+    fn a_rate_that_cannot_be_heard_ends_the_stream() {
+        let session = Session::new(Arc::default());
+        session.activate(48_000, Duration::from_secs(30));
+        watcher(&session, 1).reading(&reading(80.0));
+        let mut line = None;
+        assert!(session.exchange_line(&mut line) && line.is_some());
+        session.activate(4_000, Duration::from_secs(30));
+        assert!(session.trouble().unwrap().contains("4000 Hz"));
+        assert!(session.meter().is_none());
+        assert!(session.exchange_line(&mut line) && line.is_none(), "audio goes nowhere");
+        assert!(session.with_log(|log| log.curve.points().is_empty()));
+        session.activate(48_000, Duration::from_secs(30));
+        assert!(session.exchange_line(&mut line) && line.is_some());
+        assert!(session.trouble().is_none() && session.meter().is_some());
+    }
+
+    #[test]
+    fn a_model_that_is_back_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mine.onnx");
+        let tiny = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../scorer/tests/fixtures/tiny_lstm.onnx");
+        let sha256 = Model::load(&tiny).unwrap().sha256().to_owned();
+        let file = ModelFile { path: path.display().to_string(), sha256, name: "mine".into() };
+        let setting = ModelSetting { file: Some(file) };
+        let session = Session::new(Arc::<EarwormParams>::default());
+        *session.params.model.write().unwrap() = setting.clone();
+        session.activate(48_000, Duration::from_secs(30));
+        assert!(session.trouble().unwrap().contains("is gone"));
+        assert!(Arc::ptr_eq(&session.model().unwrap(), &Model::embedded()));
+        // Still gone: the stream that there is goes on.
+        session.activate(48_000, Duration::from_secs(30));
+        assert_eq!(session.streams(), 1);
+        // Back, and chosen again, which changes no setting.
+        std::fs::copy(&tiny, &path).unwrap();
+        session.choose_model(setting.clone());
+        session.activate(48_000, Duration::from_secs(30));
+        assert_eq!(session.model().unwrap().path(), Some(path.as_path()));
+        assert_eq!((session.trouble(), session.streams()), (None, 2));
+        // A choice that changes nothing and is missing nothing opens nothing.
+        session.choose_model(setting.clone());
+        session.activate(48_000, Duration::from_secs(30));
+        assert_eq!(session.streams(), 2);
+
+        // Or just back when the host activates the next time.
+        let other = Session::new(Arc::<EarwormParams>::default());
+        std::fs::remove_file(&path).unwrap();
+        *other.params.model.write().unwrap() = setting;
+        other.activate(48_000, Duration::from_secs(30));
+        assert!(other.trouble().is_some());
+        std::fs::copy(&tiny, &path).unwrap();
+        other.activate(48_000, Duration::from_secs(30));
+        assert_eq!((other.trouble(), other.streams()), (None, 2));
+        assert_eq!(other.params.window.value(), WindowLength::Whole);
     }
 }

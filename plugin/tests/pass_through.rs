@@ -253,17 +253,72 @@ fn the_window_may_change_while_audio_runs() {
     let session = host.session().clone();
     until("the first stream", || session.meter().is_some());
     let first = session.meter().unwrap();
+    for second in 1..=34 {
+        play(&mut host, &sound(1), 512, Playhead::default());
+        until("it is scored", || session.reading().time_s > f64::from(second) - 1e-9);
+    }
+    session.with_log(|log| {
+        assert!(log.hook.is_some() && log.maximum.is_some() && log.curve.points().len() > 50);
+    });
     automate(&session.params.window, 1.0);
+    // As much as the ring holds, which the first stream still has to score.
+    play(&mut host, &sound(3), 512, Playhead::default());
     session.refresh();
     until("a second stream", || {
         play(&mut host, &sound(1)[..], 512, Playhead::default());
         session.window_seconds().unwrap() < 8.0 && session.reading().time_s > 0.0
     });
-    drop(first);
+    until("the first one's end", || first.reading().time_s > 37.0 - 1e-9);
     until("readings of it", || {
         play(&mut host, &sound(1)[..], 512, Playhead::default());
         session.reading().status == Status::Scoring
     });
+    // Nothing of the first stream is in the log of the second.
+    let heard_s = session.reading().time_s;
+    session.with_log(|log| {
+        let points = log.curve.points();
+        assert!(!points.is_empty() && points.is_sorted_by(|a, b| a.sound_s <= b.sound_s));
+        assert!(points.iter().all(|point| point.sound_s <= heard_s + 1.0), "{points:?}");
+        let hook = log.hook.as_ref().map(|hook| hook.hook);
+        assert!(hook.is_none_or(|hook| hook.end_s - hook.start_s < 9.0), "{hook:?}");
+        let best = points.iter().filter(|point| point.is_whole()).map(|point| point.window);
+        let best = best.reduce(f32::max);
+        // The curve leaves points out, so that the highest may be a little above it.
+        assert_eq!(log.maximum.is_some(), best.is_some());
+        assert!(
+            log.maximum.unwrap_or(0.0) <= best.unwrap_or(0.0) + 5.0,
+            "{:?} {best:?}",
+            log.maximum
+        );
+    });
+}
+
+/// Live hosts are not kept waiting, and what they ask for again is not opened again.
+#[test]
+fn an_instance_opens_one_stream() {
+    let opened = || {
+        let started = Instant::now();
+        let host = Host::new(48_000, 512, ProcessMode::Realtime);
+        (host, started.elapsed())
+    };
+    let ((mut first, took), (mut second, took_second)) = (opened(), opened());
+    eprintln!("opened live in {took:?}, a second instance in {took_second:?}");
+    for host in [&mut first, &mut second] {
+        let session = host.session().clone();
+        // Audio may come before the stream does.
+        play(host, &sound(1), 512, Playhead::default());
+        host.activate(48_000, 512, ProcessMode::Realtime);
+        host.deactivate();
+        host.activate(48_000, 512, ProcessMode::Offline);
+        play(host, &sound(1), 512, Playhead::default());
+        host.deactivate();
+        session.refresh();
+        host.activate(48_000, 512, ProcessMode::Offline);
+        assert_eq!(session.streams(), 1);
+        assert!(Arc::ptr_eq(&session.model().unwrap(), &Model::embedded()));
+        host.activate(44_100, 512, ProcessMode::Offline);
+        assert_eq!(session.streams(), 2, "another rate is another stream");
+    }
 }
 
 #[test]

@@ -1,28 +1,31 @@
 //! Everything in one window: layout and keys. What clicks do is in [`actions`].
 
 mod actions;
+mod drops;
+mod loading;
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use earworm_scorer::Model;
 use egui::{Key, Rect, pos2, vec2};
 use nice_plug::context::gui::GuiContext;
 use nice_plug_egui::{Frame, KeyCapture, NiceEguiApp, baseview};
 
 use super::dialogs::Dialog;
 use super::footer::{self, Messages};
-use super::header::{self, Click};
+use super::header::{self, Click, MenuState};
 use super::history::History;
 use super::mel::MelPicture;
 use super::sight::{Eye, Sight};
 use super::theme::{self, GAP, ink};
 use super::{compare, heads, number, regions};
 use crate::colour;
-use crate::influence::Observer;
-use crate::offline::FileScore;
+use crate::influence::{Observer, obstacle};
 use crate::params::View;
 use crate::session::Session;
 use crate::state::{Axis, Size};
+use loading::Loading;
 
 /// Time between frames while something moves.
 const FRAME: Duration = Duration::from_micros(16_000);
@@ -40,7 +43,9 @@ pub(crate) struct App {
     mel: MelPicture,
     observer: Option<Observer>,
     dialog: Option<Dialog>,
-    file: Option<FileScore>,
+    loading: Option<Loading>,
+    /// The model chosen last, kept until it scores, so that it is not loaded twice.
+    loaded: Option<Arc<Model>>,
     messages: Messages,
     path: String,
     chosen: Option<usize>,
@@ -59,7 +64,8 @@ impl App {
             mel: MelPicture::default(),
             observer: None,
             dialog: None,
-            file: None,
+            loading: None,
+            loaded: None,
             messages: Messages::default(),
             path: String::new(),
             chosen: None,
@@ -112,11 +118,11 @@ impl App {
         if view == View::Meter {
             self.observer = None;
         } else if self.observer.is_none() {
-            let observer = Observer::start(self.session.meter(), self.notify());
-            self.observer = observer.ok();
+            self.observer = Observer::start(&self.session, self.notify()).ok();
         } else if let Some(observer) = &self.observer {
-            observer.watch(self.session.meter().filter(|_| !sight.held));
+            observer.pause(sight.held);
         }
+        let why_not = sight.model.as_ref().and_then(|model| obstacle(&model.metadata().input));
         let influence = self.observer.as_ref().and_then(Observer::latest);
         let snapshots = params.snapshots.read().unwrap_or_else(PoisonError::into_inner).clone();
         self.chosen = self.chosen.filter(|&index| index < snapshots.list.len());
@@ -131,7 +137,7 @@ impl App {
                 let dt = ui.input(|input| input.stable_dt).min(0.1);
                 self.mel.show(ui, lower, dt);
             }
-            View::Influence => regions::show(ui, area, influence.as_ref(), other),
+            View::Influence => regions::show(ui, area, influence.as_ref(), other, why_not),
             View::Compare => {
                 let rows = snapshots.list.len().max(2) as f32;
                 let wanted = (70.0 + rows * 30.0).min(area.height() * 0.55);
@@ -139,20 +145,13 @@ impl App {
                 let upper = Rect::from_min_max(area.min, pos2(area.right(), split - GAP / 2.0));
                 let lower = Rect::from_min_max(pos2(area.left(), split + GAP / 2.0), area.max);
                 let click = compare::show(ui, upper, sight, &snapshots, self.chosen);
-                regions::show(ui, lower, influence.as_ref(), other);
+                regions::show(ui, lower, influence.as_ref(), other, why_not);
                 match click {
                     Some(compare::Click::Store) => self.store_snapshot(),
                     Some(compare::Click::Choose(index)) => {
                         self.chosen = (self.chosen != Some(index)).then_some(index);
                     }
-                    Some(compare::Click::Remove(index)) => {
-                        let mut list =
-                            params.snapshots.write().unwrap_or_else(PoisonError::into_inner);
-                        if index < list.list.len() {
-                            list.list.remove(index);
-                        }
-                        self.chosen = None;
-                    }
+                    Some(compare::Click::Remove(index)) => self.remove_snapshot(index),
                     None => {}
                 }
             }
@@ -180,6 +179,7 @@ impl App {
         self.session.collect_lines();
         self.collect();
         self.keys(&ctx);
+        self.take_drops(&ctx);
         let sight = self.eye.look(&self.session);
         let meter = self.session.meter().filter(|_| !sight.held);
         let moves = self.mel.update(&ctx, meter.as_ref());
@@ -197,8 +197,9 @@ impl App {
             pos2(inner.right(), foot.top() - GAP / 2.0),
         );
         let params = self.session.params.clone();
-        let axis = self.axis();
-        if let Some(click) = header::show(ui, head, &sight, &params, axis, &mut self.path) {
+        let results = self.session.desk.results();
+        let menu = MenuState { axis: self.axis(), path: &mut self.path, results: &results };
+        if let Some(click) = header::show(ui, head, &sight, &params, menu) {
             self.do_click(click);
         }
         let width = (body.width() * LEFT.0).clamp(LEFT.1, LEFT.2).round();
@@ -216,11 +217,14 @@ impl App {
         }
         self.views(ui, right, &sight);
         let trouble = self.session.trouble();
-        let name = self.file.as_ref().map(|file| file.path.display().to_string());
-        let work = self.file.as_ref().zip(name.as_deref());
-        let work = work.map(|(file, name)| (name, file.progress()));
-        footer::show(ui, foot, &sight, &self.messages, trouble.as_deref(), work);
+        let work = self.session.desk.running();
+        let work = work.map(|(path, progress)| (path.display().to_string(), progress));
+        let work = work.as_ref().map(|(name, progress)| (name.as_str(), *progress));
+        if footer::show(ui, foot, &sight, &self.messages, trouble.as_deref(), work) {
+            self.do_click(Click::StopFile);
+        }
         resize_corner(ui, whole);
+        drops::hint(&ctx, whole);
 
         if self.eye.flows() && !sight.held && (moves || params.view.value() != View::Meter) {
             ctx.request_repaint_after(FRAME);

@@ -3,7 +3,7 @@
 use egui::{Align2, Rect, Sense, Ui, pos2, vec2};
 
 use super::sight::Sight;
-use super::theme::{ROUND, faint, font, ink};
+use super::theme::{ROUND, faint, font, ink, note};
 use crate::clock::clock;
 use crate::colour;
 use crate::state::Snapshots;
@@ -46,15 +46,15 @@ pub(super) fn show(
     }
     if snapshots.list.is_empty() {
         let text = "Store a window, change the mix, play the same place again and compare.";
-        let place = inner.center();
-        painter.text(place, Align2::CENTER_CENTER, text, font(13.0), ink(colour::DIM));
+        let below = Rect::from_min_max(pos2(inner.left(), inner.top() + 24.0), inner.max);
+        note(&painter, below, text);
         return click;
     }
     let columns = [0.0, 0.16, 0.36, 0.56, 0.78];
     let at = |column: usize| inner.left() + columns[column] * inner.width();
     let head = inner.top() + 34.0;
-    for (column, name) in ["", "window", "integrated", "difference now", "where"].iter().enumerate()
-    {
+    let difference = if inner.width() > 420.0 { "difference now" } else { "now" };
+    for (column, name) in ["", "window", "integrated", difference, "where"].iter().enumerate() {
         let place = pos2(at(column), head);
         painter.text(place, Align2::LEFT_CENTER, *name, font(11.0), ink(colour::DIM));
     }

@@ -37,7 +37,7 @@ impl Messages {
     }
 }
 
-/// Draws it. `work` is a running task and how far it is.
+/// Draws it. `work` is a running task and how far it is. Whether that is to be given up.
 pub(super) fn show(
     ui: &mut Ui,
     area: Rect,
@@ -45,7 +45,7 @@ pub(super) fn show(
     messages: &Messages,
     trouble: Option<&str>,
     work: Option<(&str, f32)>,
-) {
+) -> bool {
     let painter = ui.painter_at(area);
     let reading = &sight.reading;
     let mut facts = vec![format!("{:.0} dB", reading.level_db.max(-99.0))];
@@ -72,16 +72,22 @@ pub(super) fn show(
         let track = Rect::from_min_size(pos2(left.left(), left.center().y - 2.5), vec2(110.0, 5.0));
         super::number::bar(&painter, track, Some(progress), colour::INTEGRATED, true);
         let at = pos2(track.right() + 10.0, left.center().y);
-        painter.text(at, Align2::LEFT_CENTER, name, font(11.5), ink(colour::DIM));
-        return;
+        let cross = Rect::from_center_size(at + vec2(4.0, 0.0), vec2(18.0, 18.0));
+        let stop = ui.interact(cross, ui.scope_id().with("stop"), Sense::click());
+        let rgb = if stop.hovered() { colour::HOOK } else { colour::DIM };
+        painter.text(cross.center(), Align2::CENTER_CENTER, "×", font(15.0), ink(rgb));
+        let name_at = pos2(cross.right() + 4.0, at.y);
+        ui.painter_at(left).text(name_at, Align2::LEFT_CENTER, name, font(11.5), ink(colour::DIM));
+        return stop.on_hover_text("Stop scoring this file").clicked();
     }
     let (text, rgb) = match (messages.current(), trouble) {
         (Some((text, rgb)), _) => (text, rgb),
         (None, Some(text)) => (text, colour::WARNING),
-        (None, None) => return,
+        (None, None) => return false,
     };
     let galley = painter.layout_no_wrap(text.to_owned(), font(11.5), ink(rgb));
     let at = pos2(left.left(), left.center().y - galley.size().y / 2.0);
     ui.painter_at(left).galley(at, galley, ink(rgb));
     ui.interact(left, ui.scope_id().with("message"), Sense::hover()).on_hover_text(text);
+    false
 }

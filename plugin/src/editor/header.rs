@@ -6,6 +6,7 @@ use egui::{Align, Layout, PopupCloseBehavior, Rect, RichText, Ui, UiBuilder};
 use super::sight::Sight;
 use super::theme::ink;
 use crate::colour;
+use crate::offline::FileResult;
 use crate::params::{EarwormParams, ResetOn, View, WindowLength};
 use crate::state::Axis;
 
@@ -27,6 +28,10 @@ pub(super) enum Click {
     /// A path was typed or pasted: a model or a song.
     Path(String),
     ScoreFile,
+    /// Give up the file that is being scored.
+    StopFile,
+    /// Say once more what came of a file.
+    Recall(FileResult),
     ExportTable,
     ExportPicture,
 }
@@ -34,21 +39,29 @@ pub(super) enum Click {
 /// Below this width, words give way.
 const NARROW: f32 = 720.0;
 
-/// Draws it. `path` is what is being typed into the menu.
+/// What the menu shows and changes beside the parameters.
+pub(super) struct MenuState<'a> {
+    pub(super) axis: Axis,
+    /// What is being typed.
+    pub(super) path: &'a mut String,
+    /// What came of scored files, latest last.
+    pub(super) results: &'a [FileResult],
+}
+
+/// Draws it.
 pub(super) fn show(
     ui: &mut Ui,
     area: Rect,
     sight: &Sight,
     params: &EarwormParams,
-    axis: Axis,
-    path: &mut String,
+    state: MenuState<'_>,
 ) -> Option<Click> {
     let mut click = None;
     let narrow = area.width() < NARROW;
     let layout = Layout::right_to_left(Align::Center);
     let mut right = ui.new_child(UiBuilder::new().max_rect(area).layout(layout));
     let ui = &mut right;
-    menu(ui, params, axis, path, &mut click);
+    menu(ui, params, state, &mut click);
     if ui.button("Reset").on_hover_text("Start the meter anew (R)").clicked() {
         click = Some(Click::Reset);
     }
@@ -98,13 +111,8 @@ pub(super) fn show(
     click
 }
 
-fn menu(
-    ui: &mut Ui,
-    params: &EarwormParams,
-    axis: Axis,
-    path: &mut String,
-    click: &mut Option<Click>,
-) {
+fn menu(ui: &mut Ui, params: &EarwormParams, state: MenuState<'_>, click: &mut Option<Click>) {
+    let MenuState { axis, path, results } = state;
     // Not closed by a click inside: there is a text field.
     let config = MenuConfig::new().close_behavior(PopupCloseBehavior::CloseOnClickOutside);
     let (button, _) = MenuButton::new("Menu").config(config).ui(ui, |ui| {
@@ -127,6 +135,14 @@ fn menu(
             }
             ui.close();
         }
+        for result in results.iter().rev() {
+            let about = result.line();
+            let mut name = result.line();
+            if name.chars().count() > 40 {
+                name = name.chars().take(39).chain(['…']).collect();
+            }
+            choice(ui, click, (false, &name, &about), Click::Recall(result.clone()));
+        }
         ui.separator();
         ui.label("Export the curve");
         choice(ui, click, (false, "As a table (CSV)…", ""), Click::ExportTable);
@@ -147,7 +163,7 @@ fn menu(
             for (which, name) in [
                 (Axis::Elapsed, "Sound since the reset"),
                 (Axis::Song, "Position in the song"),
-                (Axis::Clock, "Time of day (UTC)"),
+                (Axis::Clock, "Time of day"),
             ] {
                 choice(ui, click, (axis == which, name, ""), Click::Axis(which));
             }

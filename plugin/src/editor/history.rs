@@ -4,8 +4,8 @@ use egui::epaint::Mesh;
 use egui::{Align2, Color32, Pos2, Rect, Sense, Shape, Stroke, Ui, pos2, vec2};
 
 use super::sight::Sight;
-use super::theme::{ROUND, faint, font, ink};
-use crate::clock::{clock, tick_step, time_of_day};
+use super::theme::{ROUND, faint, font, ink, note};
+use crate::clock::{clock, local_ahead_s, tick_step, time_of_day};
 use crate::colour::{self, Rgb};
 use crate::curve::Point;
 use crate::state::Axis;
@@ -115,12 +115,10 @@ impl History {
         }
         if sight.points.iter().all(Point::is_gap) {
             let text = "the score appears here after a few seconds of sound";
-            let at = plot.center();
-            painter.text(at, Align2::CENTER_CENTER, text, font(13.0), ink(colour::DIM));
+            note(&painter, plot, text);
         } else if axis == Axis::Song && sight.points.iter().all(|p| p.song_s.is_nan()) {
             let text = "the host gives no song position while its transport stands";
-            let at = plot.center();
-            painter.text(at, Align2::CENTER_CENTER, text, font(13.0), ink(colour::DIM));
+            note(&painter, plot, text);
         }
         self.point_at(ui, plot, sight, axis, range);
     }
@@ -180,7 +178,7 @@ impl History {
         let painter = ui.painter_at(plot);
         painter.vline(at.x, plot.y_range(), Stroke::new(1.0, faint(colour::DIM, 0.6)));
         let place = match axis {
-            Axis::Clock => time_of_day(point.clock_s),
+            Axis::Clock => time_of_day(point.clock_s + local_ahead_s(point.clock_s)),
             _ => clock(time(point, axis)),
         };
         let said = |score: f32| if score.is_nan() { "–".into() } else { format!("{score:.0}") };
@@ -208,9 +206,11 @@ fn time_axis(
 ) {
     let most = (plot.width() / if axis == Axis::Clock { 84.0 } else { 58.0 }) as usize;
     let step = tick_step(range.length(), most.max(1));
-    let mut tick = (range.from / step).ceil() * step;
-    while tick <= range.to {
-        let at = pos2(x(tick), plot.bottom() + 5.0);
+    // Round on the wall's clock, not on that of UTC.
+    let ahead = if axis == Axis::Clock { local_ahead_s(range.from) } else { 0.0 };
+    let mut tick = ((range.from + ahead) / step).ceil() * step;
+    while tick <= range.to + ahead {
+        let at = pos2(x(tick - ahead), plot.bottom() + 5.0);
         painter.vline(at.x, plot.y_range(), Stroke::new(1.0, faint(colour::GRID, 0.55)));
         let label = if axis == Axis::Clock { time_of_day(tick) } else { clock(tick) };
         let align = if at.x > plot.right() - 16.0 { Align2::RIGHT_TOP } else { Align2::CENTER_TOP };

@@ -27,7 +27,12 @@ pub(super) fn show(ui: &mut Ui, area: Rect, sight: &Sight) -> Option<Click> {
 
     let title = format!("WINDOW · {:.0} s", sight.window_s);
     painter.text(inner.left_top(), Align2::LEFT_TOP, title, font(11.5), ink(colour::DIM));
-    let state = if sight.held { "held" } else { sight.state.word() };
+    let impression = sight.first_impression();
+    let state = match sight.state {
+        _ if sight.held => "held",
+        State::Listening if impression.is_some() => "first impression",
+        state => state.word(),
+    };
     let state_ink = if sight.held { colour::HOOK } else { colour::WINDOW };
     painter.text(inner.right_top(), Align2::RIGHT_TOP, state, font(11.5), ink(state_ink));
 
@@ -40,11 +45,24 @@ pub(super) fn show(ui: &mut Ui, area: Rect, sight: &Sight) -> Option<Click> {
             painter.text(middle, Align2::CENTER_CENTER, text, font(82.0), number);
         }
         None => {
-            let (text, size) = match sight.state {
-                State::Listening => ("· · ·", 44.0),
-                _ => ("–", 60.0),
+            let dim = ink(colour::DIM);
+            let (text, size, number) = match (sight.state, impression) {
+                // Not the window's colour: it is no score of a window.
+                (_, Some(score)) => (format!("{score:.0}?"), 56.0, faint(colour::MOMENTARY, 0.55)),
+                (State::Listening, None) => ("· · ·".to_owned(), 44.0, dim),
+                _ => ("–".to_owned(), 60.0, dim),
             };
-            painter.text(middle, Align2::CENTER_CENTER, text, font(size), ink(colour::DIM));
+            painter.text(middle, Align2::CENTER_CENTER, text, font(size), number);
+            if let (Some(_), Some(model)) = (impression, &sight.model) {
+                let metadata = model.metadata();
+                let least_s = metadata.front_end.seconds(metadata.warm_up_frames);
+                let area = Rect::from_center_size(middle, vec2(inner.width(), 90.0));
+                let hint = ui.interact(area, ui.scope_id().with("impression"), Sense::hover());
+                hint.on_hover_text(format!(
+                    "A first impression of less than {least_s:.0} s of sound, which is less than this \
+                     model needs: it may still turn about. It is not written into the history."
+                ));
+            }
         }
     }
     let coverage =

@@ -2,7 +2,7 @@
 
 use egui::{Align2, Rect, Sense, Ui, pos2, vec2};
 
-use super::theme::{ROUND, faint, font, ink};
+use super::theme::{ROUND, faint, font, ink, note};
 use crate::colour;
 use crate::influence::Influence;
 
@@ -20,21 +20,27 @@ fn hertz(from: f32, to: f32) -> String {
     }
 }
 
-/// Draws it; `other` is a snapshot's influence to compare with, and its name.
+/// Draws it; `other` is a snapshot's influence to compare with, and its name, `why_not` why there is
+/// none.
 pub(super) fn show(
     ui: &mut Ui,
     area: Rect,
     influence: Option<&Influence>,
     other: Option<(&str, &[f32])>,
+    why_not: Option<&str>,
 ) {
     let painter = ui.painter_at(area);
     painter.rect_filled(area, ROUND, ink(colour::PANEL));
     let inner = area.shrink(12.0);
-    let title = "INFLUENCE · points that each frequency region adds to the window score";
+    let title = if inner.width() > 420.0 {
+        "INFLUENCE · points that each frequency region adds to the window score"
+    } else {
+        "INFLUENCE · points of each frequency region"
+    };
     painter.text(inner.left_top(), Align2::LEFT_TOP, title, font(11.5), ink(colour::DIM));
     let Some(influence) = influence else {
-        let text = "looked at every two seconds, once enough has been heard";
-        painter.text(inner.center(), Align2::CENTER_CENTER, text, font(13.0), ink(colour::DIM));
+        let text = why_not.unwrap_or("looked at every two seconds, once enough has been heard");
+        note(&painter, inner, text);
         return;
     };
     let regions = &influence.regions;
@@ -60,7 +66,8 @@ pub(super) fn show(
         let (from, to) = (influence.edges_hz[index], influence.edges_hz[index + 1]);
         let label = hertz(from, to);
         let at = pos2(plot.left() - 8.0, middle);
-        painter.text(at, Align2::RIGHT_CENTER, &label, font(11.0), ink(colour::DIM));
+        let small = 11.0f32.min(step - 1.0).max(7.0);
+        painter.text(at, Align2::RIGHT_CENTER, &label, font(small), ink(colour::DIM));
         let reach = |points: f32| zero + points / most * plot.width() / 2.0;
         let rgb = if points >= 0.0 { colour::INTEGRATED } else { colour::HOOK };
         let thick = (step * 0.5).min(20.0);
@@ -81,7 +88,7 @@ pub(super) fn show(
         }
         let said = format!("{points:+.1}").replace('-', "−");
         let at = pos2(inner.right(), middle);
-        painter.text(at, Align2::RIGHT_CENTER, said, font(12.0), ink(colour::BRIGHT));
+        painter.text(at, Align2::RIGHT_CENTER, said, font(small + 1.0), ink(colour::BRIGHT));
         ui.interact(row, ui.scope_id().with(("region", index)), Sense::hover())
             .on_hover_text_at_pointer(format!(
                 "Without {label} the window score would be {:.0} instead of {:.0}",

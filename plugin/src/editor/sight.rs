@@ -17,6 +17,8 @@ const STOPPED_AFTER: Duration = Duration::from_millis(600);
 pub(super) enum State {
     /// The model is on its way.
     Loading,
+    /// The host's audio cannot be heard; the bottom line says why.
+    Deaf,
     /// The host's bypass is on.
     Bypass,
     /// No audio comes: the host is asleep.
@@ -34,6 +36,7 @@ impl State {
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Loading => "loading the model",
+            Self::Deaf => "cannot listen",
             Self::Bypass => "bypassed",
             Self::Stopped => "no audio",
             Self::Listening => "listening",
@@ -58,6 +61,15 @@ pub(super) struct Sight {
     /// Whether the host has ever given a position.
     pub(super) follows_song: bool,
     pub(super) held: bool,
+}
+
+impl Sight {
+    /// A score of less sound than the model needs, while there is no other.
+    pub(super) fn first_impression(&self) -> Option<f32> {
+        let reading = &self.reading;
+        let early = reading.status == Status::Listening && reading.window.is_none();
+        reading.momentary.filter(|_| early)
+    }
 }
 
 /// Gathers sights.
@@ -103,6 +115,7 @@ impl Eye {
         let meter = session.meter();
         let status = meter.as_ref().map(|meter| meter.reading().status);
         self.last.state = match status {
+            None if session.trouble().is_some() => State::Deaf,
             None => State::Loading,
             _ if session.params.bypass.value() => State::Bypass,
             _ if !self.flows() => State::Stopped,
@@ -117,6 +130,8 @@ impl Eye {
             self.last.reading = meter.reading();
             self.last.model = Some(meter.model().clone());
             self.last.window_s = session.window_seconds().unwrap_or(30.0);
+        } else {
+            self.last.reading = Arc::default();
         }
         self.last.follows_song = session.pulse.transport.load(Relaxed);
         session.with_log(|log| {

@@ -1,6 +1,7 @@
 //! Colours, fonts and spacing of the editor.
 
-use egui::{Color32, CornerRadius, FontId, Stroke, Visuals};
+use egui::text::LayoutJob;
+use egui::{Align, Color32, CornerRadius, FontId, Painter, Rect, Stroke, Visuals, pos2};
 
 use crate::colour::{self, Rgb};
 
@@ -17,6 +18,16 @@ pub(super) fn faint(rgb: Rgb, opacity: f32) -> Color32 {
 /// Text of a size in points.
 pub(super) fn font(size: f32) -> FontId {
     FontId::proportional(size)
+}
+
+/// Says in the middle of an area why there is nothing to show, in as many lines as it takes.
+pub(super) fn note(painter: &Painter, area: Rect, text: &str) {
+    let width = (area.width() - 16.0).max(40.0);
+    let mut job = LayoutJob::simple(text.to_owned(), font(13.0), ink(colour::DIM), width);
+    job.halign = Align::Center;
+    let galley = painter.layout_job(job);
+    let top = area.center().y - galley.size().y / 2.0;
+    painter.galley(pos2(area.center().x, top), galley, ink(colour::DIM));
 }
 
 /// Space between parts.

@@ -5,8 +5,9 @@
 
 mod opening;
 mod output;
+mod window;
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crossbeam::atomic::AtomicCell;
@@ -16,13 +17,14 @@ use nice_plug_egui::RepaintNotifier;
 use ringbuf::HeapProd;
 
 use crate::curve::{Curve, Point};
+use crate::offline::Desk;
 use crate::params::EarwormParams;
 use crate::song_map::Anchor;
-use crate::state::Snapshot;
 
 pub(crate) use opening::warm_up;
 use opening::{Opening, options};
 use output::Writer;
+pub use window::ShownWindow;
 
 /// What the audio thread needs for one stream.
 pub(crate) struct Line {
@@ -65,6 +67,17 @@ pub struct Log {
     pub hook: Option<SongHook>,
     /// The highest window score, of about a whole window, since the reset or since it was cleared.
     pub maximum: Option<f32>,
+    /// The latest scores, which the curve may leave out when they follow each other closely.
+    pub latest: Option<Point>,
+}
+
+/// The log and the stream that writes it. A stream that another has replaced is still served to its
+/// end, and must leave no trace in the log of the next one.
+#[derive(Default)]
+struct Logbook {
+    /// Streams so far: the number of the present one.
+    stream: u64,
+    log: Log,
 }
 
 /// One instance.
@@ -75,9 +88,13 @@ pub struct Session {
     pub pulse: Pulse,
     /// Asks the editor to draw again.
     pub notifier: RepaintNotifier,
+    /// Audio files that are scored beside the live meter.
+    pub desk: Desk,
     editor_open: AtomicBool,
+    /// Whether the host renders offline.
+    offline: AtomicBool,
     meter: RwLock<Option<Meter>>,
-    log: Mutex<Log>,
+    logbook: Mutex<Logbook>,
     opening: Mutex<Opening>,
     opened: Condvar,
     writer: Mutex<Writer>,
@@ -87,6 +104,8 @@ pub struct Session {
     /// A new line on its way to the audio thread, and whether there is one.
     arriving: AtomicCell<Option<Box<Line>>>,
     arrived: AtomicBool,
+    /// Whether what has arrived is that there is no line any more.
+    detached: AtomicBool,
     /// The old line on its way back, as it must not be freed there.
     leaving: AtomicCell<Option<Box<Line>>>,
     left: AtomicBool,
@@ -106,15 +125,18 @@ impl Session {
             params,
             pulse,
             notifier: RepaintNotifier::new(),
+            desk: Desk::default(),
             editor_open: AtomicBool::new(false),
+            offline: AtomicBool::new(false),
             meter: RwLock::default(),
-            log: Mutex::default(),
+            logbook: Mutex::default(),
             opening: Mutex::default(),
             opened: Condvar::new(),
             writer: Mutex::default(),
             window_score: AtomicU32::new(f32::NAN.to_bits()),
             arriving: AtomicCell::new(None),
             arrived: AtomicBool::new(false),
+            detached: AtomicBool::new(false),
             leaving: AtomicCell::new(None),
             left: AtomicBool::new(false),
         })
@@ -122,15 +144,20 @@ impl Session {
 
     // ---- the audio thread ------------------------------------------------------------------------
 
-    /// Puts a line that has arrived in the place of the present one. Wait-free; frees nothing.
+    /// Puts a line that has arrived in the place of the present one, or takes that one away. Wait-free;
+    /// frees nothing.
     #[inline]
     pub(crate) fn exchange_line(&self, line: &mut Option<Box<Line>>) -> bool {
         if !self.arrived.load(Ordering::Relaxed) || self.left.load(Ordering::Acquire) {
             return false;
         }
         self.arrived.store(false, Ordering::Relaxed);
-        let Some(new) = self.arriving.take() else { return false };
-        if let Some(old) = line.replace(new) {
+        fence(Ordering::Acquire);
+        let new = self.arriving.take();
+        if new.is_none() && !self.detached.load(Ordering::Relaxed) {
+            return false;
+        }
+        if let Some(old) = std::mem::replace(line, new) {
             // The place is free, so nothing is dropped by this.
             self.leaving.store(Some(old));
             self.left.store(true, Ordering::Release);
@@ -146,16 +173,25 @@ impl Session {
         }
     }
 
+    /// Takes a reading of a stream into the log, unless another stream has taken its place.
     pub(crate) fn log_reading(
         self: &Arc<Self>,
+        stream: u64,
         point: Point,
         hook: Option<Hook>,
         stretches: Option<Vec<(f64, f64)>>,
     ) {
         self.collect_lines();
-        self.window_score.store(point.window.to_bits(), Ordering::Relaxed);
         {
-            let mut log = lock(&self.log);
+            let mut logbook = lock(&self.logbook);
+            if logbook.stream != stream {
+                return;
+            }
+            self.window_score.store(point.window.to_bits(), Ordering::Relaxed);
+            let log = &mut logbook.log;
+            if !point.is_gap() {
+                log.latest = Some(point);
+            }
             if !point.window.is_nan() && point.is_whole() {
                 log.maximum = Some(log.maximum.map_or(point.window, |max| max.max(point.window)));
             }
@@ -168,9 +204,38 @@ impl Session {
         self.refresh();
     }
 
-    pub(crate) fn log_reset(&self) {
-        *lock(&self.log) = Log::default();
-        self.notifier.request_repaint();
+    /// A stream starts anew; see [`log_reading`](Self::log_reading).
+    pub(crate) fn log_reset(&self, stream: u64) {
+        let mut logbook = lock(&self.logbook);
+        if logbook.stream == stream {
+            logbook.log = Log::default();
+            drop(logbook);
+            self.notifier.request_repaint();
+        }
+    }
+
+    /// Makes way for the next stream, or for none.
+    fn turn_over(&self, meter: Option<Meter>) {
+        let mut logbook = lock(&self.logbook);
+        logbook.log = Log::default();
+        logbook.stream += 1;
+        self.window_score.store(f32::NAN.to_bits(), Ordering::Relaxed);
+        *self.meter.write().unwrap_or_else(PoisonError::into_inner) = meter;
+        self.set_pace();
+    }
+
+    /// Lets the worker come as often as somebody looks, or waits.
+    fn set_pace(&self) {
+        let hurry = self.is_editor_open() || self.offline.load(Ordering::Relaxed);
+        if let Some(meter) = self.meter() {
+            meter.set_watched(hurry);
+        }
+    }
+
+    /// Tells whether the host renders offline, as fast as it can.
+    pub(crate) fn set_offline(&self, offline: bool) {
+        self.offline.store(offline, Ordering::Relaxed);
+        self.set_pace();
     }
 
     // ---- the editor and everyone else ------------------------------------------------------------
@@ -193,18 +258,18 @@ impl Session {
     /// Seconds of a window of the present stream.
     pub fn window_seconds(&self) -> Option<f64> {
         let model = self.model()?;
-        let frames = options(&model, self.params.window.value()).window_frames(model.metadata());
+        let frames = options(&model, self.opened_window()).window_frames(model.metadata());
         Some(model.metadata().front_end.seconds(frames))
     }
 
     /// Looks at the log. The worker waits meanwhile, so copy and go.
     pub fn with_log<R>(&self, look: impl FnOnce(&Log) -> R) -> R {
-        look(&lock(&self.log))
+        look(&lock(&self.logbook).log)
     }
 
     /// Forgets the highest score.
     pub fn clear_maximum(&self) {
-        lock(&self.log).maximum = None;
+        lock(&self.logbook).log.maximum = None;
     }
 
     /// Starts the meter anew with the next block of audio.
@@ -212,27 +277,19 @@ impl Session {
         self.params.resets.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Whether an editor shows this session.
-    pub fn set_editor_open(&self, open: bool) {
-        self.editor_open.store(open, Ordering::Relaxed);
+    /// Streams opened or given up so far: how often settings have led to another one.
+    pub fn streams(&self) -> u64 {
+        lock(&self.logbook).stream
     }
 
-    /// The present window as a snapshot.
-    pub fn snapshot(&self, influence: Vec<f32>) -> Option<Snapshot> {
-        let reading = self.reading();
-        let model = self.model()?;
-        let last = self.with_log(|log| log.curve.points().last().copied());
-        let song = last.map(|point| point.song_s).filter(|s| !s.is_nan());
-        reading.window?;
-        Some(Snapshot {
-            name: String::new(),
-            model: model.metadata().name.clone(),
-            window: reading.window,
-            integrated: reading.integrated,
-            details: reading.details.clone(),
-            influence,
-            at_s: song.unwrap_or(reading.time_s),
-            in_song: song.is_some(),
-        })
+    /// Tells whether an editor shows this session.
+    pub fn set_editor_open(&self, open: bool) {
+        self.editor_open.store(open, Ordering::Relaxed);
+        self.set_pace();
+    }
+
+    /// Whether an editor shows this session.
+    pub fn is_editor_open(&self) -> bool {
+        self.editor_open.load(Ordering::Relaxed)
     }
 }

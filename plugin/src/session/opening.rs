@@ -1,5 +1,6 @@
 //! Opening streams: one thread of the process loads models and opens what instances ask for.
 
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
@@ -10,7 +11,7 @@ use earworm_scorer::{Model, ScorerOptions};
 use ringbuf::HeapRb;
 use ringbuf::traits::Split as _;
 
-use super::{Line, Log, Session, lock};
+use super::{Line, Session, lock};
 use crate::models;
 use crate::params::WindowLength;
 use crate::state::ModelSetting;
@@ -35,7 +36,22 @@ pub(super) struct Opening {
     /// Requests made, and the last one that was answered.
     asked: u64,
     answered: u64,
-    pub(super) trouble: Option<String>,
+    /// The present setup is to be opened again.
+    again: bool,
+    /// Another model scores because there was no file.
+    missing: bool,
+    trouble: Option<String>,
+}
+
+impl Opening {
+    /// What there is to open, if anything.
+    fn due(&mut self) -> Option<Setup> {
+        let wanted = self.wanted.clone()?;
+        let file = wanted.model.file.as_ref();
+        let is_back = self.missing && file.is_some_and(|file| Path::new(&file.path).exists());
+        let again = std::mem::take(&mut self.again) || is_back;
+        (again || self.present.as_ref() != Some(&wanted)).then_some(wanted)
+    }
 }
 
 impl Session {
@@ -85,18 +101,14 @@ impl Session {
     /// On the opener.
     fn open(self: &Arc<Self>) {
         let (setup, asked) = {
-            let opening = lock(&self.opening);
-            if opening.present == opening.wanted {
-                (None, opening.asked)
-            } else {
-                (opening.wanted.clone(), opening.asked)
-            }
+            let mut opening = lock(&self.opening);
+            (opening.due(), opening.asked)
         };
-        let trouble = setup.clone().map(|setup| self.open_as(&setup));
+        let opened = setup.map(|setup| (self.open_as(&setup), setup));
         let mut opening = lock(&self.opening);
-        if let Some(trouble) = trouble {
-            opening.present = setup;
-            opening.trouble = trouble;
+        if let Some(((missing, trouble), setup)) = opened {
+            opening.present = Some(setup);
+            (opening.missing, opening.trouble) = (missing, trouble);
         }
         opening.answered = asked;
         self.opened.notify_all();
@@ -104,24 +116,37 @@ impl Session {
         self.notifier.request_repaint();
     }
 
-    fn open_as(self: &Arc<Self>, setup: &Setup) -> Option<String> {
-        let resolved = models::resolve(&setup.model);
-        let model = resolved.model;
+    /// Whether the model's file is missing, and what is wrong.
+    fn open_as(self: &Arc<Self>, setup: &Setup) -> (bool, Option<String>) {
+        let models::Resolved { model, missing, trouble } = models::resolve(&setup.model);
         let options = options(&model, setup.window);
         let (anchors, anchors_out) = HeapRb::new(ANCHORS).split();
-        let watcher = Box::new(Watcher::new(Arc::downgrade(self), anchors_out));
+        // Only this thread turns streams over, so that this is the number of the next one.
+        let number = self.streams() + 1;
+        let watcher = Box::new(Watcher::new(Arc::downgrade(self), number, anchors_out));
         match open_watched(model, setup.rate, options, watcher) {
             Ok((tap, stream, meter)) => {
-                *self.meter.write().unwrap_or_else(PoisonError::into_inner) = Some(meter);
-                *lock(&self.log) = Log::default();
+                // Before the worker has it, so that what the stream says first is logged.
+                self.turn_over(Some(meter));
                 Worker::shared().attach(stream);
-                self.collect_lines();
-                drop(self.arriving.swap(Some(Box::new(Line { tap, anchors }))));
-                self.arrived.store(true, Ordering::Release);
-                resolved.trouble
+                self.send_line(Some(Box::new(Line { tap, anchors })));
+                (missing, trouble)
             }
-            Err(error) => Some(error.to_string()),
+            Err(error) => {
+                // The old line would go on with audio of another rate.
+                self.turn_over(None);
+                self.send_line(None);
+                (missing, Some(error.to_string()))
+            }
         }
+    }
+
+    /// Sends the audio thread another line, or word that there is none.
+    fn send_line(&self, line: Option<Box<Line>>) {
+        self.collect_lines();
+        self.detached.store(line.is_none(), Ordering::Relaxed);
+        drop(self.arriving.swap(line));
+        self.arrived.store(true, Ordering::Release);
     }
 
     /// Frees what the audio thread gave back.
@@ -132,16 +157,31 @@ impl Session {
         }
     }
 
+    /// The window's length of the present stream.
+    pub(super) fn opened_window(&self) -> WindowLength {
+        let present = lock(&self.opening).present.as_ref().map(|setup| setup.window);
+        present.unwrap_or(self.params.window.value())
+    }
+
     /// What is wrong with the chosen model or the host's audio, if something is.
     pub fn trouble(&self) -> Option<String> {
         let failure = self.meter().and_then(|meter| meter.failure());
         lock(&self.opening).trouble.clone().or(failure.map(|reason| (*reason).clone()))
     }
 
-    /// Chooses a model from now on.
+    /// Chooses a model from now on. Chosen again, one that was missing is looked for again.
     pub fn choose_model(self: &Arc<Self>, setting: ModelSetting) {
         *self.params.model.write().unwrap_or_else(PoisonError::into_inner) = setting;
-        self.refresh();
+        let troubled = {
+            let mut opening = lock(&self.opening);
+            opening.again |= opening.trouble.is_some();
+            opening.again
+        };
+        if troubled && self.pulse.rate.load(Ordering::Relaxed) > 0 {
+            self.ask();
+        } else {
+            self.refresh();
+        }
     }
 }
 

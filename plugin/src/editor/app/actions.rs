@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
+use earworm_scorer::Model;
 use nice_plug::params::{BoolParam, Param};
 
 use super::App;
+use crate::editor::app::loading::Loading;
 use crate::editor::dialogs::{Dialog, Purpose};
 use crate::editor::header::Click;
 use crate::export;
-use crate::influence::Observer;
-use crate::models;
-use crate::offline::FileScore;
+use crate::influence;
 use crate::state::ModelSetting;
 
 impl App {
@@ -26,6 +26,13 @@ impl App {
 
     fn toggle(&self, param: &BoolParam) {
         self.set(param, !param.value());
+    }
+
+    /// Tells the host that there is something to save which is no parameter: nice-plug has no word for
+    /// that, but hosts take any gesture as one, also of a parameter that stays as it is.
+    fn touch(&self) {
+        let view = &self.session.params.view;
+        self.set(view, view.value());
     }
 
     pub(super) fn notify(&self) -> impl Fn() + Send + Clone + 'static {
@@ -47,8 +54,18 @@ impl App {
                 (looks.axis, looks.span_s) = (axis, None);
             }
             Click::ChooseModel => self.ask(Purpose::Model),
-            Click::BuiltInModel => self.session.choose_model(ModelSetting::default()),
+            Click::BuiltInModel => {
+                self.loaded = None;
+                self.session.choose_model(ModelSetting::default());
+                self.touch();
+            }
             Click::ScoreFile => self.ask(Purpose::Song),
+            Click::StopFile => {
+                if let Some(path) = self.session.desk.cancel() {
+                    self.messages.say(format!("{} is no longer scored", path.display()));
+                }
+            }
+            Click::Recall(result) => self.messages.say(result.line()),
             Click::ExportTable => self.ask(Purpose::Table),
             Click::ExportPicture => self.ask(Purpose::Picture),
             Click::Path(path) => self.take_path(Path::new(&path)),
@@ -60,7 +77,7 @@ impl App {
     }
 
     /// A file that somebody named: a model where it ends in `onnx`, else a song.
-    fn take_path(&mut self, path: &Path) {
+    pub(super) fn take_path(&mut self, path: &Path) {
         if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx")) {
             self.load_model(path);
         } else {
@@ -69,20 +86,20 @@ impl App {
     }
 
     fn load_model(&mut self, path: &Path) {
-        match models::load(path) {
-            Ok(model) => {
-                self.session.choose_model(models::setting_of(&model));
-                self.messages.say(format!("{} is used from now on", model.metadata().name));
+        match Loading::start(path, self.notify()) {
+            Ok(loading) => {
+                self.messages.say(format!("loading {}", path.display()));
+                self.loading = Some(loading);
             }
-            Err(error) => self.messages.complain(error.to_string()),
+            Err(error) => self.messages.complain(format!("{}: {error}", path.display())),
         }
     }
 
     fn score_file(&mut self, path: &Path) {
-        let Some(model) = self.session.model() else { return };
-        match FileScore::start(path, model, self.notify()) {
-            Ok(file) => self.file = Some(file),
-            Err(error) => self.messages.complain(error.to_string()),
+        // Before the host has activated, there is no stream and no model of its own.
+        let model = self.session.model().unwrap_or_else(Model::embedded);
+        if let Err(error) = self.session.desk.start(path, model, self.notify()) {
+            self.messages.complain(format!("{}: {error}", path.display()));
         }
     }
 
@@ -105,39 +122,56 @@ impl App {
                 None => {}
             }
         }
-        if let Some(result) = self.file.as_ref().and_then(FileScore::result) {
-            let name = self.file.take().map(|file| file.path.clone()).unwrap_or_default();
-            let name = name.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            match result {
-                Ok(reading) => match reading.integrated {
-                    Some(score) => {
-                        let hook = reading.hook.map_or(String::new(), |hook| {
-                            let place = crate::clock::clock(hook.start_s);
-                            format!(", hook {:.0} at {place}", hook.score)
-                        });
-                        self.messages.say(format!("{name}: {score:.1}{hook}"));
-                    }
-                    None => self.messages.complain(format!("{name}: too little sound for a score")),
-                },
+        if let Some(loaded) = self.loading.as_ref().and_then(Loading::result) {
+            self.loading = None;
+            match loaded {
+                Ok((model, setting)) => {
+                    self.session.choose_model(setting);
+                    self.touch();
+                    self.messages.say(format!("{} is used from now on", model.metadata().name));
+                    self.loaded = Some(model);
+                }
                 Err(error) => self.messages.complain(error),
+            }
+        }
+        if let Some(result) = self.session.desk.collect() {
+            match &result.said {
+                Ok(_) => self.messages.say(result.line()),
+                Err(_) => self.messages.complain(result.line()),
             }
         }
     }
 
     pub(super) fn store_snapshot(&mut self) {
-        let influence = self.observer.as_ref().and_then(Observer::latest);
-        let regions = influence.map(|found| found.regions).unwrap_or_default();
-        let Some(snapshot) = self.session.snapshot(regions) else {
+        let Some((snapshot, window)) = self.session.snapshot() else {
             self.messages.complain("there is no window to store yet");
             return;
         };
-        let params = &self.session.params;
+        let params = self.session.params.clone();
         let mut snapshots = params.snapshots.write().unwrap_or_else(PoisonError::into_inner);
         snapshots.add(snapshot);
         self.chosen = Some(snapshots.list.len() - 1);
-        let name = snapshots.list.last().map(|snapshot| snapshot.name.clone()).unwrap_or_default();
+        let Some(stored) = snapshots.list.last().cloned() else { return };
         drop(snapshots);
-        self.messages.say(format!("stored as {name}"));
+        self.touch();
+        match influence::fill_in(&self.session, &stored, window) {
+            Ok(()) => self.messages.say(format!("stored as {}", stored.name)),
+            Err(error) => {
+                let text = format!("stored as {}, without its influence: {error}", stored.name);
+                self.messages.complain(text);
+            }
+        }
+    }
+
+    pub(super) fn remove_snapshot(&mut self, index: usize) {
+        let params = self.session.params.clone();
+        let mut snapshots = params.snapshots.write().unwrap_or_else(PoisonError::into_inner);
+        if index < snapshots.list.len() {
+            snapshots.list.remove(index);
+        }
+        drop(snapshots);
+        self.chosen = None;
+        self.touch();
     }
 }
 

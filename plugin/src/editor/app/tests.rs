@@ -1,21 +1,30 @@
 use std::path::Path;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use egui::epaint::{ClippedShape, Shape};
 use nice_plug::prelude::ProcessMode;
 
 use super::*;
-use crate::harness::{Host, Playhead, automate};
+use crate::harness::{Host, automate};
 
 /// Draws frames as a window would and gives the texts of the last one, with their sizes.
 fn texts(app: &mut App, size: (f32, f32)) -> Vec<(String, f32)> {
+    texts_with(app, size, &egui::RawInput::default())
+}
+
+/// The same, of a window to which this happens.
+fn texts_with(app: &mut App, size: (f32, f32), input: &egui::RawInput) -> Vec<(String, f32)> {
     let ctx = egui::Context::default();
     theme::apply(&ctx);
     let mut found = Vec::new();
     // Twice, as egui measures in the first frame.
-    for _ in 0..2 {
+    for frame in 0..2 {
         let rect = Rect::from_min_size(egui::Pos2::ZERO, vec2(size.0, size.1));
-        let input = egui::RawInput { screen_rect: Some(rect), ..Default::default() };
+        let mut input = egui::RawInput { screen_rect: Some(rect), ..input.clone() };
+        if frame > 0 {
+            input.dropped_files.clear();
+        }
         let output = ctx.run_ui(input, |ui| app.draw(ui));
         found.clear();
         for ClippedShape { shape, .. } in output.shapes {
@@ -39,22 +48,6 @@ fn has(texts: &[(String, f32)], text: &str) -> bool {
     texts.iter().any(|(found, _)| found == text)
 }
 
-fn play(host: &mut Host, seconds: usize, gain: f32) {
-    let mut noise = 1u32;
-    for second in 0..seconds {
-        let mut left: Vec<f32> = (0..48_000)
-            .map(|i| {
-                noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                let hiss = (noise >> 8) as f32 / (1 << 24) as f32;
-                gain * (hiss * 0.1 + ((second * 48_000 + i) as f32 * 0.03).sin() * 0.2)
-            })
-            .collect();
-        let mut right = left.clone();
-        host.process(&mut [&mut left, &mut right], Playhead::default());
-    }
-    host.deactivate();
-}
-
 #[test]
 fn the_number_shown_is_the_engines() {
     let mut host = Host::new(48_000, 48_000, ProcessMode::Offline);
@@ -62,9 +55,18 @@ fn the_number_shown_is_the_engines() {
     let mut app = App::new(session.clone());
     let shown = texts(&mut app, (880.0, 600.0));
     assert!(has(&shown, "emotify-lstm") && has(&shown, "test AUC 0.63"), "{shown:?}");
-    play(&mut host, 3, 1.0);
-    assert!(has(&texts(&mut app, (880.0, 600.0)), "listening"));
-    play(&mut host, 20, 1.0);
+    host.play(3, 1.0);
+    // Less than the model needs: shown, but as what it is, and in no history.
+    let early = session.reading();
+    assert_eq!((early.status, early.window), (earworm_scorer::Status::Listening, None));
+    let shown = texts(&mut app, (880.0, 600.0));
+    assert!(has(&shown, "first impression"), "{shown:?}");
+    assert!(has(&shown, &format!("{:.0}?", early.momentary.unwrap())), "{shown:?}");
+    assert!(session.with_log(|log| log.curve.points().iter().all(crate::curve::Point::is_gap)));
+    app.store_snapshot();
+    assert!(session.params.snapshots.read().unwrap().list.is_empty(), "there is no window yet");
+    host.play(20, 1.0);
+    assert!(!has(&texts(&mut app, (880.0, 600.0)), "first impression"));
     let score = session.reading().window.unwrap();
     let number = format!("{score:.0}");
     for size in [(560.0, 380.0), (880.0, 600.0), (1600.0, 1000.0)] {
@@ -75,14 +77,14 @@ fn the_number_shown_is_the_engines() {
     // Held, it stays while the engine goes on.
     automate(&session.params.hold, 1.0);
     let held = texts(&mut app, (880.0, 600.0));
-    play(&mut host, 20, 0.01);
+    host.play(20, 0.01);
     assert!(has(&held, "held"));
     let largest = |shown: &[(String, f32)]| {
         shown.iter().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap().0.clone()
     };
     assert_eq!(largest(&texts(&mut app, (880.0, 600.0))), number);
     automate(&session.params.hold, 0.0);
-    play(&mut host, 2, 0.0);
+    host.play(2, 0.0);
     assert!(has(&texts(&mut app, (880.0, 600.0)), "silence"));
     let end = Instant::now() + Duration::from_secs(20);
     while !has(&texts(&mut app, (880.0, 600.0)), "no audio") {
@@ -107,9 +109,9 @@ fn every_view_draws_with_and_without_sound() {
         }
     };
     all(&mut app);
-    play(&mut host, 12, 1.0);
+    host.play(12, 1.0);
     all(&mut app);
-    app.store_snapshot();
+    session.set_editor_open(true);
     let end = Instant::now() + Duration::from_secs(20);
     while app.observer.as_ref().and_then(Observer::latest).is_none() {
         assert!(Instant::now() < end, "no influence");
@@ -117,9 +119,6 @@ fn every_view_draws_with_and_without_sound() {
     }
     app.store_snapshot();
     all(&mut app);
-    let stored = session.params.snapshots.read().unwrap().clone();
-    assert_eq!(stored.list.len(), 2);
-    assert_eq!(stored.list[1].influence.len(), crate::influence::REGIONS);
     assert!(has(&texts(&mut app, (880.0, 600.0)), "SNAPSHOTS"));
     automate(&session.params.view, 0.0);
     texts(&mut app, (880.0, 600.0));
@@ -127,12 +126,103 @@ fn every_view_draws_with_and_without_sound() {
     assert!(Arc::strong_count(&session) < 6);
 }
 
+/// Stored from the meter view, where nothing is looked at: influence comes all the same, and it is that
+/// of the window whose score was stored.
+#[test]
+fn a_snapshot_is_told_its_influence() {
+    let mut host = Host::new(48_000, 48_000, ProcessMode::Offline);
+    let session = host.session().clone();
+    let (_editor, context, set) = host.editor();
+    let mut app = App::new(session.clone());
+    app.context = Some(context);
+    host.play(25, 1.0);
+    texts(&mut app, (880.0, 600.0));
+    assert!(app.observer.is_none());
+    let (_, window) = session.shown_window().unwrap();
+    let want = window.examine().unwrap().unwrap();
+    let score = session.reading().window.unwrap();
+    assert!((want.score - score).abs() < 0.5, "{} and {score}", want.score);
+    app.store_snapshot();
+    // The project is to be saved: a gesture that changes nothing.
+    assert_eq!(set.values.lock().unwrap().as_slice(), [("View".to_owned(), 0.0)]);
+    assert_eq!(set.gestures.load(Relaxed), 0);
+    // What is heard meanwhile belongs to another window.
+    host.play(10, 0.01);
+    let end = Instant::now() + Duration::from_secs(60);
+    let stored = || session.params.snapshots.read().unwrap().list[0].clone();
+    while stored().influence.is_empty() {
+        assert!(Instant::now() < end, "no influence");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!((stored().influence, stored().window), (want.regions, Some(score)));
+    app.remove_snapshot(0);
+    assert_eq!(set.values.lock().unwrap().len(), 2);
+}
+
+#[derive(Debug)]
+struct Dropped(std::path::PathBuf);
+
+impl egui::DroppedFile for Dropped {
+    fn path(&self) -> &Path {
+        &self.0
+    }
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        Err("nobody asks".into())
+    }
+}
+
+#[test]
+fn dropped_files_are_taken() {
+    let host = Host::new(48_000, 48_000, ProcessMode::Offline);
+    let session = host.session().clone();
+    let mut app = App::new(session.clone());
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (song, model) =
+        (folder.join("../demo/demo.ogg"), folder.join("../scorer/tests/fixtures/tiny_lstm.onnx"));
+    for (path, said) in [(&song, "score the file demo.ogg"), (&model, "score with tiny_lstm.onnx")]
+    {
+        let hovered = egui::HoveredFile { path: Some(path.clone()), ..Default::default() };
+        let hovered = egui::RawInput { hovered_files: vec![hovered], ..Default::default() };
+        assert!(has(&texts_with(&mut app, (880.0, 600.0), &hovered), said));
+        assert!(!has(&texts(&mut app, (880.0, 600.0)), said), "it hangs there no more");
+    }
+    assert!(session.desk.running().is_none(), "nothing was let go yet");
+    let files: Vec<egui::DroppedFileHandle> =
+        vec![Arc::new(Dropped(song.clone())), Arc::new(Dropped(model.clone()))];
+    let dropped = egui::RawInput { dropped_files: files, ..Default::default() };
+    texts_with(&mut app, (880.0, 600.0), &dropped);
+    let end = Instant::now() + Duration::from_secs(60);
+    while session.desk.results().is_empty()
+        || session.model().is_none_or(|used| used.path() != Some(model.as_path()))
+    {
+        assert!(Instant::now() < end, "not taken");
+        texts(&mut app, (880.0, 600.0));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let result = session.desk.results().pop().unwrap();
+    assert!(result.name == "demo.ogg" && result.said.is_ok(), "{result:?}");
+}
+
+#[test]
+fn a_rate_that_cannot_be_heard_is_said() {
+    let mut host = Host::new(48_000, 48_000, ProcessMode::Offline);
+    let mut app = App::new(host.session().clone());
+    host.play(20, 1.0);
+    texts(&mut app, (880.0, 600.0));
+    host.activate(4_000, 4_000, ProcessMode::Offline);
+    let shown = texts(&mut app, (880.0, 600.0));
+    assert!(has(&shown, "cannot listen"), "{shown:?}");
+    assert!(shown.iter().any(|(text, _)| text.contains("4000 Hz")), "{shown:?}");
+    let largest = shown.iter().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap();
+    assert_eq!(largest.0, "–", "no number of another stream");
+}
+
 #[test]
 fn files_are_scored_and_models_chosen_by_path() {
     let mut host = Host::new(48_000, 48_000, ProcessMode::Offline);
     let session = host.session().clone();
     let mut app = App::new(session.clone());
-    play(&mut host, 1, 1.0);
+    host.play(1, 1.0);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     app.do_click(Click::Path(folder.join("../demo/demo.ogg").display().to_string()));
     let end = Instant::now() + Duration::from_secs(60);
@@ -143,13 +233,26 @@ fn files_are_scored_and_models_chosen_by_path() {
         assert!(Instant::now() < end, "no score");
         std::thread::sleep(Duration::from_millis(20));
     }
+    // Recalled from the menu, also by an editor that was opened later.
+    let result = session.desk.results().pop().unwrap();
+    let mut later = App::new(session.clone());
+    assert!(!said(&mut later, "demo.ogg: "));
+    later.do_click(Click::Recall(result));
+    assert!(said(&mut later, "demo.ogg: "));
+    app.do_click(Click::Path(folder.join("../demo/demo.ogg").display().to_string()));
+    app.do_click(Click::StopFile);
+    assert!(said(&mut app, "is no longer scored"));
     let tiny = folder.join("../scorer/tests/fixtures/tiny_lstm.onnx");
     app.do_click(Click::Path(tiny.display().to_string()));
     while session.model().is_none_or(|model| model.path().is_none()) {
         assert!(Instant::now() < end, "no model");
+        texts(&mut app, (880.0, 600.0));
         std::thread::sleep(Duration::from_millis(20));
     }
     app.do_click(Click::Path("/nowhere/none.onnx".into()));
+    while said(&mut app, "loading") {
+        assert!(Instant::now() < end, "no answer");
+    }
     assert!(said(&mut app, "/nowhere/none.onnx"));
     let curve = tempfile::tempdir().unwrap();
     app.export(&curve.path().join("curve.csv"));
