@@ -164,7 +164,7 @@ fn it_costs_little() {
     daemon.wait_for_log("resting");
     let (silence, _) = measure("nothing plays", &daemon);
     let start = Instant::now();
-    let _playing = server.play(&common::in_checkout("demo/demo.ogg"));
+    let _playing = server.play_promptly(&common::in_checkout("demo/demo.ogg"));
     let reading = || -> Value {
         let answer = ureq::get(format!("{url}/api/v1/reading")).call().unwrap();
         answer.into_body().read_json().unwrap()

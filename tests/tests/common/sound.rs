@@ -159,8 +159,23 @@ impl SoundServer {
 
     /// Plays a file to the default output.
     pub fn play(&self, file: &Path) -> Playing {
+        self.play_with(file, &[])
+    }
+
+    /// Plays a file with as little in the buffer as browsers have, so that what is heard begins soon;
+    /// on a busy computer it may stutter.
+    pub fn play_promptly(&self, file: &Path) -> Playing {
+        self.play_with(file, &["--latency-msec=50"])
+    }
+
+    fn play_with(&self, file: &Path, args: &[&str]) -> Playing {
         let mut command = self.with(Command::new("paplay"));
-        command.arg(file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .args(args)
+            .arg(file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         Playing(command.spawn().expect("paplay comes with pulseaudio"))
     }
 }

@@ -14,7 +14,7 @@ use super::snapshot::{SinkSeen, Snapshot, SourceSeen, format};
 /// Longest wait for an answer.
 const ANSWER: Duration = Duration::from_secs(4);
 /// Bytes that are read at a time: a whole block of audio.
-const BUFFER: usize = 64 << 10;
+pub(super) const BUFFER: usize = 64 << 10;
 
 /// The connection.
 pub(super) struct Link {

@@ -3,12 +3,13 @@
 //! server from sleeping; and what it drops, its thread and its socket, stays.
 
 use std::ffi::CString;
-use std::io::{Cursor, Read};
+use std::io::{BufRead, Cursor, Read};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use pulseaudio::protocol::stream::{BufferAttr, StreamFlags};
@@ -18,12 +19,15 @@ use pulseaudio::protocol::{
 };
 
 use super::super::callback::Inbox;
-use super::link::Link;
+use super::link::{BUFFER, Link};
 
 /// Blocks a second: often enough for ten readings a second, seldom enough to cost little.
 const BLOCKS_A_SECOND: u32 = 10;
 /// Channels; the server mixes down what has more.
 pub(in crate::capture) const CHANNELS: u8 = 2;
+/// How long what comes is left to gather: beside a player with small blocks, the server sends small ones
+/// too, and each waking costs.
+const NAP: Duration = Duration::from_millis(80);
 /// What a control packet has for a channel.
 const CONTROL: u32 = u32::MAX;
 
@@ -96,7 +100,16 @@ impl Drop for PulseStream {
 /// Gives what comes to the inbox, until the connection ends.
 fn read(mut link: Link, channel: u32, mut inbox: Inbox) -> anyhow::Result<()> {
     let mut packet = Vec::new();
+    let mut behind = false;
     loop {
+        if link.socket.buffer().is_empty() {
+            if !behind {
+                std::thread::sleep(NAP);
+            }
+            let ready = link.socket.fill_buf().context("the connection ended")?;
+            // There is more than was asked for.
+            behind = ready.len() == BUFFER;
+        }
         let head = protocol::read_descriptor(&mut link.socket).context("the connection ended")?;
         let length = head.length as usize;
         if length > protocol::MAX_MEMBLOCKQ_LENGTH {

@@ -95,7 +95,7 @@ export class Curve {
     const zone = new Date().getTimezoneOffset() * 60;
     c.textAlign = "center";
     for (let t = Math.ceil((from - zone) / step) * step + zone; t <= now; t += step) {
-      if (x(t) < GUTTER + 14 || x(t) > width - 24) continue;
+      if (x(t) < GUTTER + 14 || x(t) > width - 32) continue;
       line(c, [[x(t), 8], [x(t), bottom + 4]]);
       const date = new Date(1000 * t);
       const label = step >= 86400
