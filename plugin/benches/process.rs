@@ -3,11 +3,15 @@
 //! Ratios to a plain copy of the same block mean more than times; both are measured in one run.
 
 use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Bencher, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use earworm_plugin::harness::{Host, Playhead};
 use nice_plug::prelude::ProcessMode;
+use ringbuf::HeapRb;
+use ringbuf::traits::{Consumer as _, Observer as _, Producer as _, Split as _};
 
 const RATE: u32 = 48_000;
 
@@ -36,6 +40,7 @@ fn block(c: &mut Criterion) {
                 black_box(&mut to_right).copy_from_slice(black_box(&right));
             });
         });
+        group.bench_function(BenchmarkId::new("plain_ring", frames), |b| plain_ring(b, &left));
         let mut host = Host::new(RATE, 2048, ProcessMode::Realtime);
         // As much as fits into the ring with room to spare.
         let batch = (RATE as usize * 2 / frames) as u64;
@@ -57,6 +62,45 @@ fn block(c: &mut Criterion) {
         });
     }
     group.finish();
+}
+
+/// What any plugin pays that hands one channel to another thread: the block goes into a ring whose memory
+/// the other thread's core has read last.
+fn plain_ring(b: &mut Bencher<'_>, block: &[f32]) {
+    let (mut to, mut from) = HeapRb::new(4 * RATE as usize).split();
+    to.push_iter(std::iter::repeat_n(0.0, 4 * RATE as usize));
+    let ended = Arc::new(AtomicBool::new(false));
+    let reader = std::thread::spawn({
+        let ended = ended.clone();
+        move || {
+            let mut taken = vec![0.0f32; 16_384];
+            while !ended.load(Ordering::Relaxed) {
+                while from.pop_slice(&mut taken) > 0 {
+                    black_box(&taken);
+                }
+                std::thread::sleep(Duration::from_millis(40));
+            }
+        }
+    });
+    let batch = (RATE as usize * 2 / block.len()) as u64;
+    b.iter_custom(|iterations| {
+        let (mut done, mut spent) = (0, Duration::ZERO);
+        while done < iterations {
+            while !to.is_empty() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            let now = batch.min(iterations - done);
+            let start = Instant::now();
+            for _ in 0..now {
+                black_box(to.push_slice(black_box(block)));
+            }
+            spent += start.elapsed();
+            done += now;
+        }
+        spent
+    });
+    ended.store(true, Ordering::Relaxed);
+    reader.join().expect("it only reads");
 }
 
 /// Waits until the worker has taken all of it in.

@@ -137,6 +137,26 @@ const PULSEAUDIO_UTILS: Need = Need {
     probe: &["pactl", "--version"],
 };
 
+/// The other sound server.
+const PIPEWIRE: Need = Need {
+    name: "PipeWire with its PulseAudio server and session manager",
+    why: "the tests listen to it as well",
+    debian: "pipewire pipewire-pulse wireplumber",
+    probe: &[
+        "sh",
+        "-c",
+        "command -v pipewire && command -v pipewire-pulse && command -v wireplumber",
+    ],
+};
+
+/// Limits the size of files.
+const PRLIMIT: Need = Need {
+    name: "prlimit",
+    why: "a limit on files stands for a full disk in the tests",
+    debian: "util-linux",
+    probe: &["prlimit", "--version"],
+};
+
 /// A session bus for the tests.
 const DBUS: Need = Need {
     name: "dbus-daemon",
@@ -154,7 +174,8 @@ const CHROMIUM: Need = Need {
 };
 
 /// What the daemon's tests use.
-const DAEMON_TESTS: [&Need; 4] = [&PULSEAUDIO, &PULSEAUDIO_UTILS, &DBUS, &CHROMIUM];
+const DAEMON_TESTS: [&Need; 6] =
+    [&PULSEAUDIO, &PULSEAUDIO_UTILS, &PIPEWIRE, &PRLIMIT, &DBUS, &CHROMIUM];
 
 impl Need {
     fn is_met(&self) -> bool {

@@ -43,6 +43,12 @@ impl Cost {
     /// Its lines on the page: a plain copy of the block needs less, so goals lie below one.
     pub(super) fn lines(&self) -> Vec<Line> {
         let time = |id: &str| self.estimates.iter().find(|e| e.id == id).map(|e| e.median_ns);
+        let against_ring = |frames: u32| {
+            let ours = time(&format!("plugin/block/process/{frames}"))?;
+            let ring = time(&format!("plugin/block/plain_ring/{frames}"))?;
+            let what = format!("process() of {frames} stereo frames");
+            Some(Line::in_turn(what, "one channel into a plain ring", "ns", &[ours], &[ring]))
+        };
         let line = |frames: u32| {
             let ours = time(&format!("plugin/block/process/{frames}"))?;
             let copy = time(&format!("plugin/block/copy/{frames}"))?;
@@ -50,7 +56,8 @@ impl Cost {
             let line = Line::in_turn(what, "a copy of the block", "ns", &[ours], &[copy]);
             Some(if frames == 512 { line.goal(1.0 / 3.0) } else { line })
         };
-        (5..12).filter_map(|power| line(1 << power)).collect()
+        let sizes = || (5..12).map(|power| 1 << power);
+        sizes().filter_map(line).chain(sizes().filter_map(against_ring)).collect()
     }
 
     /// The tables for people.
