@@ -118,9 +118,9 @@ fn learn(tiny: &Tiny<'_>, rate: f64, epochs: usize, shuffled: bool) -> f64 {
 #[test]
 fn a_softmax_inside_still_ranks() {
     let recipe =
-        "kind = 'lstm'\nhidden = 12\nlayers = 2\nwidth = 16\ndropout = 0.1\ndouble_softmax = true";
+        "kind = 'lstm'\nhidden = 12\nlayers = 1\nwidth = 16\ndropout = 0.0\ndouble_softmax = true";
     let tiny = &Tiny { name: "lstm-double-softmax", recipe, bands: 10, frames: 20 };
-    let (learnt, nothing) = (learn(tiny, 1e-2, 15, false), learn(tiny, 1e-2, 15, true));
+    let (learnt, nothing) = (learn(tiny, 1e-2, 40, false), learn(tiny, 1e-2, 40, true));
     println!("double softmax: AUC {learnt:.3}, shuffled {nothing:.3}");
     assert!(learnt > 0.95 && (nothing - 0.5).abs() < 0.2, "{learnt}, shuffled {nothing}");
 }
@@ -152,7 +152,7 @@ fn every_kind_learns_what_is_there_and_nothing_else() {
         ("single-autoencoder", 1e-2, 30, None),
         ("lstm-and-autoencoder", 1e-2, 30, None),
         ("hit-music-net-embeddings", 1e-2, 30, None),
-        ("popularity-cnn-six", 3e-3, 15, None),
+        ("popularity-cnn-six", 3e-3, 30, None),
     ];
     for (name, rate, epochs, smaller) in plans {
         let tiny = TINY.iter().find(|tiny| tiny.name == name).unwrap();

@@ -204,10 +204,12 @@ fn exported(name: &str, run: &Path) -> Exported {
         Ok(report) => {
             let kilobytes = report.bytes / 1000;
             let far = report.difference;
-            (
-                true,
-                format!("model/model.onnx, {kilobytes} kB, within {far:.0e} of what was trained"),
-            )
+            let mut words =
+                format!("model/model.onnx, {kilobytes} kB, within {far:.0e} of what was trained");
+            if let Some(warning) = report.warning {
+                words += &format!(". {warning}");
+            }
+            (true, words)
         }
         Err(error) => (false, format!("{error:#}")),
     };

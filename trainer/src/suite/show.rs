@@ -168,7 +168,7 @@ fn write_markdown(f: &mut String, table: &Table) -> fmt::Result {
     if !table.apart.is_empty() {
         writeln!(f, "\nOn songs or splits of their own, not comparable with the table:\n")?;
         for row in &table.apart {
-            writeln!(f, "- {} ({}): {} {}", row.name, row.form.name(), row.about, row.finding)?;
+            writeln!(f, "- {} ({}): {}. {}", row.name, row.form.name(), row.about, row.finding)?;
         }
     }
     writeln!(f)?;

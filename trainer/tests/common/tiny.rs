@@ -173,7 +173,7 @@ pub const TINY: [Tiny<'static>; 25] = [
     },
     Tiny {
         name: "popularity-cnn-six",
-        recipe: "kind = 'popularity-cnn'\nconvolutions = 6\nchannels = 2\nwidth = 12\nimage = [64, 70]\ndropout = 0.0",
+        recipe: "kind = 'popularity-cnn'\nconvolutions = 6\nchannels = 4\nwidth = 12\nimage = [64, 70]\ndropout = 0.0",
         bands: 20,
         frames: 24,
     },
