@@ -21,8 +21,8 @@ use crate::state::Snapshot;
 pub const REGIONS: usize = 8;
 /// Decibels that a region is turned down by; the front end's floor stops it earlier.
 const DOWN_DB: f32 = 60.0;
-/// Frames that a streaming model takes at a time here.
-const CHUNK: usize = 16;
+/// Frames that a streaming model takes at a time, where a look may leave out fewer than that.
+pub const CHUNK: usize = 16;
 /// Time between two looks.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -54,7 +54,8 @@ pub fn obstacle(input: &Input) -> Option<&'static str> {
 /// Judges the last `count` audible frames with and without each region. `None` when too few of them
 /// were heard or are still kept, and where there is an [`obstacle`].
 ///
-/// A streaming model's oldest frames, fewer than a chunk of them, are left out.
+/// A streaming model takes `chunk` of them at a time: more is cheaper, and the oldest frames, fewer than
+/// a chunk of them, are left out. Window models ignore it.
 ///
 /// # Errors
 /// When the model cannot be run.
@@ -62,6 +63,7 @@ pub fn examine(
     model: &Arc<Model>,
     frames: &[HistoryFrame],
     count: usize,
+    chunk: usize,
 ) -> Result<Option<Influence>, ModelError> {
     let metadata = model.metadata();
     if obstacle(&metadata.input).is_some() {
@@ -73,7 +75,7 @@ pub fn examine(
         frames.iter().filter(|frame| !is_silent(&level, frame.level_db)).collect();
     let (chunk, count) = match metadata.contract {
         Contract::Streaming if audible.len() + CHUNK > count => {
-            (CHUNK, count.min(audible.len()) / CHUNK * CHUNK)
+            (chunk, count.min(audible.len()) / chunk * chunk)
         }
         Contract::Streaming => return Ok(None),
         Contract::Window => (metadata.window_frames, metadata.window_frames),
@@ -139,7 +141,7 @@ pub fn fill_in(
 ) -> std::io::Result<()> {
     let (session, stored) = (Arc::downgrade(session), snapshot.clone());
     low_priority::spawn("earworm-snapshot", move || {
-        let Ok(Some(found)) = window.examine() else { return };
+        let Ok(Some(found)) = window.examine_all() else { return };
         let Some(session) = session.upgrade() else { return };
         let mut snapshots =
             session.params.snapshots.write().unwrap_or_else(PoisonError::into_inner);
@@ -283,14 +285,14 @@ mod tests {
         });
         frames.truncate(frames.len() / CHUNK * CHUNK);
         let samples = (frames.len() - 1) * settings.hop + settings.n_fft;
-        let found = examine(&model, &frames, frames.len()).unwrap().unwrap();
+        let found = examine(&model, &frames, frames.len(), CHUNK).unwrap().unwrap();
         let want = model.metadata().score(&score_offline(&model, &sound[..samples]).unwrap());
         assert!((found.score - want).abs() < 0.05, "{} and {want}", found.score);
         assert_eq!(found.regions.len(), REGIONS);
         assert!(found.regions.iter().any(|points| points.abs() > 0.1), "{:?}", found.regions);
         assert!(found.edges_hz.is_sorted() && found.edges_hz[0] < 60.0);
-        assert_eq!(examine(&model, &frames[..20], 100).unwrap(), None, "too few are kept");
-        assert_eq!(examine(&model, &frames, 0).unwrap(), None);
+        assert_eq!(examine(&model, &frames[..20], 100, CHUNK).unwrap(), None, "too few are kept");
+        assert_eq!(examine(&model, &frames, 0, CHUNK).unwrap(), None);
     }
 
     #[test]
@@ -318,6 +320,6 @@ mod tests {
         // The influence is that of the number shown, but for the oldest frames of its window.
         let found = observer.latest.lock().unwrap().clone().unwrap();
         let shown = session.reading().window.unwrap();
-        assert!((found.score - shown).abs() < 0.5, "{} and {shown}", found.score);
+        assert!((found.score - shown).abs() < 2.0, "{} and {shown}", found.score);
     }
 }

@@ -245,7 +245,10 @@ mod tests {
 
         let (ended, wait) = std::sync::mpsc::channel::<()>();
         let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../demo/demo.ogg");
-        desk.start(&demo, Model::embedded(), move || drop(ended.send(()))).unwrap();
+        desk.start(&demo, Model::embedded(), move || {
+            let _ = ended.send(());
+        })
+        .unwrap();
         assert_eq!(desk.running().unwrap().0, demo);
         assert_eq!(desk.cancel(), Some(demo));
         assert_eq!((desk.running(), desk.collect()), (None, None));

@@ -86,6 +86,13 @@ fn an_offline_rendering_is_complete_and_says_what_the_engine_says() {
         assert!(hook.stretches.is_empty(), "the host gave no position");
         assert!(log.maximum.unwrap() >= want.window.unwrap() - 0.01);
     });
+    // What the influence view looks at is the window behind this number.
+    let (point, window) = host.session().shown_window().unwrap();
+    assert_eq!(Some(point.window), got.window);
+    let looked_at = window.examine_all().unwrap().unwrap().score;
+    assert!((looked_at - point.window).abs() < 0.05, "{looked_at} and {}", point.window);
+    let nearly = window.examine().unwrap().unwrap().score;
+    assert!((nearly - point.window).abs() < 2.0, "{nearly} and {}", point.window);
 }
 
 /// A bounce shows what the live run showed: the same song in blocks of another size, the worker always

@@ -125,8 +125,10 @@ mod tests {
         assert!(message(30.0).contains("too short"), "{}", message(30.0));
         assert!(message(f64::NAN).contains("ask for more"));
         assert!(run(&folder.path().join("none.mp3"), 10.0, None).is_err());
-        let nowhere = folder.path().join("no/such/folder/lag.png");
-        let error = run(&song, 8.0, Some(&nowhere)).unwrap_err();
-        assert!(format!("{error:#}").contains("lag.png"), "{error:#}");
+        let error = |plot: &str| {
+            format!("{:#}", run(&song, 8.0, Some(&folder.path().join(plot))).unwrap_err())
+        };
+        assert!(error("song.wav/lag.png").contains("song.wav"), "{}", error("song.wav/lag.png"));
+        assert!(error("lag.jpg").contains("must end in .png"), "{}", error("lag.jpg"));
     }
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use earworm_train::compare::{self, Against};
-use earworm_train::fit::{Ended, FitOptions, fit};
+use earworm_train::fit::{Ended, FitOptions, fit, learnt_sha256};
 use earworm_train::recipe::Recipe;
 use earworm_train::run::write_losses;
 use earworm_train::{chorus, dataset, device, evaluate, explain, export, report, suite};
@@ -88,12 +88,16 @@ pub(crate) enum Command {
         /// Only these systems.
         #[arg(long, value_delimiter = ',', value_name = "NAMES")]
         only: Vec<String>,
+        /// Then also train each system on all songs and write those the meter can run, into `model` in
+        /// its run's folder. What was trained before is kept.
+        #[arg(long)]
+        export: bool,
         /// `cpu`, or in builds with CUDA `cuda` or `cuda:1`.
         #[arg(long, default_value = "cpu")]
         device: String,
-        /// Folds trained at the same time.
-        #[arg(long, default_value_t = 1)]
-        jobs: usize,
+        /// Folds trained at the same time, at most; as many as cores and memory allow without it.
+        #[arg(long)]
+        jobs: Option<usize>,
     },
     /// Measure a finished run on the songs each of its models had not seen.
     Evaluate {
@@ -108,6 +112,10 @@ pub(crate) enum Command {
         /// Which run the others are held against.
         #[arg(long, value_enum, default_value = "first")]
         against: AgainstArgument,
+        /// Mean and deviation of the normal distribution whose draws are the baseline of regressions; those
+        /// of the songs that models learnt from without it. Autoen-chorder was published with 0.4002,0.1679.
+        #[arg(long, value_name = "MEAN,DEVIATION", value_parser = normal)]
+        normal: Option<(f64, f64)>,
         /// Write the comparison as one HTML file, too.
         #[arg(long, value_name = "FILE")]
         html: Option<PathBuf>,
@@ -165,9 +173,10 @@ pub(crate) struct TrainingArguments {
     /// `cpu`, or in builds with CUDA `cuda` or `cuda:1`.
     #[arg(long, default_value = "cpu")]
     device: String,
-    /// Parts (folds, configurations) trained at the same time.
-    #[arg(long, default_value_t = 1)]
-    jobs: usize,
+    /// Parts (folds, configurations) trained at the same time, at most; as many as cores and memory allow
+    /// without it. What is learnt does not depend on it.
+    #[arg(long)]
+    jobs: Option<usize>,
 }
 
 impl TrainingArguments {
@@ -177,7 +186,7 @@ impl TrainingArguments {
     }
 
     fn train(&self, recipe: &Recipe, out: &Path) -> Result<ExitCode> {
-        ensure!(self.jobs > 0, "--jobs must be at least 1");
+        ensure!(self.jobs != Some(0), "--jobs must be at least 1");
         let options = FitOptions {
             device: device::open(&self.device)?,
             device_name: self.device.clone(),
@@ -191,6 +200,7 @@ impl TrainingArguments {
             return Ok(ExitCode::from(STOPPED));
         }
         println!("{}", evaluate::evaluate(out)?);
+        println!("learnt: sha256 {}", learnt_sha256(out)?);
         println!("report: {}", out.join("report.html").display());
         Ok(ExitCode::SUCCESS)
     }
@@ -229,11 +239,11 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
             );
             training.train(&recipe, &out)
         }
-        Command::Suite { data, out, suite: list, quick, only, device, jobs } => {
-            ensure!(jobs > 0, "--jobs must be at least 1");
+        Command::Suite { data, out, suite: list, quick, only, export, device, jobs } => {
+            ensure!(jobs != Some(0), "--jobs must be at least 1");
             let plan = suite::Plan::load(list.as_deref())?;
             let fit = FitOptions { device: device::open(&device)?, device_name: device, jobs };
-            let options = suite::Options { data, out, quick, only, fit };
+            let options = suite::Options { data, out, quick, only, export, fit };
             let Some(table) = suite::run(&plan, &options)? else {
                 eprintln!("stopped; the same command goes on where it was");
                 return Ok(ExitCode::from(STOPPED));
@@ -246,12 +256,12 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
             println!("{}", evaluate::evaluate(&run)?);
             Ok(ExitCode::SUCCESS)
         }
-        Command::Compare { runs, against, html, csv } => {
+        Command::Compare { runs, against, normal, html, csv } => {
             let against = match against {
                 AgainstArgument::First => Against::First,
                 AgainstArgument::Best => Against::Best,
             };
-            let comparison = compare::compare(&runs, against)?;
+            let comparison = compare::compare_with(&runs, against, normal)?;
             if let Some(path) = html {
                 compare::write_html(&comparison, &path)?;
             }
@@ -279,6 +289,16 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
             println!("{}", export::export(&run, &out)?);
             Ok(ExitCode::SUCCESS)
         }
+    }
+}
+
+/// `0.4,0.17` as mean and deviation.
+fn normal(text: &str) -> Result<(f64, f64), String> {
+    let numbers: Vec<f64> =
+        text.split(',').filter_map(|number| number.trim().parse().ok()).collect();
+    match numbers.as_slice() {
+        [mean, deviation] if mean.is_finite() && *deviation > 0.0 => Ok((*mean, *deviation)),
+        _ => Err("write it as MEAN,DEVIATION, such as 0.4,0.17".into()),
     }
 }
 

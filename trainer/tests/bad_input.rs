@@ -163,6 +163,72 @@ fn recipes_that_make_no_sense() {
     }
 }
 
+/// A training that is fast, with the recipe's wrong part put right.
+fn succeeds(folder: &Path) {
+    let output = Command::new(env!("CARGO_BIN_EXE_earworm-train"))
+        .args(["fit".as_ref(), folder.join("recipe.toml").as_os_str()])
+        .args(["--out".as_ref(), folder.join("run").as_os_str()])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// What only shows once models are prepared leaves no folder that would refuse the recipe put right.
+#[test]
+fn a_recipe_put_right_is_trained_in_the_same_folder() {
+    let search = |folds: u32, key: &str, values: &str| {
+        let split = "[split]\nkind = \"random\"";
+        format!("{split}\n[search]\nfolds = {folds}\ngrid = {{ {key:?} = {values} }}")
+    };
+    let split = "[split]\nfolds = 2";
+    let drop = "drop = [\"side\"]";
+    let cases: [(&str, String, &[&str]); 5] = [
+        (drop, "columns = [\"tempi\"]".into(), &["tempi", "tempo"]),
+        (drop, format!("{drop}\nfill = \"error\""), &["energy", "s9"]),
+        (split, search(2, "model.k", "[1.0, 2.0]"), &["search", "`k`"]),
+        (split, search(30, "model.c", "[1.0, 2.0]"), &["search", "too few groups"]),
+        (split, search(2, "data.drop", "[[\"sides\"]]"), &["search", "sides"]),
+    ];
+    for (from, to, words) in cases {
+        let dir = tempfile::tempdir().unwrap();
+        table(dir.path(), |n, row| {
+            if n == 9 {
+                row[3] = String::new();
+            }
+        });
+        recipe(dir.path(), |text| {
+            assert!(text.contains(from), "{from}");
+            text.replace(from, &to)
+        });
+        let text = complaint(dir.path(), &[]);
+        assert!(words.iter().all(|word| text.contains(word)), "{words:?}: {text}");
+        assert!(!dir.path().join("run").exists(), "{text}");
+        recipe(dir.path(), same);
+        succeeds(dir.path());
+    }
+}
+
+/// A folder that was there keeps what is in it.
+#[test]
+fn a_failure_takes_back_only_what_it_made() {
+    let dir = tempfile::tempdir().unwrap();
+    table(dir.path(), |_, _| ());
+    // The rate is too high for any number: the loss breaks down in the first steps.
+    let mlp = "kind = \"mlp\"\nwidths = [64, 64]\ndropout = 0.0\n[loss]\nkind = \"mse\"\n[optimiser]\nlearning_rate = 1e38\n[budget]\nepochs = 9\nbatch = 8";
+    recipe(dir.path(), |text| text.replace("kind = \"logistic\"\nc = 1.0", mlp));
+    let run = dir.path().join("run");
+    let text = complaint(dir.path(), &[]);
+    assert!(text.contains("no longer a number"), "{text}");
+    assert!(!run.exists(), "{text}");
+    std::fs::create_dir(&run).unwrap();
+    std::fs::write(run.join("notes.txt"), "mine").unwrap();
+    complaint(dir.path(), &[]);
+    assert!(run.join("notes.txt").exists());
+    nothing_was_begun(dir.path());
+    recipe(dir.path(), same);
+    succeeds(dir.path());
+}
+
 #[test]
 fn a_leak_over_the_columns_split() {
     let dir = tempfile::tempdir().unwrap();

@@ -99,7 +99,7 @@ fn program(options: &BuildOptions) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_earworm-train"));
     command.args(["dataset", "build", "--manifest"]).arg(&options.manifest);
     command.arg("--audio").arg(&options.audio).arg("--out").arg(&options.out);
-    command.arg("--front-end").arg(options.front_end.as_ref().unwrap());
+    command.arg("--front-end").arg(options.front_end.as_ref().unwrap()).arg("--allow-missing");
     command.stdout(Stdio::null()).stderr(Stdio::piped());
     command
 }
@@ -559,6 +559,32 @@ fn bad_input_is_one_line_and_leaves_nothing() {
 }
 
 #[test]
+fn songs_that_cannot_be_read_are_told_in_a_line_and_the_others_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = made_songs(dir.path());
+    let mut text = std::fs::read_to_string(&options.manifest).unwrap();
+    for n in 0..6 {
+        text += &format!("lost{n},lost{n}.wav,nobody,g0,1\n");
+    }
+    std::fs::write(&options.manifest, text).unwrap();
+    let build = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_earworm-train"));
+        command.args(["dataset", "build", "--manifest"]).arg(&options.manifest);
+        command.arg("--audio").arg(&options.audio).arg("--out").arg(&options.out);
+        command.arg("--front-end").arg(options.front_end.as_ref().unwrap()).args(more);
+        command.stdout(Stdio::null());
+        command
+    };
+    let text = complaint(&mut build(&[]));
+    assert!(text.contains("7 of 21 songs could not be read: gone, lost0, lost1"), "{text}");
+    assert!(text.contains("and 2 more") && text.contains("--allow-missing"), "{text}");
+    Dataset::open(&options.out).unwrap().verify().unwrap();
+    assert_eq!(Dataset::open(&options.out).unwrap().songs.len(), SONGS as usize);
+    let output = build(&["--allow-missing"]).stderr(Stdio::piped()).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty());
+}
+
+#[test]
 fn two_builds_do_not_meet() {
     let dir = tempfile::tempdir().unwrap();
     let options = made_songs(dir.path());
@@ -756,6 +782,10 @@ fn the_examples_use_options_that_exist() {
 fn the_slurm_example_builds_and_merges() {
     let dir = tempfile::tempdir().unwrap();
     let options = made_songs(dir.path());
+    // Without the song that is not there.
+    let text = std::fs::read_to_string(&options.manifest).unwrap();
+    let there: Vec<&str> = text.lines().filter(|line| !line.starts_with("gone")).collect();
+    std::fs::write(&options.manifest, there.join("\n")).unwrap();
     let script = example("slurm/dataset.sbatch");
     let program = Path::new(env!("CARGO_BIN_EXE_earworm-train")).parent().unwrap();
     let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());

@@ -82,6 +82,7 @@ impl Made {
             command: "earworm-train fit <made> & told".into(),
             device: "cpu".into(),
             started: "2024-06-07T08:12:44Z".into(),
+            notes: vec![],
         }
     }
 
@@ -138,6 +139,7 @@ impl Made {
                     learning_rate: 1e-3,
                     train_accuracy: Some(0.5 + 0.02 * t),
                     validation_accuracy: Some(0.5 + 0.2 * (1.0 - (-t / 4.0).exp()) - 0.02 * shift),
+                    wall_time: None,
                 }
             })
             .collect()

@@ -88,6 +88,7 @@ fn answer(mut stream: TcpStream, counts: &Mutex<HashMap<String, usize>>) {
         "flaky" if count == 1 => head("503 Service Unavailable", "text/plain", 0).into_bytes(),
         "flaky" => ok("audio/wav", &sound),
         "broken" => head("500 Internal Server Error", "text/plain", 0).into_bytes(),
+        path if path.starts_with("long") => ok("audio/wav", &[sound, vec![0; 50_000]].concat()),
         "huge" => head("200 OK", "audio/wav", 10_000_000_000).into_bytes(),
         "cut" => [head("200 OK", "audio/wav", 1000).as_bytes(), &sound].concat(),
         "endless" => {
@@ -181,6 +182,48 @@ fn what_servers_do_is_survived_and_told() {
     let report = fetch(&options).unwrap();
     assert_eq!((report.fetched, report.kept), (0, good.len()), "{report}");
     assert_eq!((server.asked("ok.wav"), server.asked("gone")), (ok, gone + 1));
+}
+
+/// The first file that cannot be written ends the fetch: the others could not be written, either.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_ends_it() {
+    use std::process::Command;
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start();
+    let rows: Vec<_> =
+        (0..20).map(|n| (format!("{n}.wav"), server.url(&format!("long{n}")))).collect();
+    let options = options(dir.path(), &rows);
+    let fetch = |blocks: &str| {
+        let line = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
+        Command::new("bash")
+            .args(["-c", &line, "limited", env!("CARGO_BIN_EXE_earworm-train")])
+            .args(["dataset", "fetch", "--jobs", "1", "--rate", "1000", "--manifest"])
+            .arg(&options.manifest)
+            .arg("--out")
+            .arg(&options.out)
+            .output()
+    };
+    let asked = || (0..20).map(|n| server.asked(&format!("long{n}"))).sum::<usize>();
+    let Ok(output) = fetch("8") else {
+        eprintln!("skipped: no bash that limits file sizes");
+        return;
+    };
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("cannot write") && text.contains("run the same command again"), "{text}");
+    assert_eq!((text.trim_end().lines().count(), asked()), (1, 1), "{text}");
+    let output = fetch("unlimited").unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(asked(), 21);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |name: &str| {
+            std::fs::metadata(options.out.join(name)).unwrap().permissions().mode() & 0o777
+        };
+        assert_eq!(mode("3.wav"), mode(LOG), "as the umask has it");
+    }
 }
 
 #[test]

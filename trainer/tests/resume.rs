@@ -13,6 +13,21 @@ fn command(recipe: &Path, out: &Path) -> Command {
     command
 }
 
+/// What `fit` prints as the hash of all that was learnt.
+fn learnt_hash(command: &mut Command) -> String {
+    let output = command.stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let hash = text.lines().find_map(|line| line.strip_prefix("learnt: sha256 "));
+    hash.unwrap_or_else(|| panic!("no hash: {text}")).to_owned()
+}
+
+fn resume(run: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_earworm-train"));
+    command.arg("fit").arg("--resume").arg(run).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
 /// All files that say what was learnt, with their content.
 fn learnt(run: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files = Vec::new();
@@ -55,10 +70,13 @@ fn lived_until(child: &mut Child, run: &Path, extra: Duration) -> bool {
 
 fn killed_and_unbroken_agree(recipe: &Path, folder: &Path) {
     let (whole, broken) = (folder.join("whole"), folder.join("broken"));
-    assert!(command(recipe, &whole).status().unwrap().success());
+    let unbroken = learnt_hash(&mut command(recipe, &whole));
     let mut kills = 0;
     for n in 0..6u64 {
-        let mut child = command(recipe, &broken).spawn().unwrap();
+        // Both ways to go on.
+        let again = n % 2 == 1 && broken.join("recipe.toml").exists();
+        let mut command = if again { resume(&broken) } else { command(recipe, &broken) };
+        let mut child = command.spawn().unwrap();
         // Odd multiples of a few milliseconds: some kills hit a step, some a file being written.
         if lived_until(&mut child, &broken, Duration::from_millis(n * 7 % 19)) {
             child.kill().unwrap();
@@ -67,7 +85,7 @@ fn killed_and_unbroken_agree(recipe: &Path, folder: &Path) {
         child.wait().unwrap();
     }
     assert!(kills >= 2, "the training is too short to be killed");
-    assert!(command(recipe, &broken).status().unwrap().success());
+    assert_eq!(learnt_hash(&mut resume(&broken)), unbroken);
     for ((path, whole), (_, broken)) in learnt(&whole).iter().zip(learnt(&broken)) {
         assert!(*whole == broken, "{} differs after {kills} kills", path.display());
     }
@@ -89,16 +107,15 @@ const TRAINING: &str = r#"
     positions = 3
 "#;
 
-#[test]
-fn a_network_on_rows() {
-    let dir = tempfile::tempdir().unwrap();
+/// A recipe of a network over made rows.
+fn recipe_of_rows(folder: &Path) -> PathBuf {
     let mut table = "a,b,c,plays\n".to_owned();
     for n in 0..160u32 {
         let x = n.wrapping_mul(2_654_435_761) >> 16 & 0xff;
         table += &format!("{x},{},{},{}\n", n % 7, n % 11, x + n % 50);
     }
-    std::fs::write(dir.path().join("table.csv"), table).unwrap();
-    let recipe = dir.path().join("recipe.toml");
+    std::fs::write(folder.join("table.csv"), table).unwrap();
+    let recipe = folder.join("recipe.toml");
     let text = format!(
         r#"
         name = "rows"
@@ -116,10 +133,87 @@ fn a_network_on_rows() {
         dropout = 0.2
         {TRAINING}
         "#,
-        dir.path().join("table.csv")
+        folder.join("table.csv")
     );
     std::fs::write(&recipe, text).unwrap();
-    killed_and_unbroken_agree(&recipe, dir.path());
+    recipe
+}
+
+#[test]
+fn a_network_on_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    killed_and_unbroken_agree(&recipe_of_rows(dir.path()), dir.path());
+}
+
+#[test]
+fn only_a_run_can_be_resumed() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = resume(&dir.path().join("none")).stderr(Stdio::piped()).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(
+        text.contains("nothing to go on with") && text.trim_end().lines().count() == 1,
+        "{text}"
+    );
+}
+
+/// As many trainings at a time as anybody likes learn the same.
+#[test]
+fn what_is_learnt_does_not_depend_on_how_many_train_at_a_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let recipe = recipe_of_rows(dir.path());
+    let learnt = |name: &str, jobs: &[&str]| {
+        let fast = ["--set", "budget.epochs=5"];
+        learnt_hash(command(&recipe, &dir.path().join(name)).args(jobs).args(fast))
+    };
+    let alone = learnt("alone", &["--jobs", "1"]);
+    assert_eq!(learnt("three", &["--jobs", "3"]), alone);
+    assert_eq!(learnt("by-itself", &[]), alone);
+    assert_ne!(learnt("other", &["--set", "seed=9"]), alone);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_full_disk_loses_no_training() {
+    let dir = tempfile::tempdir().unwrap();
+    let recipe = recipe_of_rows(dir.path());
+    let run = dir.path().join("run");
+    // No file may grow beyond so many kB: what a full disk answers, a write fails midway.
+    let limited = |blocks: u32| {
+        let mut shell = Command::new("bash");
+        let line = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
+        shell.args(["-c", &line, "limited"]).stdout(Stdio::null());
+        let inner = command(&recipe, &run);
+        shell.arg(inner.get_program()).args(inner.get_args());
+        shell
+    };
+    if !limited(1 << 20).arg("--help").status().is_ok_and(|status| status.success()) {
+        eprintln!("skipped: no bash that limits file sizes");
+        return;
+    }
+    let complaint = |blocks: u32| {
+        let output = limited(blocks).stderr(Stdio::piped()).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        let errors = text.lines().filter(|line| line.starts_with("error: ")).count();
+        assert!(errors == 1 && text.contains("cannot write"), "{text}");
+    };
+    // No room for a checkpoint, or for nothing at all: nothing is left, either.
+    for blocks in [8, 0] {
+        complaint(blocks);
+        assert!(!run.exists());
+    }
+    let unbroken = learnt_hash(&mut command(&recipe, &run));
+    // The disk is full when all but the last training are done: they stay.
+    std::fs::remove_dir_all(run.join("final")).unwrap();
+    complaint(8);
+    assert!(run.join("fold-1/outcome.json").exists() && !run.join("final/outcome.json").exists());
+    let half = |folder: &Path| {
+        let names = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        names.filter(|e| e.file_name().to_string_lossy().starts_with(".writing-")).count()
+    };
+    assert_eq!(half(&run) + half(&run.join("final")), 0);
+    assert_eq!(learnt_hash(&mut resume(&run)), unbroken);
 }
 
 #[test]

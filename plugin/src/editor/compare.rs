@@ -50,10 +50,11 @@ pub(super) fn show(
         note(&painter, below, text);
         return click;
     }
-    let columns = [0.0, 0.16, 0.36, 0.56, 0.78];
+    let wide = inner.width() > 420.0;
+    let columns = if wide { [0.0, 0.16, 0.36, 0.56, 0.78] } else { [0.0, 0.13, 0.33, 0.55, 0.70] };
     let at = |column: usize| inner.left() + columns[column] * inner.width();
     let head = inner.top() + 34.0;
-    let difference = if inner.width() > 420.0 { "difference now" } else { "now" };
+    let difference = if wide { "difference now" } else { "now" };
     for (column, name) in ["", "window", "integrated", difference, "where"].iter().enumerate() {
         let place = pos2(at(column), head);
         painter.text(place, Align2::LEFT_CENTER, *name, font(11.0), ink(colour::DIM));

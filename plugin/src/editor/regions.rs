@@ -66,7 +66,7 @@ pub(super) fn show(
         let (from, to) = (influence.edges_hz[index], influence.edges_hz[index + 1]);
         let label = hertz(from, to);
         let at = pos2(plot.left() - 8.0, middle);
-        let small = 11.0f32.min(step - 1.0).max(7.0);
+        let small = (step * 0.36).clamp(11.0, 13.0).min(step - 1.0).max(7.0);
         painter.text(at, Align2::RIGHT_CENTER, &label, font(small), ink(colour::DIM));
         let reach = |points: f32| zero + points / most * plot.width() / 2.0;
         let rgb = if points >= 0.0 { colour::INTEGRATED } else { colour::HOOK };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use earworm_scorer::Model;
 use earworm_scorer::live::{HistoryFrame, Meter};
+use earworm_scorer::model::ModelError;
 
 use super::{Session, options};
 use crate::curve::Point;
@@ -20,12 +21,23 @@ pub struct ShownWindow {
 }
 
 impl ShownWindow {
-    /// What each frequency region adds to its score; see [`influence::examine`].
+    /// What each frequency region adds to its score, but for its oldest frames; see
+    /// [`influence::examine`].
     ///
     /// # Errors
     /// When the model cannot be run.
-    pub fn examine(&self) -> Result<Option<Influence>, earworm_scorer::model::ModelError> {
-        influence::examine(&self.model, &self.frames, self.count)
+    pub fn examine(&self) -> Result<Option<Influence>, ModelError> {
+        influence::examine(&self.model, &self.frames, self.count, influence::CHUNK)
+    }
+
+    /// The same with every frame of the window, at the cost of smaller steps.
+    ///
+    /// # Errors
+    /// When the model cannot be run.
+    pub fn examine_all(&self) -> Result<Option<Influence>, ModelError> {
+        let divides = |chunk: &usize| self.count.is_multiple_of(*chunk);
+        let chunk = [influence::CHUNK, 8, 4, 2].into_iter().find(divides).unwrap_or(1);
+        influence::examine(&self.model, &self.frames, self.count, chunk)
     }
 }
 

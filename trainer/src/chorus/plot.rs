@@ -3,12 +3,14 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use earworm_scorer::features::{Analysis, Repetition};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontStyle, register_font};
+
+use crate::files;
 
 const FONT: &str = "earworm";
 /// Pixels of the picture; it is drawn `SCALE` times as large and made smaller, so that it is smooth.
@@ -40,28 +42,19 @@ struct Sheet<'a> {
 
 /// Draws the matrix of a song of `seconds`, its lines and the choice, and writes it as PNG.
 pub(super) fn draw(analysis: &Analysis, seconds: f64, title: &str, path: &Path) -> Result<()> {
-    let name = || format!("cannot write {}", path.display());
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
     let pixels = paint(analysis, seconds, title)?;
-    // The picture's library goes by the file's ending.
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".writing-").suffix(".png");
-    // Temporary files are private; the picture is for all whom the umask lets read it.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let temporary = builder.tempfile_in(folder).with_context(name)?;
-    {
-        let area = BitMapBackend::new(temporary.path(), SIZE).into_drawing_area();
+    ensure!(
+        path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png")),
+        "cannot write {}: a picture's name must end in .png",
+        path.display()
+    );
+    files::write_whole(path, |temporary| {
+        let area = BitMapBackend::new(temporary, SIZE).into_drawing_area();
         let image = BitMapElement::with_owned_buffer((0, 0), SIZE, pixels)
             .context("the picture has the wrong size")?;
-        area.draw(&image).map_err(failed).with_context(name)?;
-        area.present().map_err(failed).with_context(name)?;
-    }
-    temporary.persist(path).with_context(name)?;
-    Ok(())
+        area.draw(&image).map_err(failed)?;
+        area.present().map_err(failed)
+    })
 }
 
 fn paint(analysis: &Analysis, seconds: f64, title: &str) -> Result<Vec<u8>> {

@@ -29,6 +29,9 @@ use crate::{files, interrupt};
 /// Bytes after which a new shard is begun.
 const SHARD_BYTES: u64 = 1 << 30;
 
+/// Songs that the line about those that could not be read names at most.
+const MOST_NAMED: usize = 5;
+
 /// What to build from what.
 #[derive(Debug, Clone, Default)]
 pub struct BuildOptions {
@@ -82,6 +85,22 @@ pub struct BuildReport {
 }
 
 impl BuildReport {
+    /// Which songs could not be read, in a line; `None` where all could.
+    pub fn missing(&self) -> Option<String> {
+        let named: Vec<&str> =
+            self.skipped.iter().take(MOST_NAMED).map(|(track, _)| track.as_str()).collect();
+        let more = self.skipped.len() - named.len();
+        (!named.is_empty()).then(|| {
+            format!(
+                "{} of {} songs could not be read: {}{}; the others are built and kept (--allow-missing takes that for success)",
+                self.skipped.len(),
+                self.songs() + self.skipped.len(),
+                named.join(", "),
+                if more > 0 { format!(" and {more} more") } else { String::new() }
+            )
+        })
+    }
+
     /// Songs in the data set.
     pub fn songs(&self) -> usize {
         self.built + self.kept
@@ -251,6 +270,7 @@ impl<'a> Work<'a> {
             rayon::ThreadPoolBuilder::new().num_threads(options.jobs.unwrap_or(0)).build()?;
         let tracks: Vec<(usize, &Track)> =
             tracks.iter().map(|(_, track)| track).enumerate().collect();
+        let _attention = interrupt::attend();
         let outcome =
             pool.install(|| tracks.par_iter().try_for_each(|&(at, track)| work.take(at, track)));
         work.progress.finish_and_clear();

@@ -57,6 +57,9 @@ pub enum DatasetCommand {
         /// Compare frames that are there with their hashes; read damaged songs again.
         #[arg(long)]
         verify: bool,
+        /// Songs that cannot be read are no failure: the exit code is 0, not 2.
+        #[arg(long)]
+        allow_missing: bool,
     },
     /// Fetch the audio files that a manifest names by URL. Run it again to resume.
     Fetch {
@@ -160,6 +163,7 @@ impl DatasetCommand {
                 shard: part,
                 jobs,
                 verify,
+                allow_missing,
             } => {
                 if jobs == Some(0) {
                     bail!("--jobs must be at least 1");
@@ -179,7 +183,13 @@ impl DatasetCommand {
                     shard_bytes: None,
                 })?;
                 println!("{report}");
-                Ok(if report.stopped { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
+                if report.stopped {
+                    return Ok(ExitCode::from(INTERRUPTED));
+                }
+                match report.missing().filter(|_| !allow_missing) {
+                    Some(missing) => bail!("{missing}"),
+                    None => Ok(ExitCode::SUCCESS),
+                }
             }
             Self::Fetch { manifest, out, url, file, jobs, rate, most_mb, tries, timeout } => {
                 let report = fetch::fetch(&FetchOptions {

@@ -258,7 +258,7 @@ pub(super) fn clear(folder: &Path, needed: &HashSet<PathBuf>) {
         }
     }
     for path in entries(folder).map(|entry| entry.path()) {
-        if named(&path, ".writing-", "") {
+        if named(&path, files::WRITING, "") {
             std::fs::remove_file(&path).ok();
         }
     }

@@ -5,10 +5,12 @@
 //! gets its name only when it is whole. Run it again to resume: what is there is kept, what failed is tried
 //! again. A log says what became of every row, one JSON object a line.
 
+mod body;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -19,14 +21,13 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use ureq::{Agent, ResponseExt};
 
+use self::body::{Failure, is_audio_type, save};
 use super::build::progress_bar;
 use super::raw_table::RawTable;
 use crate::interrupt;
 
 /// Most redirects that are followed.
 const MOST_REDIRECTS: u32 = 8;
-/// Bytes that are read at a time.
-const BLOCK: usize = 1 << 16;
 /// The log, in the folder of the files.
 pub const LOG: &str = "fetch.jsonl";
 
@@ -146,9 +147,11 @@ pub fn fetch(options: &FetchOptions) -> Result<FetchReport> {
         progress: progress_bar(wanted.len())?,
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.jobs).build()?;
+    let attention = interrupt::attend();
     let outcome = pool.install(|| wanted.par_iter().try_for_each(|row| work.take(row)));
+    drop(attention);
     work.progress.finish_and_clear();
-    outcome?;
+    outcome.context("what was fetched is kept; run the same command again to go on")?;
     let mut report = work.report.into_inner().unwrap_or_else(|e| e.into_inner());
     report.failed.sort();
     report.stopped = interrupt::requested();
@@ -207,14 +210,6 @@ struct Work<'a> {
     progress: ProgressBar,
 }
 
-/// Why a try failed.
-enum Failure {
-    /// Another try may help.
-    Passing(anyhow::Error),
-    /// It will not.
-    Lasting(anyhow::Error),
-}
-
 impl Work<'_> {
     /// One row. An error ends the fetch: it means that the folder cannot be written.
     fn take(&self, row: &Row) -> Result<()> {
@@ -251,6 +246,7 @@ impl Work<'_> {
                         return Ok(());
                     }
                 }
+                Err(Failure::Disk(error)) => return Err(error),
                 Err(Failure::Passing(error) | Failure::Lasting(error)) => {
                     fetched.failed = Some(format!("{error:#}"));
                     break;
@@ -339,92 +335,5 @@ impl Work<'_> {
             return Err(Lasting(anyhow::anyhow!("it has {bytes} bytes, more than {most}")));
         }
         save(response.body_mut().as_reader(), path, most, told)
-    }
-}
-
-/// Reads a body into a file that gets its name when it is whole.
-fn save(mut body: impl Read, path: &Path, most: u64, told: Option<u64>) -> Result<u64, Failure> {
-    use Failure::{Lasting, Passing};
-    let disk = |e: std::io::Error| {
-        Lasting(anyhow::Error::from(e).context(format!("cannot write {}", path.display())))
-    };
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(disk)?;
-    let mut file = tempfile::Builder::new().prefix(".fetch-").tempfile_in(folder).map_err(disk)?;
-    let (mut bytes, mut block, mut begun) = (0u64, vec![0u8; BLOCK], Vec::new());
-    loop {
-        let count = match body.read(&mut block) {
-            Ok(0) => break,
-            Ok(count) => count,
-            Err(e) => return Err(Passing(anyhow::Error::from(e).context("it broke off"))),
-        };
-        bytes += count as u64;
-        if bytes > most {
-            return Err(Lasting(anyhow::anyhow!("it has more than {most} bytes")));
-        }
-        let wanted = 16usize.saturating_sub(begun.len()).min(count);
-        begun.extend_from_slice(&block[..wanted]);
-        file.write_all(&block[..count]).map_err(disk)?;
-    }
-    if let Some(told) = told.filter(|&told| told != bytes) {
-        return Err(Passing(anyhow::anyhow!("it broke off: {bytes} of {told} bytes came")));
-    }
-    if bytes == 0 {
-        return Err(Lasting(anyhow::anyhow!("it is empty")));
-    }
-    if !begins_like_audio(&begun) {
-        return Err(Lasting(anyhow::anyhow!(
-            "it does not begin like wav, flac, mp3, ogg or m4a, whatever the server calls it"
-        )));
-    }
-    file.persist(path).map_err(|e| disk(e.error))?;
-    Ok(bytes)
-}
-
-/// Audio, or what servers call files that they do not know.
-fn is_audio_type(kind: &str) -> bool {
-    kind.starts_with("audio/")
-        || matches!(
-            kind,
-            "" | "application/octet-stream"
-                | "binary/octet-stream"
-                | "application/ogg"
-                | "video/mp4"
-                | "application/mp4"
-        )
-}
-
-/// The first bytes of the formats that can be decoded.
-fn begins_like_audio(begun: &[u8]) -> bool {
-    let at = |place: usize, magic: &[u8]| begun.get(place..place + magic.len()) == Some(magic);
-    let mpeg = begun.len() > 1 && begun[0] == 0xff && begun[1] & 0xe0 == 0xe0;
-    at(0, b"RIFF") && at(8, b"WAVE")
-        || at(0, b"fLaC")
-        || at(0, b"OggS")
-        || at(0, b"ID3")
-        || at(4, b"ftyp")
-        || mpeg
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn formats_are_known_by_their_first_bytes() {
-        for begun in [
-            &b"RIFF\x24\0\0\0WAVEfmt "[..],
-            b"fLaC\0\0\0\x22",
-            b"OggS\0\x02",
-            b"ID3\x04\0",
-            b"\xff\xfb\x90\0",
-            b"\0\0\0\x20ftypM4A ",
-        ] {
-            assert!(begins_like_audio(begun), "{begun:?}");
-        }
-        for begun in [&b"<!DOCTYPE html>"[..], b"RIFF\x24\0\0\0AVI ", b"", b"\xff", b"{}"] {
-            assert!(!begins_like_audio(begun), "{begun:?}");
-        }
-        assert!(is_audio_type("audio/mpeg") && !is_audio_type("text/html"));
     }
 }

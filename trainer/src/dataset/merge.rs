@@ -14,6 +14,7 @@ use super::manifest::Track;
 use super::shard::{self, ShardWriter};
 use super::store::Dataset;
 use super::tracks;
+use crate::files;
 
 /// Bytes after which a new shard is begun.
 const SHARD_BYTES: u64 = 1 << 30;
@@ -60,7 +61,9 @@ pub fn merge(parts: &[PathBuf], out: &Path) -> Result<MergeReport> {
         if out.is_dir() {
             std::fs::remove_dir(out)?;
         }
-        std::fs::rename(&beside, out).with_context(|| format!("cannot write {}", out.display()))
+        std::fs::rename(&beside, out).with_context(|| format!("cannot write {}", out.display()))?;
+        files::sync_folder(out.parent().unwrap_or(Path::new(".")));
+        Ok(())
     });
     if let Err(error) = merged {
         std::fs::remove_dir_all(&beside).ok();

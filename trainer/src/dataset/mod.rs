@@ -34,6 +34,7 @@ mod table_file;
 mod toml_text;
 mod tracks;
 
+pub(crate) use catalogues::warnings as catalogue_warnings;
 pub use catalogues::{CatalogueReport, Told, catalogues};
 pub use description::{Description, Extraction, Part};
 pub use manifest::{Manifest, Track};

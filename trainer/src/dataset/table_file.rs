@@ -119,8 +119,7 @@ pub(super) fn write(
         .build();
     files::write_whole(path, |temporary| {
         let file = File::create(temporary)?;
-        let mut writer =
-            SerializedFileWriter::new(file.try_clone()?, schema, Arc::new(properties))?;
+        let mut writer = SerializedFileWriter::new(file, schema, Arc::new(properties))?;
         for batch in batches {
             let mut group = writer.next_row_group()?;
             for cells in batch? {
@@ -129,7 +128,6 @@ pub(super) fn write(
             group.close()?;
         }
         writer.close()?;
-        file.sync_all()?;
         Ok(())
     })
 }

@@ -190,7 +190,7 @@ fn judge(
     let all = songs.all();
     let kinds = figures::kinds(info.task, songs.has_genres());
     let figures = figures::measure(songs, &all, &kinds, draws, seed);
-    let mut notes: Vec<String> = calibrated.note.into_iter().collect();
+    let mut notes: Vec<String> = info.notes.iter().cloned().chain(calibrated.note).collect();
     let missing: Vec<&str> = kinds
         .iter()
         .filter(|kind| !figures.iter().any(|figure| figure.name == kind.name))

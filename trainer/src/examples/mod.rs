@@ -5,7 +5,7 @@ mod augment;
 mod loader;
 
 use anyhow::{Result, bail};
-use earworm_scorer::front_end::FrontEndSettings;
+use earworm_scorer::front_end::{FrontEndSettings, is_silent};
 use rand::{RngExt, SeedableRng};
 
 pub use self::audible::Audible;
@@ -13,7 +13,7 @@ pub use self::augment::{mix, mixup_shares, varied};
 pub use self::loader::{Batch, Loader, Order};
 pub(crate) use self::loader::{frames_first, step_rng};
 use crate::Rng;
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, FramesView};
 use crate::recipe::{Clip, DataRecipe};
 
 /// Share of a song after which the seed of system A starts where it found no chorus.
@@ -158,7 +158,7 @@ impl<'a> Songs<'a> {
             Clip::Middle => last / 2,
             Clip::Random => Rng::seed_from_u64(self.seed ^ (song as u64)).random_range(0..=last),
             Clip::Chorus => match self.dataset.songs[song].chorus {
-                Some(seconds) => ((seconds * self.settings().frame_rate()) as usize).min(last),
+                Some(seconds) => self.audible_before(view, seconds).min(last),
                 None if (all as f64 * WITHOUT_CHORUS) as usize <= last => {
                     (all as f64 * WITHOUT_CHORUS) as usize
                 }
@@ -166,6 +166,13 @@ impl<'a> Songs<'a> {
             },
         };
         audible.cut(start, wanted)
+    }
+
+    /// Number of audible frames before a time of the file.
+    fn audible_before(&self, view: FramesView<'_>, seconds: f64) -> usize {
+        let settings = self.settings();
+        let before = ((seconds * settings.frame_rate()) as usize).min(view.len());
+        view.level_db[..before].iter().filter(|&&level| !is_silent(&settings.level, level)).count()
     }
 
     /// Mean and standard deviation of each band over songs, each normalised as one window.
@@ -208,6 +215,14 @@ impl Examples<'_> {
         match self {
             Self::Songs(songs) => songs.beside(),
             Self::Rows(_) => 0,
+        }
+    }
+
+    /// Frames that a network sees at a time at most: a window's, or one, a row.
+    pub fn frames(&self, data: &DataRecipe) -> usize {
+        match self {
+            Self::Songs(_) => data.window_frames,
+            Self::Rows(_) => 1,
         }
     }
 

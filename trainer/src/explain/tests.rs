@@ -39,6 +39,7 @@ fn info() -> RunInfo {
         command: String::new(),
         device: "cpu".into(),
         started: String::new(),
+        notes: vec![],
     }
 }
 

@@ -39,6 +39,8 @@ pub struct ExportReport {
     pub difference: f32,
     /// Number of windows of real frames, or of real songs' rows, that were compared.
     pub windows: usize,
+    /// What one should know of the model.
+    pub warning: Option<String>,
 }
 
 impl fmt::Display for ExportReport {
@@ -50,7 +52,11 @@ impl fmt::Display for ExportReport {
             self.bytes / 1000,
             self.difference,
             self.windows
-        )
+        )?;
+        match &self.warning {
+            Some(warning) => write!(f, "\nwarning: {warning}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -88,16 +94,24 @@ pub fn export(run: &Path, out: &Path) -> Result<ExportReport> {
         frames(run, &subject, &dataset)?
     };
     ensure!(
+        windows > 0,
+        "no song of {} has sound, or all the numbers, that the exported model could be compared on: nothing was written",
+        info.data.folder.display()
+    );
+    ensure!(
         difference <= LARGEST_DIFFERENCE,
         "tract and the trained model differ by {difference:e}, more than {LARGEST_DIFFERENCE:e}: nothing was written"
     );
     let path = out.join("model.onnx");
-    files::write_bytes(&path, &bytes)?;
-    files::write_bytes(
-        &out.join("README.md"),
-        model_card(model.metadata(), &recipe, &evaluation, &model),
-    )?;
-    Ok(ExportReport { model: path, bytes: bytes.len(), difference, windows })
+    // Both are whole before either has its name. Between the two renamings the card names the hash of the
+    // model that is to come.
+    let card = model_card(model.metadata(), &recipe, &evaluation, &model);
+    let card = files::prepare_bytes(&out.join("README.md"), card)?;
+    let file = files::prepare_bytes(&path, &bytes)?;
+    card.place()?;
+    file.place()?;
+    let warning = rows::level_warning(model.metadata().input.names());
+    Ok(ExportReport { model: path, bytes: bytes.len(), difference, windows, warning })
 }
 
 /// What is exported.
@@ -164,9 +178,9 @@ fn metadata(subject: &Subject<'_>, contract: Contract, input: Input) -> Metadata
     let heads = recipe.heads.iter().filter(|head| !head.auxiliary);
     let classes = heads.flat_map(|head| {
         head.outputs().into_iter().map(|name| {
-            let meaning = match &head.classes {
-                Some(_) => format!("{}: {name}", head.meaning),
-                None => head.meaning.clone(),
+            let meaning = match head.task() {
+                Task::Classes => format!("{}: {name}", head.meaning),
+                _ => head.meaning.clone(),
             };
             Class { name, meaning }
         })

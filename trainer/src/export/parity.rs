@@ -37,9 +37,11 @@ pub fn largest_difference(
     let windows: Vec<Vec<f32>> = (0..dataset.songs.len())
         .step_by(step)
         .map(|song| (song, Audible::of(dataset.frames(song), settings)))
-        .filter(|(_, song)| song.len() >= frames)
+        .filter(|(_, sound)| !sound.is_empty())
         .map(|(song, sound)| {
-            let window = sound.window(settings, (sound.len() - frames) / 2, frames);
+            // A song shorter than the window is repeated, as where it is judged.
+            let start = sound.len().saturating_sub(frames) / 2;
+            let window = sound.cut(start, frames).window(settings, 0, frames);
             let frames = window.chunks_exact(settings.n_mels);
             frames.flat_map(|frame| frame.iter().chain(&beside[song]).copied()).collect()
         })

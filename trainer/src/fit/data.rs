@@ -6,9 +6,9 @@ use anyhow::{Context, Result, bail};
 use earworm_scorer::front_end::FrontEndSettings;
 
 use super::rows;
-use crate::dataset::{Dataset, FeatureTable, Track};
+use crate::dataset::{Dataset, FeatureTable, Schema, Track};
 use crate::files;
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, SplitKind};
 use crate::run::DataInfo;
 use crate::table::Table;
 
@@ -20,8 +20,10 @@ pub(crate) struct Data {
     pub(crate) rows: Option<Table>,
     /// Names and manifest columns.
     pub(crate) tracks: Vec<Track>,
-    /// Group of each song; each its own where the recipe names no column.
+    /// Group of each song; each its own where there is no column of groups.
     pub(crate) groups: Vec<String>,
+    /// The column of groups: the recipe's, or the one that the data set's schema names.
+    pub(crate) group: Option<String>,
     /// Genre of each song; empty where the recipe names no column.
     pub(crate) genres: Vec<String>,
     sha256: String,
@@ -58,6 +60,7 @@ impl Data {
                     set: Some(set),
                     rows,
                     tracks,
+                    group: None,
                     groups: vec![],
                     genres: vec![],
                     sha256,
@@ -78,6 +81,7 @@ impl Data {
                     set: None,
                     rows: Some(table),
                     tracks,
+                    group: None,
                     groups: vec![],
                     genres: vec![],
                     sha256,
@@ -86,21 +90,15 @@ impl Data {
             }
             (None, None) => bail!("data: give either `set` or `table`"),
         };
-        let column = |name: &Option<String>, without: &dyn Fn(&Track) -> String| {
-            opened
-                .tracks
-                .iter()
-                .map(|track| match name {
-                    Some(column) => track.text(column).map(str::to_owned),
-                    None => Ok(without(track)),
-                })
-                .collect::<Result<Vec<String>>>()
+        let schema = opened.set.as_ref().map(|set| &set.description.schema);
+        let tracks: Vec<&Track> = opened.tracks.iter().collect();
+        let (group, groups) = groups(recipe, schema, &tracks)?;
+        let genre = |track: &Track| match &data.genre {
+            Some(column) => track.text(column).map(str::to_owned),
+            None => Ok(String::new()),
         };
-        let (groups, genres) = (
-            column(&data.group.clone().filter(|_| !recipe.split.leak), &|track| track.id.clone())?,
-            column(&data.genre, &|_| String::new())?,
-        );
-        (opened.groups, opened.genres) = (groups, genres);
+        opened.genres = opened.tracks.iter().map(genre).collect::<Result<_>>()?;
+        (opened.group, opened.groups) = (group, groups);
         Ok(opened)
     }
 
@@ -119,6 +117,41 @@ impl Data {
             front_end: self.front_end().cloned(),
         }
     }
+}
+
+/// The column of groups, and the group of each song, each its own where there is no column.
+///
+/// A recipe that names no column, and whose split is not one of a column, gets the one that the schema
+/// names (by its usual name where there is no schema) if there is such a column; a song without an entry
+/// there is a group of its own.
+///
+/// # Errors
+/// When there is no column of the name that the recipe gives.
+pub(crate) fn groups(
+    recipe: &Recipe,
+    schema: Option<&Schema>,
+    tracks: &[&Track],
+) -> Result<(Option<String>, Vec<String>)> {
+    let own = || tracks.iter().map(|track| track.id.clone()).collect::<Vec<_>>();
+    if let Some(column) = &recipe.data.group {
+        let of_column = || {
+            let texts = tracks.iter().map(|track| track.text(column).map(str::to_owned));
+            texts.collect::<Result<Vec<_>>>()
+        };
+        let groups = if recipe.split.leak { own() } else { of_column()? };
+        return Ok((Some(column.clone()), groups));
+    }
+    let usual = Schema::default();
+    let column = schema.unwrap_or(&usual).group();
+    let texts: Option<Vec<&String>> =
+        tracks.iter().map(|track| track.columns.get(column)).collect();
+    let wanted = recipe.split.kind != SplitKind::Column && !recipe.split.leak;
+    let Some(texts) = texts.filter(|_| wanted) else { return Ok((None, own())) };
+    let group = |(text, track): (&String, &&Track)| match text.trim() {
+        "" => track.id.clone(),
+        _ => text.clone(),
+    };
+    Ok((Some(column.to_owned()), texts.into_iter().zip(tracks).map(group).collect()))
 }
 
 /// Makes features columns of the tracks, so that targets can be made of them as well. Where the

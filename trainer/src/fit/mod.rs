@@ -18,14 +18,18 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-pub(crate) use self::data::{Data, add_columns};
+pub(crate) use self::data::{Data, add_columns, groups};
 pub use self::part::FitOptions;
-use self::part::{Plan, classes, train_or_keep};
-use self::pool::in_parallel;
+use self::part::{Plan, check, classes, train_or_keep, workers};
+use self::pool::{Shown, Workers, in_parallel};
+use self::search::Search;
+use crate::dataset::catalogue_warnings;
+use crate::files;
 use crate::metrics::median;
-use crate::recipe::Recipe;
+use crate::recipe::{Model, Recipe};
+use crate::run::{RunInfo, read_json};
 use crate::split::{Part, parts};
-use crate::targets::targets;
+use crate::targets::{Target, targets};
 
 /// How a training ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,27 +43,92 @@ pub enum Ended {
 /// Trains what a recipe describes, in the folder `out`.
 ///
 /// # Errors
-/// When the data and the recipe do not fit, or files cannot be written. What was finished stays.
+/// When the data and the recipe do not fit, or files cannot be written. What was finished stays; where
+/// nothing was, nothing is left in the folder.
 pub fn fit(recipe: &Recipe, out: &Path, options: &FitOptions) -> Result<Ended> {
     let data = Data::open(recipe)?;
+    let mut recipe = recipe.clone();
+    let notes = notes(&recipe, &data);
+    recipe.data.group.clone_from(&data.group);
     let tracks: Vec<&_> = data.tracks.iter().collect();
     let all: Vec<usize> = (0..tracks.len()).collect();
     let classes = classes(&targets(&recipe.heads, &tracks, &all)?);
     let parts = parts(&recipe.split, &tracks, &data.groups, &classes, recipe.seed)?;
-    run_folder::open(recipe, &data, &parts, out, options)?;
-
-    let chosen = match &recipe.search {
-        None => recipe.clone(),
+    let search = match &recipe.search {
+        None => None,
         Some(search) => {
             let part = parts.first().context("a search needs a part to be tested on")?;
-            match search::search(recipe, search, &data, &classes, part, out, options)? {
-                Some(chosen) => chosen,
-                None => return Ok(Ended::Stopped),
-            }
+            Some(Search::plan(&recipe, search, &data, &classes, part)?)
         }
     };
+    let train = || train(&recipe, search.as_ref(), &data, &parts, out, options);
+    if run_folder::is_begun(&recipe, &data, out)? {
+        return train();
+    }
+    // What is wrong with the recipe is found before anything is written, as far as that can be.
+    match &search {
+        Some(search) => search.check(&data)?,
+        None => check(&recipe, &data, &parts)?,
+    }
+    let fresh = run_folder::Fresh::before(out);
+    let begun = run_folder::begin(&recipe, &data, &parts, &notes, out, options);
+    let ended = begun.and_then(|()| {
+        notes.iter().for_each(|note| eprintln!("note: {note}"));
+        train()
+    });
+    if ended.is_err() {
+        fresh.take_back();
+    }
+    ended
+}
 
-    let job = |(index, part): (usize, &Part), bar: &_| {
+/// What is chosen that the recipe does not say.
+fn notes(recipe: &Recipe, data: &Data) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let (None, Some(column)) = (&recipe.data.group, &data.group) {
+        notes.push(format!(
+            "Songs that share a {column:?} are kept on one side of every split; data.group names another column."
+        ));
+    }
+    if let Model::Network(network) = &recipe.model
+        && network.from_scratch()
+    {
+        notes.push(format!(
+            "The {} starts from scratch: model.weights names no file of learnt weights (docs/recipes.md says where to get one).",
+            network.kind()
+        ));
+    }
+    if let Some(set) = &data.set {
+        // Where the songs of one class are another catalogue's, the target itself names the catalogues.
+        let named = recipe.heads.iter().filter_map(|head| match &head.target {
+            Target::Is(is) => Some(is.column.as_str()),
+            _ => None,
+        });
+        let warnings = catalogue_warnings(set, &named.collect::<Vec<_>>());
+        notes.extend(warnings.into_iter().map(|(_, message)| format!("Warning: {message}.")));
+    }
+    notes
+}
+
+/// Trains all that a run has no outcome of yet.
+fn train(
+    recipe: &Recipe,
+    search: Option<&Search<'_>>,
+    data: &Data,
+    parts: &[Part],
+    out: &Path,
+    options: &FitOptions,
+) -> Result<Ended> {
+    let chosen = match search {
+        None => recipe.clone(),
+        Some(search) => match search.run(data, out, options)? {
+            Some(chosen) => chosen,
+            None => return Ok(Ended::Stopped),
+        },
+    };
+    let all: Vec<usize> = (0..data.tracks.len()).collect();
+
+    let job = |&(index, part): &(usize, &Part), shown: &Shown<'_>| {
         let plan = Plan {
             folder: &out.join(&part.name),
             seen: &part.seen,
@@ -68,12 +137,12 @@ pub fn fit(recipe: &Recipe, out: &Path, options: &FitOptions) -> Result<Ended> {
             seed: chosen.seed.wrapping_add(1 + index as u64),
             keep_model: true,
         };
-        train_or_keep(&chosen, &data, &plan, options, bar)
+        train_or_keep(&chosen, data, &plan, options, shown)
     };
     let numbered: Vec<(usize, &Part)> = parts.iter().enumerate().collect();
     let names: Vec<String> = parts.iter().map(|part| part.name.clone()).collect();
-    let Some(outcomes) = in_parallel(&numbered, &names, options.jobs, |&part, bar| job(part, bar))?
-    else {
+    let workers = workers(&chosen, options);
+    let Some(outcomes) = in_parallel(&numbered, &names, workers, job)? else {
         return Ok(Ended::Stopped);
     };
 
@@ -88,14 +157,35 @@ pub fn fit(recipe: &Recipe, out: &Path, options: &FitOptions) -> Result<Ended> {
             keep_model: true,
         };
         let names = ["all songs".to_owned()];
-        let last = in_parallel(&[()], &names, 1, |(), bar| {
-            train_or_keep(&chosen, &data, &plan, options, bar)
+        let alone = Workers { most: 1, watch_memory: false };
+        let last = in_parallel(&[()], &names, alone, |(), shown| {
+            train_or_keep(&chosen, data, &plan, options, shown)
         })?;
         if last.is_none() {
             return Ok(Ended::Stopped);
         }
     }
     Ok(Ended::Finished)
+}
+
+/// SHA-256 over all models of a run as they lie in its folder, those of the parts first: two runs with the
+/// same hash have learnt the same, bit for bit.
+///
+/// # Errors
+/// When the run is not finished.
+pub fn learnt_sha256(run: &Path) -> Result<String> {
+    let info: RunInfo = read_json(&run.join("run.json"))?;
+    let last = run.join("final").exists().then(|| "final".to_owned());
+    let mut hashes = String::new();
+    for part in info.parts.into_iter().chain(last) {
+        let folder = run.join(part);
+        let network = folder.join("weights.safetensors");
+        let path = if network.exists() { network } else { folder.join("model.json") };
+        let content =
+            std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        hashes += &files::sha256_hex(&content);
+    }
+    Ok(files::sha256_hex(hashes.as_bytes()))
 }
 
 /// The recipe that a run's models were trained with: the search's choice where there was one.

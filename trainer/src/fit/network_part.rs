@@ -5,9 +5,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use candle_core::{Device, Tensor};
-use indicatif::ProgressBar;
 
 use super::checkpoint::{Checkpoint, Progress};
+use super::pool::Shown;
 use crate::examples::{Batch, Examples, Loader, Order, step_rng};
 use crate::loss::loss;
 use crate::nn::{Blueprint, Contract, ModelRecipe, Network, Optimiser, build};
@@ -32,12 +32,15 @@ pub(super) struct NetworkPart<'a> {
     pub(super) classes: &'a [usize],
     pub(super) train: &'a [usize],
     pub(super) validation: &'a [usize],
+    /// Songs that are judged after each pass where there are none for validation, to be looked at:
+    /// nothing in the training depends on them.
+    pub(super) watched: &'a [usize],
     /// Stop after this many passes; without it, when the validation loss no longer falls.
     pub(super) stop_at: Option<usize>,
     pub(super) seed: u64,
     pub(super) device: &'a Device,
     pub(super) folder: &'a Path,
-    pub(super) progress: &'a ProgressBar,
+    pub(super) shown: &'a Shown<'a>,
     /// Hash of the recipe and the data.
     pub(super) belongs_to: String,
 }
@@ -79,10 +82,13 @@ impl NetworkPart<'_> {
             optimiser,
             self.device,
         )?;
-        state.progress = saved.unwrap_or_else(|| Progress {
-            belongs_to: self.belongs_to.clone(),
-            ..Default::default()
-        });
+        state.progress = match saved {
+            Some(progress) => progress,
+            None => {
+                self.start(&state)?;
+                Progress { belongs_to: self.belongs_to.clone(), ..Default::default() }
+            }
+        };
         let budget = &self.recipe.budget;
         let loader = Loader {
             examples: self.examples,
@@ -101,9 +107,7 @@ impl NetworkPart<'_> {
         };
         let per_epoch = loader.order.steps();
         let last = self.stop_at.unwrap_or(budget.epochs).min(budget.epochs) * per_epoch;
-        self.progress.set_length(last as u64);
-        self.progress.set_position(state.progress.step as u64);
-        self.progress.reset_eta();
+        self.shown.begin(state.progress.step, last);
         let finished = std::thread::scope(|scope| -> Result<bool> {
             let (batches, _) = loader.start(scope, state.progress.step..last);
             let mut saved_at = Instant::now();
@@ -116,7 +120,7 @@ impl NetworkPart<'_> {
                     self.end_epoch(&mut state, per_epoch)?;
                 }
                 state.progress.seconds += begun.elapsed().as_secs_f64();
-                self.progress.set_position(state.progress.step as u64);
+                self.shown.step(state.progress.step);
                 let stop = interrupt::requested();
                 if stop || epoch_ended || saved_at.elapsed() > CHECKPOINT_EVERY {
                     checkpoint.save(
@@ -158,10 +162,7 @@ impl NetworkPart<'_> {
         let blueprint = Blueprint {
             bands: self.examples.bands(),
             beside: self.examples.beside(),
-            frames: match self.examples {
-                Examples::Songs(_) => self.recipe.data.window_frames,
-                Examples::Rows(_) => 1,
-            },
+            frames: self.examples.frames(&self.recipe.data),
             outputs: output_bias.len(),
             mean,
             deviation,
@@ -180,6 +181,15 @@ impl NetworkPart<'_> {
         let trained = network.weights().trained();
         let optimiser = Optimiser::new(kind, trained, recipe.weight_decay, recipe.clip)?;
         Ok(State { network, average, optimiser, progress: Progress::default() })
+    }
+
+    /// Takes over the weights that the recipe starts from, where it names some.
+    fn start(&self, state: &State) -> Result<()> {
+        nn::start(self.model, state.network.as_ref())?;
+        match &state.average {
+            Some(average) => average.weights().set(&state.network.weights().tensors()),
+            None => Ok(()),
+        }
     }
 
     /// Raw outputs of the mean targets: where training starts from, so that it need not find them.
@@ -257,6 +267,7 @@ impl NetworkPart<'_> {
         // What has not begun to learn the target is not judged by it.
         let preparing = epoch <= state.network.preparation();
         let validation = if preparing { None } else { self.validate(state.judged())? };
+        let decides_when_to_stop = !self.validation.is_empty();
         let (budget, task) = (&self.recipe.budget, self.recipe.task());
         let decides = matches!(task, Task::Binary | Task::Classes);
         let accuracy =
@@ -271,12 +282,16 @@ impl NetworkPart<'_> {
             learning_rate: learning_rate_at(&self.recipe.schedule, peak, at, steps, per_epoch),
             train_accuracy: accuracy(state.progress.right),
             validation_accuracy: validation.and_then(|v| accuracy(v.1)),
+            wall_time: SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|t| t.as_secs_f64()),
         };
-        self.progress.set_message(match row.validation_loss {
+        let message = match row.validation_loss {
             Some(loss) => format!("loss {:.4}, validation {loss:.4}", row.train_loss),
             None => format!("loss {:.4}", row.train_loss),
-        });
-        if let (Some((loss, _)), Some(patience)) = (validation, budget.patience) {
+        };
+        self.shown.pass(epoch, message);
+        if let (Some((loss, _)), Some(patience), true) =
+            (validation, budget.patience, decides_when_to_stop)
+        {
             if state.progress.best.is_none_or(|(least, _)| loss < least) {
                 state.judged().weights().save(&self.best_path())?;
                 state.progress.best = Some((loss, epoch));
@@ -290,34 +305,34 @@ impl NetworkPart<'_> {
         self.write_curves(progress)
     }
 
-    /// Loss of the validation songs, and how many of them are judged right.
+    /// Loss of the validation songs, or else of those that are watched, and how many of them are judged
+    /// right.
     fn validate(&self, network: &dyn Network) -> Result<Option<(f64, (usize, usize))>> {
-        if self.validation.is_empty() {
+        let songs = if self.validation.is_empty() { self.watched } else { self.validation };
+        if songs.is_empty() {
             return Ok(None);
         }
         // Windows that do not overlap tell as much about the loss, at a fraction of the time.
         let window = self.recipe.data.window_frames;
-        let raw = predict(network, self.examples, self.validation, window, 1, self.device)?;
+        let raw = predict(network, self.examples, songs, window, 1, self.device)?;
         let gather = |rows: &[Vec<f32>]| -> Vec<f32> {
-            self.validation.iter().flat_map(|&song| rows[song].iter().copied()).collect()
+            songs.iter().flat_map(|&song| rows[song].iter().copied()).collect()
         };
         let task = self.recipe.task();
         let right = raw
             .iter()
-            .zip(self.validation)
+            .zip(songs)
             .filter(|&(raw, &song)| is_right(task, raw, &self.targets.learnt[song]))
             .count();
         let outputs = raw[0].len();
-        let stacked =
-            Tensor::from_vec(raw.concat(), (1, self.validation.len(), outputs), self.device)?;
+        let stacked = Tensor::from_vec(raw.concat(), (1, songs.len(), outputs), self.device)?;
         let loss =
             self.loss(&stacked, &gather(&self.targets.learnt), &gather(&self.targets.weights))?;
-        Ok(Some((f64::from(loss.to_scalar::<f32>()?), (right, self.validation.len()))))
+        Ok(Some((f64::from(loss.to_scalar::<f32>()?), (right, songs.len()))))
     }
 
     fn write_curves(&self, progress: &Progress) -> Result<()> {
         let mut lines = String::new();
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         let mut points = Vec::new();
         for row in &progress.epochs {
             lines += &serde_json::to_string(row)?;
@@ -332,7 +347,8 @@ impl NetworkPart<'_> {
                 ("learning_rate".into(), row.learning_rate),
             ];
             values.extend(optional.iter().filter_map(|&(name, v)| Some((name.to_owned(), v?))));
-            points.push(Point { wall_time: now, step: row.epoch as u64, values });
+            let wall_time = row.wall_time.unwrap_or_default();
+            points.push(Point { wall_time, step: row.epoch as u64, values });
         }
         files::write_bytes(&self.folder.join("epochs.jsonl"), lines)?;
         tensorboard::write(&self.folder.join("events.out.tfevents.0.earworm"), &points)

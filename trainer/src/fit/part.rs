@@ -5,17 +5,17 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use candle_core::Device;
-use indicatif::ProgressBar;
 
 use super::data::Data;
 use super::network_part::{NetworkPart, is_right};
+use super::pool::{Shown, Workers};
 use crate::examples::{Beside, Examples, Rows, Songs};
 use crate::files;
-use crate::nn::ModelRecipe;
+use crate::nn::{Blueprint, ModelRecipe, build, start};
 use crate::predict::{LANES, predict};
 use crate::recipe::{Model, Recipe, SplitKind};
-use crate::run::{Outcome, PredictionRow, read_json, write_predictions};
-use crate::split::hold_out;
+use crate::run::{Outcome, PredictionRow, Task, read_json, write_predictions};
+use crate::split::{Part, hold_out};
 use crate::table::{Columns, Table, TableModel, TableModelRecipe};
 use crate::targets::{Targets, targets};
 
@@ -26,13 +26,32 @@ pub struct FitOptions {
     pub device: Device,
     /// Its name, for `run.json`.
     pub device_name: String,
-    /// Parts trained at the same time.
-    pub jobs: usize,
+    /// Parts trained at the same time, at most; as many as cores and memory allow without it. What is
+    /// learnt does not depend on it.
+    pub jobs: Option<usize>,
 }
 
 impl Default for FitOptions {
     fn default() -> Self {
-        Self { device: Device::Cpu, device_name: "cpu".into(), jobs: 1 }
+        Self { device: Device::Cpu, device_name: "cpu".into(), jobs: Some(1) }
+    }
+}
+
+/// How many parts of a recipe are trained at the same time.
+pub(super) fn workers(recipe: &Recipe, options: &FitOptions) -> Workers {
+    if let Some(most) = options.jobs {
+        return Workers { most, watch_memory: false };
+    }
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    match &recipe.model {
+        // One core each, and little memory.
+        Model::Table(_) => Workers { most: cores, watch_memory: false },
+        Model::Network(_) if !options.device.is_cpu() => Workers { most: 1, watch_memory: false },
+        // Products of small matrices keep one core busy, those of frames several.
+        Model::Network(_) if recipe.model.wants_rows(&recipe.data) => {
+            Workers { most: cores, watch_memory: true }
+        }
+        Model::Network(_) => Workers { most: (cores / 2).max(1), watch_memory: true },
     }
 }
 
@@ -57,7 +76,7 @@ pub(super) fn train_or_keep(
     data: &Data,
     plan: &Plan<'_>,
     options: &FitOptions,
-    progress: &ProgressBar,
+    shown: &Shown<'_>,
 ) -> Result<Option<Outcome>> {
     let outcome_path = plan.folder.join("outcome.json");
     if outcome_path.exists() {
@@ -67,7 +86,7 @@ pub(super) fn train_or_keep(
     let targets = targets(&recipe.heads, &all, plan.seen)?;
     let part = PartInHand { recipe, data, plan, targets: &targets, options };
     let outcome = match &recipe.model {
-        Model::Network(model) => part.network(model, progress)?,
+        Model::Network(model) => part.network(model, shown)?,
         Model::Table(model) => Some(part.table(model)?),
     };
     if let Some(outcome) = &outcome {
@@ -75,6 +94,54 @@ pub(super) fn train_or_keep(
         files::write_bytes(&outcome_path, serde_json::to_vec_pretty(outcome)?)?;
     }
     Ok(outcome)
+}
+
+/// Checks that a recipe can learn from the songs that each part may see: that there are targets, features
+/// and long enough songs, and that its network can be built.
+///
+/// # Errors
+/// Tells what does not fit.
+pub(super) fn check(recipe: &Recipe, data: &Data, parts: &[Part]) -> Result<()> {
+    let all: Vec<&_> = data.tracks.iter().collect();
+    let options = FitOptions::default();
+    for (number, part) in parts.iter().enumerate() {
+        let targets = targets(&recipe.heads, &all, &part.seen)?;
+        let plan = Plan {
+            folder: Path::new(""),
+            seen: &part.seen,
+            judged: &part.unseen,
+            stop_at: None,
+            seed: recipe.seed,
+            keep_model: true,
+        };
+        let part = PartInHand { recipe, data, plan: &plan, targets: &targets, options: &options };
+        match &recipe.model {
+            Model::Table(_) => {
+                part.columns(data.rows.as_ref().context("a table model needs rows")?)?;
+            }
+            Model::Network(model) => {
+                let (examples, _) = part.examples()?;
+                if number == 0 {
+                    let outputs = recipe.outputs().len();
+                    let (mean, deviation) =
+                        (vec![0.0; examples.bands()], vec![1.0; examples.bands()]);
+                    let blueprint = Blueprint {
+                        bands: examples.bands(),
+                        beside: examples.beside(),
+                        frames: examples.frames(&recipe.data),
+                        outputs,
+                        mean: &mean,
+                        deviation: &deviation,
+                        output_bias: &vec![0.0; outputs],
+                        seed: recipe.seed,
+                        device: &Device::Cpu,
+                    };
+                    start(model, build(model, &blueprint)?.as_ref())?;
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 struct PartInHand<'a> {
@@ -86,8 +153,9 @@ struct PartInHand<'a> {
 }
 
 impl PartInHand<'_> {
-    fn network(&self, model: &ModelRecipe, progress: &ProgressBar) -> Result<Option<Outcome>> {
-        let (recipe, plan, options) = (self.recipe, self.plan, self.options);
+    /// What a network is trained on, and the columns that were fitted for it.
+    fn examples(&self) -> Result<(Examples<'_>, Option<Columns>)> {
+        let (recipe, plan) = (self.recipe, self.plan);
         let mut columns = None;
         let examples = match (&self.data.set, &self.data.rows) {
             (_, Some(table)) if recipe.model.wants_rows(&recipe.data) => {
@@ -114,11 +182,22 @@ impl PartInHand<'_> {
             (None, _) => unreachable!("data are opened with frames or rows"),
         };
         examples.check(recipe.data.warm_up_frames, |song| self.data.tracks[song].id.clone())?;
+        Ok((examples, columns))
+    }
+
+    fn network(&self, model: &ModelRecipe, shown: &Shown<'_>) -> Result<Option<Outcome>> {
+        let (recipe, plan, options) = (self.recipe, self.plan, self.options);
+        let (examples, columns) = self.examples()?;
         let (train, validation) = match (recipe.budget.patience, plan.stop_at) {
             (Some(_), None) => {
                 hold_out(plan.seen, &self.data.groups, recipe.budget.validation, plan.seed)
             }
             _ => (plan.seen.to_vec(), vec![]),
+        };
+        // Only so that the configurations of a search can be seen learning.
+        let watched = match (validation.is_empty(), plan.keep_model) {
+            (true, false) => plan.judged,
+            _ => &[],
         };
         let classes = classes(self.targets);
         let part = NetworkPart {
@@ -129,11 +208,12 @@ impl PartInHand<'_> {
             classes: &classes,
             train: &train,
             validation: &validation,
+            watched,
             stop_at: plan.stop_at,
             seed: plan.seed,
             device: &options.device,
             folder: plan.folder,
-            progress,
+            shown,
             belongs_to: self.fingerprint(&train)?,
         };
         let Some(trained) = part.train()? else { return Ok(None) };
@@ -235,7 +315,7 @@ impl PartInHand<'_> {
 
     fn write(&self, name: &str, songs: &[usize], raw: Vec<Vec<f32>>) -> Result<()> {
         let data = self.data;
-        let grouped = self.recipe.data.group.is_some();
+        let grouped = data.group.is_some();
         let judged_by = self.judged_by()?;
         let rows: Vec<PredictionRow> = songs
             .iter()
@@ -257,7 +337,7 @@ impl PartInHand<'_> {
     /// truth.
     fn judged_by(&self) -> Result<Vec<f64>> {
         let score = &self.recipe.heads[..1];
-        if score[0].share.is_none() {
+        if score[0].task() != Task::Share {
             return Ok(self.targets.truth.clone());
         }
         let tracks: Vec<&_> = self.data.tracks.iter().collect();

@@ -1,19 +1,154 @@
-//! Several trainings at a time, each with its progress bar.
+//! Several trainings at a time, each with its progress.
 
-use std::sync::Mutex;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-/// Does `work` for every item, on at most `jobs` threads, and returns the results in order; `None`
-/// when one of them was stopped. After a failure no further item is begun.
+use crate::{interrupt, memory};
+
+/// Longest silence in a log while a training takes steps.
+const SILENCE: Duration = Duration::from_secs(60);
+/// Least time between two lines about passes in a log, so that quick ones do not flood it.
+const BETWEEN_PASSES: Duration = Duration::from_secs(10);
+
+/// How many trainings run at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Workers {
+    /// At most this many.
+    pub(super) most: usize,
+    /// Whether another one only begins when those before it have shown what memory they take, and as much
+    /// is left.
+    pub(super) watch_memory: bool,
+}
+
+/// How a training shows how far it is: as a bar on a terminal, as lines where there is none.
+pub(super) struct Shown<'a> {
+    bar: ProgressBar,
+    name: &'a str,
+    /// When the last line was written, where lines are.
+    lines: Option<Mutex<Option<Instant>>>,
+    worker: usize,
+    gate: &'a Gate,
+}
+
+impl Shown<'_> {
+    /// Tells how many steps there are and how many were done before.
+    pub(super) fn begin(&self, step: usize, steps: usize) {
+        self.bar.set_length(steps as u64);
+        self.bar.set_position(step as u64);
+        self.bar.reset_eta();
+    }
+
+    /// Tells that a step is done.
+    pub(super) fn step(&self, step: usize) {
+        self.bar.set_position(step as u64);
+        self.gate.shows(self.worker);
+        self.line(SILENCE, false, || {
+            format!("step {step} of {}", self.bar.length().unwrap_or_default())
+        });
+    }
+
+    /// Tells what a pass over the songs came to.
+    pub(super) fn pass(&self, pass: usize, message: String) {
+        self.line(BETWEEN_PASSES, true, || format!("pass {pass}: {message}"));
+        self.bar.set_message(message);
+    }
+
+    /// Writes a line if the last one is old enough; `first` where there has been none.
+    fn line(&self, after: Duration, first: bool, text: impl FnOnce() -> String) {
+        let Some(last) = &self.lines else { return };
+        let mut last = last.lock().unwrap_or_else(|e| e.into_inner());
+        if last.map_or(first, |last| last.elapsed() >= after) {
+            eprintln!("{}: {}", self.name, text());
+            *last = Some(Instant::now());
+        }
+        if last.is_none() {
+            *last = Some(Instant::now());
+        }
+    }
+}
+
+/// Lets one training after another begin: each only when the one before has shown, by its first step or
+/// its end, how much memory it takes, and when there is as much left.
+struct Gate {
+    state: Mutex<Begun>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Begun {
+    /// Workers that have begun.
+    workers: usize,
+    /// Those of them whose first training has shown what it takes.
+    shown: BTreeSet<usize>,
+    /// Whether nothing is left to do.
+    over: bool,
+}
+
+impl Gate {
+    fn new() -> Self {
+        Self { state: Mutex::default(), changed: Condvar::new() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, Begun> {
+        self.state.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    fn shows(&self, worker: usize) {
+        if self.state().shown.insert(worker) {
+            self.changed.notify_all();
+        }
+    }
+
+    fn end(&self) {
+        self.state().over = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits until all workers that have begun have shown what they take; gives the number of one more
+    /// where there is room for it.
+    fn one_more(&self, room: impl Fn(usize) -> bool) -> Option<usize> {
+        let mut state = self.state();
+        while !state.over && state.shown.len() < state.workers {
+            state = self.changed.wait(state).unwrap_or_else(|e| e.into_inner());
+        }
+        let number = (!state.over && room(state.workers)).then_some(state.workers)?;
+        state.workers += 1;
+        Some(number)
+    }
+}
+
+/// Ends a gate when a worker ends, however it does.
+struct EndOf<'a>(&'a Gate);
+
+impl Drop for EndOf<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+/// Whether there is memory for one more training beside `workers`, each of which is taken to hold an
+/// equal part of what this process holds. Where the system does not say, there is.
+fn room_beside(workers: usize) -> bool {
+    match (memory::held(), memory::available()) {
+        (Some(held), Some(available)) => available > held / workers.max(1) as u64 * 5 / 4,
+        _ => true,
+    }
+}
+
+/// Does `work` for every item and returns the results in order; `None` when Ctrl-C or one of them
+/// stopped. After a failure no further item is begun.
 pub(super) fn in_parallel<T: Sync, R: Send>(
     items: &[T],
     names: &[String],
-    jobs: usize,
-    work: impl Fn(&T, &ProgressBar) -> Result<Option<R>> + Sync,
+    workers: Workers,
+    work: impl Fn(&T, &Shown<'_>) -> Result<Option<R>> + Sync,
 ) -> Result<Option<Vec<R>>> {
+    let _attention = interrupt::attend();
     let bars = MultiProgress::new();
     let style = ProgressStyle::with_template(
         "{prefix}: {bar:24} step {pos}/{len}  {per_sec}  {eta} left  {wide_msg}",
@@ -21,25 +156,39 @@ pub(super) fn in_parallel<T: Sync, R: Send>(
     let results: Vec<Mutex<Option<Result<Option<R>>>>> =
         items.iter().map(|_| Mutex::new(None)).collect();
     let next = AtomicUsize::new(0);
-    let take = || {
-        loop {
+    let gate = Gate::new();
+    let take = |worker: usize| {
+        let _end = EndOf(&gate);
+        while !interrupt::requested() {
             let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(item) = items.get(index) else { return };
+            let Some(item) = items.get(index) else { break };
             let bar = bars.add(ProgressBar::new(1).with_style(style.clone()));
             bar.set_prefix(names[index].clone());
-            let result = work(item, &bar).with_context(|| names[index].clone());
-            bar.finish_and_clear();
+            let lines = bars.is_hidden().then(Mutex::default);
+            let shown = Shown { bar, name: &names[index], lines, worker, gate: &gate };
+            let begun = Instant::now();
+            let result = work(item, &shown).with_context(|| names[index].clone());
+            shown.bar.finish_and_clear();
+            if shown.lines.is_some() && matches!(result, Ok(Some(_))) {
+                eprintln!("{}: done in {:.1} s", names[index], begun.elapsed().as_secs_f64());
+            }
             if !matches!(result, Ok(Some(_))) {
                 next.store(items.len(), Ordering::Relaxed);
             }
             *results[index].lock().unwrap_or_else(|e| e.into_inner()) = Some(result);
+            gate.shows(worker);
         }
     };
     std::thread::scope(|scope| {
-        for _ in 1..jobs.min(items.len()) {
-            scope.spawn(take);
+        gate.one_more(|_| true);
+        for worker in 1..workers.most.min(items.len()) {
+            let (take, gate) = (&take, &gate);
+            scope.spawn(move || match workers.watch_memory {
+                false => take(worker),
+                true => gate.one_more(room_beside).map_or((), take),
+            });
         }
-        take();
+        take(0);
     });
     let mut done = Vec::with_capacity(items.len());
     let mut stopped = false;
@@ -63,14 +212,48 @@ mod tests {
     fn results_keep_their_order_and_failures_are_told() {
         let items: Vec<usize> = (0..9).collect();
         let names: Vec<String> = items.iter().map(|i| format!("item {i}")).collect();
-        let squares = in_parallel(&items, &names, 3, |&i, _| Ok(Some(i * i))).unwrap().unwrap();
-        assert_eq!(squares, [0, 1, 4, 9, 16, 25, 36, 49, 64]);
-        let failed = in_parallel(&items, &names, 2, |&i, _| {
-            anyhow::ensure!(i != 4, "no");
-            Ok(Some(i))
+        for (most, watch_memory) in [(1, false), (3, false), (4, true)] {
+            let workers = Workers { most, watch_memory };
+            let squares = in_parallel(&items, &names, workers, |&i, _| Ok(Some(i * i)));
+            assert_eq!(squares.unwrap().unwrap(), [0, 1, 4, 9, 16, 25, 36, 49, 64]);
+            let failed = in_parallel(&items, &names, workers, |&i, _| {
+                anyhow::ensure!(i != 4, "no");
+                Ok(Some(i))
+            });
+            assert_eq!(format!("{:#}", failed.unwrap_err()), "item 4: no");
+            let stopped = in_parallel(&items, &names, workers, |&i, _| Ok((i < 3).then_some(i)));
+            assert_eq!(stopped.unwrap(), None);
+        }
+    }
+
+    /// Items that wait for each other only end if they run at the same time.
+    #[test]
+    fn as_many_run_at_a_time_as_are_asked_for() {
+        let items = [0usize; 3];
+        let names: Vec<String> = (0..3).map(|i| format!("item {i}")).collect();
+        let barrier = std::sync::Barrier::new(3);
+        let workers = Workers { most: 3, watch_memory: false };
+        let met = in_parallel(&items, &names, workers, |_, _| {
+            barrier.wait();
+            Ok(Some(()))
         });
-        assert_eq!(format!("{:#}", failed.unwrap_err()), "item 4: no");
-        let stopped = in_parallel(&items, &names, 2, |&i, _| Ok((i < 3).then_some(i))).unwrap();
-        assert_eq!(stopped, None);
+        assert_eq!(met.unwrap().unwrap().len(), 3);
+    }
+
+    #[test]
+    fn a_training_begins_when_those_before_it_have_shown_what_they_take() {
+        let gate = Gate::new();
+        assert_eq!(gate.one_more(|workers| workers == 0), Some(0));
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| gate.one_more(|workers| workers == 1));
+            gate.shows(0);
+            assert_eq!(second.join().unwrap(), Some(1));
+            let third = scope.spawn(|| gate.one_more(|_| false));
+            gate.shows(0);
+            gate.shows(1);
+            assert_eq!(third.join().unwrap(), None, "there is no memory for a third");
+            gate.end();
+            assert_eq!(gate.one_more(|_| true), None, "nothing is left to do");
+        });
     }
 }

@@ -9,6 +9,7 @@ use anyhow::{Result, ensure};
 
 use super::data::Data;
 use super::part::FitOptions;
+use crate::command_line::command_line;
 use crate::files;
 use crate::recipe::{Recipe, SplitKind};
 use crate::run::{RunInfo, Split, Task, read_json};
@@ -18,34 +19,56 @@ use crate::split::Part;
 const LOCK: &str = include_str!("../../../Cargo.lock");
 
 /// Libraries whose version can change what is trained or measured.
-const LIBRARIES: [&str; 7] =
-    ["candle-core", "gemm", "tract-onnx", "symphonia", "rubato", "realfft", "rand_chacha"];
+const LIBRARIES: [&str; 10] = [
+    "candle-core",
+    "gemm",
+    "linfa-svm",
+    "smartcore",
+    "datarust",
+    "tract-onnx",
+    "symphonia",
+    "rubato",
+    "realfft",
+    "rand_chacha",
+];
 
-/// Makes the run's folder, or checks that it belongs to the same recipe and data.
-pub(super) fn open(
+/// Whether a folder holds a run, and if so, that it is one of the same recipe and data.
+///
+/// # Errors
+/// When it is another's.
+pub(super) fn is_begun(recipe: &Recipe, data: &Data, out: &Path) -> Result<bool> {
+    let text = toml::to_string(recipe)?;
+    let (recipe_path, info_path) = (out.join("recipe.toml"), out.join("run.json"));
+    let Ok(before) = std::fs::read_to_string(&recipe_path) else { return Ok(false) };
+    if !info_path.exists() {
+        return Ok(false);
+    }
+    ensure!(
+        before == text || but_for_the_last(&before, recipe),
+        "{} was made by another recipe; choose another folder with --out",
+        out.display()
+    );
+    let info: RunInfo = read_json(&info_path)?;
+    ensure!(
+        info.data.sha256 == data.info("").sha256,
+        "the data have changed since {} was begun; choose another folder with --out",
+        out.display()
+    );
+    if before != text && recipe.split.last {
+        files::write_bytes(&recipe_path, text)?;
+    }
+    Ok(true)
+}
+
+/// Makes the run's folder.
+pub(super) fn begin(
     recipe: &Recipe,
     data: &Data,
     parts: &[Part],
+    notes: &[String],
     out: &Path,
     options: &FitOptions,
 ) -> Result<()> {
-    let text = toml::to_string(recipe)?;
-    let (recipe_path, info_path) = (out.join("recipe.toml"), out.join("run.json"));
-    let known = data.info(&recipe.data.name);
-    if let (Ok(before), true) = (std::fs::read_to_string(&recipe_path), info_path.exists()) {
-        ensure!(
-            before == text,
-            "{} was made by another recipe; choose another folder with --out",
-            out.display()
-        );
-        let before: RunInfo = read_json(&info_path)?;
-        ensure!(
-            before.data.sha256 == known.sha256,
-            "the data have changed since {} was begun; choose another folder with --out",
-            out.display()
-        );
-        return Ok(());
-    }
     let outputs = recipe.outputs();
     let classes = recipe.task() == Task::Classes;
     // The last class, the highest quantile, is the score.
@@ -62,16 +85,72 @@ pub(super) fn open(
             SplitKind::Folds => Split::Folds,
             SplitKind::Column | SplitKind::Random => Split::Test,
         },
-        data: known,
+        data: data.info(&recipe.data.name),
         versions: versions(),
         git_commit: git_commit(),
-        command: std::env::args().collect::<Vec<_>>().join(" "),
+        command: command_line(),
         device: options.device_name.clone(),
         started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        notes: notes.to_vec(),
     };
-    files::write_bytes(&info_path, serde_json::to_vec_pretty(&info)?)?;
+    files::write_bytes(&out.join("run.json"), serde_json::to_vec_pretty(&info)?)?;
     write_folds(&out.join("folds.csv"), data, parts)?;
-    files::write_bytes(&recipe_path, text)
+    files::write_bytes(&out.join("recipe.toml"), toml::to_string(recipe)?)
+}
+
+/// A run's folder that nothing was in when it was begun.
+pub(super) struct Fresh<'a> {
+    out: &'a Path,
+    /// Whether the folder itself was made by this process.
+    made: bool,
+}
+
+impl<'a> Fresh<'a> {
+    /// Call it before anything is written.
+    pub(super) fn before(out: &'a Path) -> Self {
+        Self { out, made: !out.exists() }
+    }
+
+    /// After a failure takes away what was put there, unless a part has something to go on from: then a
+    /// recipe that was put right can be trained in the same folder.
+    pub(super) fn take_back(&self) {
+        if self.has_results() {
+            return;
+        }
+        if self.made {
+            std::fs::remove_dir_all(self.out).ok();
+        } else {
+            // What else is in the folder was there before.
+            for name in ["recipe.toml", "run.json", "folds.csv"] {
+                std::fs::remove_file(self.out.join(name)).ok();
+            }
+        }
+    }
+
+    fn has_results(&self) -> bool {
+        let mut folders = vec![self.out.to_owned()];
+        while let Some(folder) = folders.pop() {
+            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+            for path in entries.map(|entry| entry.path()) {
+                if path.ends_with("outcome.json") || path.ends_with("checkpoint.safetensors") {
+                    return true;
+                }
+                if path.is_dir() {
+                    folders.push(path);
+                }
+            }
+        }
+        false
+    }
+}
+
+/// Whether a recipe differs only in whether a last model is trained on all songs: the parts are the same
+/// then, and the model may be asked for later.
+fn but_for_the_last(before: &str, recipe: &Recipe) -> bool {
+    Recipe::parse(before, &[]).is_ok_and(|mut before| {
+        before.split.last = recipe.split.last;
+        before == *recipe
+    })
 }
 
 /// Which part judges each song.

@@ -6,12 +6,12 @@ use anyhow::{Context, Result};
 use candle_core::{Device, Tensor};
 
 use super::data::Data;
-use super::part::{FitOptions, Plan, train_or_keep};
+use super::part::{FitOptions, Plan, check, train_or_keep, workers};
 use super::pool::in_parallel;
 use crate::files;
 use crate::loss::loss;
 use crate::metrics;
-use crate::recipe::{Recipe, SearchMetric, SearchRecipe};
+use crate::recipe::{Model, Recipe, SearchMetric, SearchRecipe};
 use crate::run::{
     PredictionRow, RunInfo, SearchEntry, Task, read_json, read_predictions, search_folder,
 };
@@ -34,87 +34,129 @@ fn configurations(search: &SearchRecipe) -> Vec<Changes> {
     })
 }
 
-/// Tries every configuration on folds of the songs that `part` may see; returns the recipe with the
-/// best one, or `None` where Ctrl-C stopped the search.
-pub(super) fn search(
-    recipe: &Recipe,
-    search: &SearchRecipe,
-    data: &Data,
-    classes: &[usize],
-    part: &Part,
-    out: &Path,
-    options: &FitOptions,
-) -> Result<Option<Recipe>> {
-    let configurations = configurations(search);
-    let plain = Recipe { search: None, ..recipe.clone() };
-    let recipes: Vec<Recipe> = configurations
-        .iter()
-        .map(|changes| plain.with(changes.iter().map(|(k, v)| (k, v))).context("search"))
-        .collect::<Result<_>>()?;
-    let folds = inner_folds(search, data, classes, &part.seen, recipe)?;
-    let jobs: Vec<(usize, usize)> =
-        (0..recipes.len()).flat_map(|c| (0..folds.len()).map(move |f| (c, f))).collect();
-    let names: Vec<String> = jobs
-        .iter()
-        .map(|(c, f)| {
-            format!(
-                "configuration {} of {}, fold {} of {}",
-                c + 1,
-                recipes.len(),
-                f + 1,
-                folds.len()
-            )
-        })
-        .collect();
-    let info: RunInfo = read_json(&out.join("run.json"))?;
-    let scores = in_parallel(&jobs, &names, options.jobs, |&(c, f), bar| {
-        let folder = search_folder(out, c).join(format!("fold-{f}"));
-        let plan = Plan {
-            folder: &folder,
-            seen: &folds[f].seen,
-            judged: &folds[f].unseen,
-            stop_at: None,
-            seed: recipes[c].seed.wrapping_add(1 + f as u64),
-            keep_model: false,
-        };
-        if train_or_keep(&recipes[c], data, &plan, options, bar)?.is_none() {
-            return Ok(None);
-        }
-        let rows = read_predictions(&folder.join("predictions.csv"), &info)?;
-        score(&recipes[c], search.metric, &rows).map(Some)
-    })?;
-    let Some(scores) = scores else { return Ok(None) };
+/// A search: all configurations, and the folds that they are tried on.
+pub(super) struct Search<'a> {
+    recipe: &'a SearchRecipe,
+    configurations: Vec<Changes>,
+    /// The recipe with each of them.
+    recipes: Vec<Recipe>,
+    folds: Vec<Part>,
+}
 
-    let mut entries: Vec<SearchEntry> = configurations
-        .iter()
-        .zip(scores.chunks_exact(folds.len()))
-        .map(|(changes, scores)| {
-            let mean = scores.iter().sum::<f64>() / scores.len() as f64;
-            let squares: f64 = scores.iter().map(|s| (s - mean).powi(2)).sum();
-            Ok(SearchEntry {
-                config: changes
-                    .iter()
-                    .map(|(key, value)| Ok((key.clone(), serde_json::to_value(value)?)))
-                    .collect::<Result<_>>()?,
-                scores: scores.to_vec(),
-                mean,
-                sd: (squares / scores.len() as f64).sqrt(),
-                chosen: false,
-                folder: None,
-            })
-        })
-        .collect::<Result<_>>()?;
-    // Of equals the first, as scikit-learn's GridSearchCV chooses.
-    let mut best = 0;
-    for (index, entry) in entries.iter().enumerate() {
-        if entry.mean > entries[best].mean || entries[best].mean.is_nan() {
-            best = index;
-        }
+impl<'a> Search<'a> {
+    /// Every configuration, and folds of the songs that `part` may see.
+    ///
+    /// # Errors
+    /// When a configuration makes no recipe, or there are too few groups for the folds.
+    pub(super) fn plan(
+        recipe: &Recipe,
+        search: &'a SearchRecipe,
+        data: &Data,
+        classes: &[usize],
+        part: &Part,
+    ) -> Result<Self> {
+        let configurations = configurations(search);
+        let plain = Recipe { search: None, ..recipe.clone() };
+        let recipes = configurations
+            .iter()
+            .map(|changes| plain.with(changes.iter().map(|(k, v)| (k, v))).context("search"))
+            .collect::<Result<_>>()?;
+        let folds = inner_folds(search, data, classes, &part.seen, recipe)?;
+        Ok(Self { recipe: search, configurations, recipes, folds })
     }
-    entries[best].chosen = true;
-    files::write_bytes(&out.join("search.json"), serde_json::to_vec_pretty(&entries)?)?;
-    files::write_bytes(&out.join("chosen.toml"), toml::to_string(&recipes[best])?)?;
-    Ok(Some(recipes[best].clone()))
+
+    /// Checks that each configuration can learn from the songs of each fold.
+    ///
+    /// # Errors
+    /// Tells what does not fit.
+    pub(super) fn check(&self, data: &Data) -> Result<()> {
+        let same = |a: &Recipe, b: &Recipe| {
+            let rows = |model: &Model| matches!(model, Model::Table(_));
+            let models = a.model == b.model || (rows(&a.model) && rows(&b.model));
+            models && a.data == b.data && a.heads == b.heads
+        };
+        for (at, recipe) in self.recipes.iter().enumerate() {
+            if !self.recipes[..at].iter().any(|before| same(before, recipe)) {
+                check(recipe, data, &self.folds).context("search")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tries every configuration; returns the recipe with the best one, or `None` where Ctrl-C stopped the
+    /// search.
+    pub(super) fn run(
+        &self,
+        data: &Data,
+        out: &Path,
+        options: &FitOptions,
+    ) -> Result<Option<Recipe>> {
+        let Self { recipe: search, configurations, recipes, folds } = self;
+        let jobs: Vec<(usize, usize)> =
+            (0..recipes.len()).flat_map(|c| (0..folds.len()).map(move |f| (c, f))).collect();
+        let names: Vec<String> = jobs
+            .iter()
+            .map(|(c, f)| {
+                format!(
+                    "configuration {} of {}, fold {} of {}",
+                    c + 1,
+                    recipes.len(),
+                    f + 1,
+                    folds.len()
+                )
+            })
+            .collect();
+        let info: RunInfo = read_json(&out.join("run.json"))?;
+        let workers = workers(&recipes[0], options);
+        let scores = in_parallel(&jobs, &names, workers, |&(c, f), bar| {
+            let folder = search_folder(out, c).join(format!("fold-{f}"));
+            let plan = Plan {
+                folder: &folder,
+                seen: &folds[f].seen,
+                judged: &folds[f].unseen,
+                stop_at: None,
+                seed: recipes[c].seed.wrapping_add(1 + f as u64),
+                keep_model: false,
+            };
+            if train_or_keep(&recipes[c], data, &plan, options, bar)?.is_none() {
+                return Ok(None);
+            }
+            let rows = read_predictions(&folder.join("predictions.csv"), &info)?;
+            score(&recipes[c], search.metric, &rows).map(Some)
+        })?;
+        let Some(scores) = scores else { return Ok(None) };
+
+        let mut entries: Vec<SearchEntry> = configurations
+            .iter()
+            .zip(scores.chunks_exact(folds.len()))
+            .map(|(changes, scores)| {
+                let mean = scores.iter().sum::<f64>() / scores.len() as f64;
+                let squares: f64 = scores.iter().map(|s| (s - mean).powi(2)).sum();
+                Ok(SearchEntry {
+                    config: changes
+                        .iter()
+                        .map(|(key, value)| Ok((key.clone(), serde_json::to_value(value)?)))
+                        .collect::<Result<_>>()?,
+                    scores: scores.to_vec(),
+                    mean,
+                    sd: (squares / scores.len() as f64).sqrt(),
+                    chosen: false,
+                    folder: None,
+                })
+            })
+            .collect::<Result<_>>()?;
+        // Of equals the first, as scikit-learn's GridSearchCV chooses.
+        let mut best = 0;
+        for (index, entry) in entries.iter().enumerate() {
+            if entry.mean > entries[best].mean || entries[best].mean.is_nan() {
+                best = index;
+            }
+        }
+        entries[best].chosen = true;
+        files::write_bytes(&out.join("search.json"), serde_json::to_vec_pretty(&entries)?)?;
+        files::write_bytes(&out.join("chosen.toml"), toml::to_string(&recipes[best])?)?;
+        Ok(Some(recipes[best].clone()))
+    }
 }
 
 /// Folds of the songs that may be seen, by their numbers in the whole.

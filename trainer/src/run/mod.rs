@@ -116,6 +116,9 @@ pub struct RunInfo {
     pub device: String,
     /// When it was begun, as RFC 3339.
     pub started: String,
+    /// What was chosen that the recipe did not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 impl RunInfo {
@@ -192,7 +195,8 @@ pub struct EpochRow {
     /// Mean loss of the steps; not a number where training broke down.
     #[serde(deserialize_with = "or_nan")]
     pub train_loss: f64,
-    /// Loss on the validation songs.
+    /// Loss on the validation songs; in a search without early stopping, on those that judge the
+    /// configuration, which decide nothing in its training.
     #[serde(default)]
     pub validation_loss: Option<f64>,
     /// Step size at the end of the pass.
@@ -204,6 +208,9 @@ pub struct EpochRow {
     /// Share of the validation songs that were right.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation_accuracy: Option<f64>,
+    /// When the pass ended, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wall_time: Option<f64>,
 }
 
 /// JSON has no NaN: what was none is `null`.

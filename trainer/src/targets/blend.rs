@@ -92,16 +92,31 @@ impl Blend {
                         known += 1;
                     }
                 }
-                ensure!(
-                    known >= self.least,
-                    "track {}: {known} of the sources {} know it, not {}; take it out of the manifest or lower `least`",
-                    track.id,
-                    self.columns().collect::<Vec<_>>().join(", "),
-                    self.least
-                );
+                self.check_known(track, known)?;
                 Ok(sum / weight)
             })
             .collect()
+    }
+
+    /// Checks that enough sources know a song.
+    ///
+    /// # Errors
+    /// When a column is missing or holds what is no number, or too few know it.
+    pub(super) fn check_song(&self, track: &Track) -> Result<()> {
+        let numbers = self.sources.iter().map(|source| source.number(track));
+        let numbers: Vec<Option<f64>> = numbers.collect::<Result<_>>()?;
+        self.check_known(track, numbers.iter().flatten().count())
+    }
+
+    fn check_known(&self, track: &Track, known: usize) -> Result<()> {
+        ensure!(
+            known >= self.least,
+            "track {}: {known} of the sources {} know it, not {}; take it out of the manifest or lower `least`",
+            track.id,
+            self.columns().collect::<Vec<_>>().join(", "),
+            self.least
+        );
+        Ok(())
     }
 
     /// The columns that the sources are in.
@@ -111,30 +126,31 @@ impl Blend {
 }
 
 impl Source {
+    /// The number that is scaled; `None` where the source does not know the song.
+    fn number(&self, track: &Track) -> Result<Option<f64>> {
+        let text = track.text(&self.column)?.trim();
+        let missing = ["", "na", "n/a", "nan", "null", "none"];
+        if missing.contains(&text.to_ascii_lowercase().as_str()) {
+            return Ok(None);
+        }
+        let value = track.number(&self.column)?;
+        match self.scale {
+            SourceScale::LogRange => {
+                ensure!(
+                    value > -1.0,
+                    "track {}: {} is {value}, which has no logarithm",
+                    track.id,
+                    self.column
+                );
+                Ok(Some(value.ln_1p()))
+            }
+            _ => Ok(Some(value)),
+        }
+    }
+
     fn scaled(&self, tracks: &[&Track], reference: &[usize]) -> Result<Vec<Option<f64>>> {
-        let values: Vec<Option<f64>> = tracks
-            .iter()
-            .map(|track| {
-                let text = track.text(&self.column)?.trim();
-                let missing = ["", "na", "n/a", "nan", "null", "none"];
-                if missing.contains(&text.to_ascii_lowercase().as_str()) {
-                    return Ok(None);
-                }
-                let value = track.number(&self.column)?;
-                match self.scale {
-                    SourceScale::LogRange => {
-                        ensure!(
-                            value > -1.0,
-                            "track {}: {} is {value}, which has no logarithm",
-                            track.id,
-                            self.column
-                        );
-                        Ok(Some(value.ln_1p()))
-                    }
-                    _ => Ok(Some(value)),
-                }
-            })
-            .collect::<Result<_>>()?;
+        let values: Vec<Option<f64>> =
+            tracks.iter().map(|track| self.number(track)).collect::<Result<_>>()?;
         let mut known: Vec<f64> = reference.iter().filter_map(|&song| values[song]).collect();
         known.sort_by(f64::total_cmp);
         let (low, high) = known
@@ -194,6 +210,9 @@ mod tests {
         let message =
             |text: &str| format!("{:#}", blend(text).values(&tracks, &[0, 1]).unwrap_err());
         assert!(message("sources = [{ column = 'a' }, { column = 'b' }]").contains("track y"));
+        let one_knows = blend("sources = [{ column = 'a' }, { column = 'b' }]");
+        assert!(one_knows.check_song(tracks[0]).is_ok());
+        assert!(one_knows.check_song(tracks[1]).unwrap_err().to_string().contains("track y"));
         assert!(message("sources = [{ column = 'c' }]").contains("\"c\""));
         assert!(blend("sources = []").validate("x").is_err());
         assert!(blend("sources = [{ column = 'a', weight = 0.0 }]").validate("x").is_err());

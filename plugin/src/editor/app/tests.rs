@@ -139,9 +139,9 @@ fn a_snapshot_is_told_its_influence() {
     texts(&mut app, (880.0, 600.0));
     assert!(app.observer.is_none());
     let (_, window) = session.shown_window().unwrap();
-    let want = window.examine().unwrap().unwrap();
+    let want = window.examine_all().unwrap().unwrap();
     let score = session.reading().window.unwrap();
-    assert!((want.score - score).abs() < 0.5, "{} and {score}", want.score);
+    assert!((want.score - score).abs() < 0.05, "{} and {score}", want.score);
     app.store_snapshot();
     // The project is to be saved: a gesture that changes nothing.
     assert_eq!(set.values.lock().unwrap().as_slice(), [("View".to_owned(), 0.0)]);

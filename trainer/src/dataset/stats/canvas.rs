@@ -88,22 +88,13 @@ pub(super) fn paint(
         draw(&Canvas { area })?;
     }
     let pixels = halve(&pixels, size);
-    // The encoder goes by the name's ending, which the temporary name that is renamed lacks.
-    let folder = path.parent().context("a file has a folder")?;
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    let temporary = tempfile::Builder::new()
-        .suffix(".png")
-        .tempfile_in(folder)
-        .with_context(|| format!("cannot write in {}", folder.display()))?;
-    {
-        let area = BitMapBackend::new(temporary.path(), size).into_drawing_area();
+    files::write_whole(path, |temporary| {
+        let area = BitMapBackend::new(temporary, size).into_drawing_area();
         let image = BitMapElement::with_owned_buffer((0, 0), size, pixels)
             .context("the picture has the wrong size")?;
         area.draw(&image).map_err(failed)?;
-        area.present().map_err(failed)?;
-    }
-    files::write_bytes(path, std::fs::read(temporary.path())?)
+        area.present().map_err(failed)
+    })
 }
 
 impl Canvas<'_> {

@@ -2,29 +2,27 @@
 
 mod canvas;
 mod columns;
+mod material;
 mod pictures;
 mod recipe_view;
+mod show;
 mod warnings;
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::{Dataset, RawTable, Schema, SongEntry, Track};
 use crate::files;
-use columns::{Categories, Column, Numbers, column_of, correlation};
+use columns::{Categories, Numbers, correlation};
 pub use columns::{Origin, Summary};
+use material::Material;
 use recipe_view::RecipeView;
 pub use warnings::{Kind, Warning};
 
 /// Rows that correlations are taken over at most, evenly spaced: more would change no digit shown.
 const CORRELATED_ROWS: usize = 50_000;
-
-/// Columns in the text at most.
-const MOST_LISTED: usize = 50;
 
 /// What to look at.
 #[derive(Debug, Clone)]
@@ -83,117 +81,6 @@ pub struct Stats {
     pub pictures: Vec<String>,
 }
 
-/// What is looked at, whichever source it comes from.
-struct Material {
-    source: PathBuf,
-    sha256: Option<String>,
-    schema: Schema,
-    header: Vec<String>,
-    /// One row a song; of a table, a track without audio.
-    tracks: Vec<Track>,
-    songs: Option<Vec<SongEntry>>,
-    features: Vec<Numbers>,
-    unread: Vec<Warning>,
-}
-
-impl Material {
-    fn load(source: &Source) -> Result<Self> {
-        match source {
-            Source::Dataset(folder) => Self::of_dataset(folder),
-            Source::Table { path, schema } => {
-                let schema = schema.as_deref().map(Schema::load).transpose()?.unwrap_or_default();
-                let table = RawTable::load(path)?;
-                for column in schema.named() {
-                    ensure!(
-                        table.position(column).is_some(),
-                        "{} has no column {column:?}, which the schema names",
-                        path.display()
-                    );
-                }
-                let id_at = table.position(schema.id().0);
-                let tracks = table.rows.iter().enumerate().map(|(row, cells)| Track {
-                    id: id_at.map_or_else(|| format!("row {}", row + 1), |at| cells[at].clone()),
-                    file: String::new(),
-                    columns: table.header.iter().cloned().zip(cells.iter().cloned()).collect(),
-                });
-                Ok(Self {
-                    source: path.clone(),
-                    sha256: None,
-                    tracks: tracks.collect(),
-                    header: table.header,
-                    schema,
-                    songs: None,
-                    features: Vec::new(),
-                    unread: Vec::new(),
-                })
-            }
-        }
-    }
-
-    fn of_dataset(folder: &Path) -> Result<Self> {
-        let dataset = Dataset::open(folder)?;
-        let features = dataset.features()?;
-        let features = features.iter().flat_map(|table| {
-            table.names.iter().enumerate().map(|(at, name)| Numbers {
-                name: name.clone(),
-                origin: Origin::Features,
-                values: table.rows.iter().map(|row| row[at]).collect(),
-            })
-        });
-        Ok(Self {
-            source: folder.to_owned(),
-            sha256: Some(dataset.sha256.clone()),
-            schema: dataset.description.schema.clone(),
-            tracks: dataset.songs.iter().map(|song| song.track.clone()).collect(),
-            features: features.collect(),
-            unread: warnings::unread(&dataset.skipped, &dataset.unread),
-            header: dataset.header,
-            songs: Some(dataset.songs),
-        })
-    }
-
-    /// The cells of a column; `None` where there is no such column.
-    fn cells(&self, column: &str) -> Option<Vec<&str>> {
-        self.tracks.iter().map(|track| track.columns.get(column).map(String::as_str)).collect()
-    }
-
-    /// The manifest's columns that are worth a picture.
-    fn columns(&self) -> (Vec<Numbers>, Vec<Categories>) {
-        let (mut numbers, mut categories) = (Vec::new(), Vec::new());
-        for name in &self.header {
-            if name == self.schema.id().0 || name == self.schema.file() {
-                continue;
-            }
-            let Some(cells) = self.cells(name) else { continue };
-            match column_of(name, cells.into_iter()) {
-                Column::Numbers(column) => numbers.push(column),
-                Column::Categories(column) => categories.push(column),
-                Column::Texts => {}
-            }
-        }
-        (numbers, categories)
-    }
-
-    /// What the audio itself says.
-    fn audio(&self) -> Vec<Numbers> {
-        let Some(songs) = &self.songs else { return Vec::new() };
-        let column = |name: &str, of: fn(&SongEntry) -> Option<f64>| Numbers {
-            name: name.to_owned(),
-            origin: Origin::Audio,
-            values: songs.iter().map(of).collect(),
-        };
-        let mut columns = vec![
-            column("length, s", |song| Some(song.seconds)),
-            column("audible share", |song| Some(song.audible as f64 / song.frames.max(1) as f64)),
-            column("samples at full scale, %", |song| Some(100.0 * song.clipped)),
-        ];
-        if songs.iter().any(|song| song.chorus.is_some()) {
-            columns.push(column("chorus start, s", |song| song.chorus));
-        }
-        columns
-    }
-}
-
 /// Looks at a data set or a table, draws pictures and writes `stats.json` beside them.
 ///
 /// # Errors
@@ -201,9 +88,8 @@ impl Material {
 /// the folder cannot be written.
 pub fn stats(options: &StatsOptions) -> Result<Stats> {
     let material = Material::load(&options.source)?;
-    let tracks: Vec<&Track> = material.tracks.iter().collect();
     let recipe =
-        options.recipe.as_deref().map(|path| RecipeView::load(path, &tracks)).transpose()?;
+        options.recipe.as_deref().map(|path| RecipeView::load(path, &material)).transpose()?;
     let asked = |column: &str| {
         material.cells(column).with_context(|| {
             let nearest =
@@ -382,70 +268,5 @@ impl Title {
 
     fn with(&self, what: &str) -> String {
         format!("{} · {what} of {} songs", self.name, self.songs)
-    }
-}
-
-impl fmt::Display for Stats {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} songs", self.source.display(), self.songs)?;
-        if let Some(hours) = self.hours {
-            write!(f, ", {hours:.2} hours")?;
-        }
-        if let Some((column, groups)) = &self.groups {
-            write!(f, ", {groups} values of {column:?}")?;
-        }
-        writeln!(f)?;
-        let width = self.columns.iter().map(|c| c.name.chars().count()).max().unwrap_or(0).min(32);
-        writeln!(
-            f,
-            "\n{:width$} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8}",
-            "column", "mean", "deviation", "least", "median", "greatest", "distinct", "missing"
-        )?;
-        // Hundreds of features are for the pictures and stats.json.
-        for column in self.columns.iter().take(MOST_LISTED) {
-            let number = |value: Option<f64>| value.map_or("-".to_owned(), pictures::short);
-            let quartile = |at: usize| number(column.quartiles.map(|quartiles| quartiles[at]));
-            let name: String = column.name.chars().take(width).collect();
-            writeln!(
-                f,
-                "{name:width$} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8}",
-                number(column.mean),
-                number(column.deviation),
-                quartile(0),
-                quartile(2),
-                quartile(4),
-                column.distinct,
-                column.missing
-            )?;
-        }
-        if let Some(more) = self.columns.len().checked_sub(MOST_LISTED).filter(|&more| more > 0) {
-            writeln!(f, "… {more} more in stats.json")?;
-        }
-        for (name, counts) in &self.categories {
-            let counts: Vec<String> =
-                counts.iter().take(8).map(|(text, count)| format!("{text} {count}")).collect();
-            writeln!(f, "{name}: {}", counts.join(", "))?;
-        }
-        if !self.strongest.is_empty() {
-            writeln!(f, "\nstrongest correlations")?;
-            for (a, b, value) in self.strongest.iter().take(5) {
-                writeln!(f, "  {:>6} {a} and {b}", format!("{value:.3}").replace('-', "−"))?;
-            }
-        }
-        writeln!(f)?;
-        if self.warnings.is_empty() {
-            writeln!(f, "no warnings")?;
-        }
-        for warning in &self.warnings {
-            writeln!(f, "warning: {}", warning.message)?;
-            let more = warning.names.len().saturating_sub(3);
-            for name in warning.names.iter().take(3) {
-                writeln!(f, "  {name}")?;
-            }
-            if more > 0 {
-                writeln!(f, "  … more in stats.json")?;
-            }
-        }
-        write!(f, "\npictures: {}", self.pictures.join(", "))
     }
 }

@@ -5,7 +5,9 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::columns::{Numbers, Origin};
+use super::material::Material;
 use crate::dataset::Track;
+use crate::fit::groups;
 use crate::metrics::median;
 use crate::recipe::{Recipe, SplitKind};
 use crate::run::Task;
@@ -40,8 +42,10 @@ impl RecipeView {
     ///
     /// # Errors
     /// When the recipe cannot be read, or its group column is not in the manifest.
-    pub(super) fn load(path: &Path, tracks: &[&Track]) -> Result<Self> {
+    pub(super) fn load(path: &Path, material: &Material) -> Result<Self> {
         let recipe = Recipe::load(path, &[])?;
+        let tracks = material.tracks_with_features();
+        let tracks: &[&Track] = &tracks.iter().collect::<Vec<_>>();
         let column = |name: &Option<String>, without: &dyn Fn(&Track) -> String| {
             tracks
                 .iter()
@@ -51,7 +55,7 @@ impl RecipeView {
                 })
                 .collect::<Result<Vec<String>>>()
         };
-        let groups = column(&recipe.data.group, &|track| track.id.clone())?;
+        let (group, groups) = groups(&recipe, Some(&material.schema), tracks)?;
         let targets: Vec<Target> = recipe.heads.iter().map(|head| target(head, tracks)).collect();
         let classes = targets.first().map_or_else(|| vec![0; tracks.len()], Target::classes);
         let split = &recipe.split;
@@ -74,7 +78,7 @@ impl RecipeView {
             targets,
             sides,
             least_frames: recipe.data.warm_up_frames,
-            group: recipe.data.group,
+            group,
             genre: recipe.data.genre,
         })
     }
@@ -92,9 +96,9 @@ impl Target {
 }
 
 fn target(head: &Head, tracks: &[&Track]) -> Target {
-    let plain: Vec<Result<(f64, f64)>> = tracks.iter().map(|track| head.share_of(track)).collect();
-    let problem = plain.iter().find_map(|s| s.as_ref().err()).map(|e| format!("{e:#}"));
-    let known: Vec<usize> = (0..tracks.len()).filter(|&song| plain[song].is_ok()).collect();
+    let checked: Vec<Result<()>> = tracks.iter().map(|track| head.check_song(track)).collect();
+    let problem = checked.iter().find_map(|s| s.as_ref().err()).map(|e| format!("{e:#}"));
+    let known: Vec<usize> = (0..tracks.len()).filter(|&song| checked[song].is_ok()).collect();
     let known_tracks: Vec<&Track> = known.iter().map(|&song| tracks[song]).collect();
     let all: Vec<usize> = (0..known.len()).collect();
     let mut values = vec![None; tracks.len()];

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::columns::{Categories, Numbers};
 use super::recipe_view::Target;
-use crate::dataset::{SongEntry, Track};
+use crate::dataset::{Dataset, SongEntry, Track, catalogue_warnings};
 
 /// Songs named in a warning at most.
 const NAMED: usize = 20;
@@ -49,6 +49,8 @@ pub enum Kind {
     Missing,
     /// Two columns say the same.
     Redundant,
+    /// Catalogues can be told apart without hearing the music.
+    Catalogues,
 }
 
 /// Something one should know before trusting a data set.
@@ -66,6 +68,12 @@ impl Warning {
     fn new(kind: Kind, message: String, names: impl IntoIterator<Item = String>) -> Self {
         Self { kind, message, names: names.into_iter().take(NAMED).collect() }
     }
+}
+
+/// Catalogues that level, bandwidth or codec alone tell apart.
+pub(super) fn catalogues(set: &Dataset) -> Vec<Warning> {
+    let warning = |(column, message)| Warning::new(Kind::Catalogues, message, [column]);
+    catalogue_warnings(set, &[]).into_iter().map(warning).collect()
 }
 
 /// Groups that are on several sides of a split, however they are spelled.

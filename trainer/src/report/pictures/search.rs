@@ -65,7 +65,7 @@ pub(super) fn curves(search: &Search) -> Result<Option<Picture>> {
     let last = all.iter().map(|p| p.0).fold(1.0, f64::max);
     let plot = Plot {
         title: "Learning curves of all configurations",
-        caption: "Means over folds. Thick: validation songs. Thin: training songs. The chosen configuration comes first.",
+        caption: "Means over folds. Thick: songs that were not learnt from. Thin: training songs. The chosen configuration comes first.",
         size: (940, 420),
         x: (0.0, last + 0.5),
         y,

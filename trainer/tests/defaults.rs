@@ -1,0 +1,189 @@
+//! What is done where a recipe does not say: songs of one artist stay together, searches can be seen
+//! learning, networks that start from scratch say so.
+
+use std::path::{Path, PathBuf};
+
+use earworm_train::dataset::FeatureSet;
+use earworm_train::dataset::build::{BuildOptions, build};
+use earworm_train::dataset::stats::{Source, StatsOptions, stats};
+use earworm_train::evaluate::evaluate;
+use earworm_train::fit::{FitOptions, fit, learnt_sha256};
+use earworm_train::recipe::Recipe;
+use earworm_train::run::{Run, read_epochs, read_json, read_predictions};
+
+mod common;
+
+fn load(path: &Path) -> Recipe {
+    Recipe::load(path, &[]).unwrap()
+}
+
+/// A data set whose groups stand in the column `band`.
+fn songs_by_band(folder: &Path) -> BuildOptions {
+    let mut options = common::made_songs(folder);
+    let text = std::fs::read_to_string(&options.manifest).unwrap();
+    std::fs::write(&options.manifest, text.replace("artist,genre", "band,genre")).unwrap();
+    let schema = folder.join("schema.toml");
+    std::fs::write(&schema, "[columns]\ngroup = \"band\"\n").unwrap();
+    options.schema = Some(schema);
+    options.features = vec![FeatureSet::Descriptors];
+    build(&options).unwrap();
+    options
+}
+
+fn recipe(set: &Path, more: &str) -> Recipe {
+    let text = format!(
+        r#"
+        name = "by default"
+        [data]
+        set = {set:?}
+        name = "made songs"
+        columns = ["zcr", "spec_cent"]
+        [[heads]]
+        name = "liked"
+        meaning = "liked by most"
+        above = {{ column = "likes / votes", threshold = 0.5 }}
+        [split]
+        folds = 3
+        {more}
+        [model]
+        kind = "logistic"
+        c = 1.0
+        "#
+    );
+    Recipe::parse(&text, &[]).unwrap()
+}
+
+/// The folds that each band's songs are judged in.
+fn folds_of_bands(run: &Path, set: &Path) -> Vec<usize> {
+    let set = earworm_train::dataset::Dataset::open(set).unwrap();
+    let mut folds = std::collections::BTreeMap::<String, std::collections::BTreeSet<String>>::new();
+    let mut rows = csv::Reader::from_path(run.join("folds.csv")).unwrap();
+    for row in rows.records() {
+        let row = row.unwrap();
+        let song = set.songs.iter().find(|song| song.track.id == row[0]).unwrap();
+        let band = song.track.text("band").unwrap().to_owned();
+        folds.entry(band).or_default().insert(row[1].to_owned());
+    }
+    folds.into_values().map(|folds| folds.len()).collect()
+}
+
+#[test]
+fn songs_of_a_group_that_the_schema_names_stay_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = songs_by_band(dir.path());
+    let run = dir.path().join("run");
+    let plain = recipe(&options.out, "");
+    fit(&plain, &run, &FitOptions::default()).unwrap();
+    assert!(folds_of_bands(&run, &options.out).iter().all(|&folds| folds == 1));
+    // The resolved recipe names the column, and the report tells of it.
+    assert_eq!(load(&run.join("recipe.toml")).data.group.as_deref(), Some("band"));
+    let evaluation = evaluate(&run).unwrap();
+    assert_eq!((evaluation.groups, evaluation.unit.as_str()), (12, "bands"));
+    assert!(evaluation.notes.iter().any(|note| note.contains("\"band\"")), "{evaluation}");
+    // Both the recipe as it was and the resolved one go on with the run.
+    fit(&plain, &run, &FitOptions::default()).unwrap();
+    fit(&load(&run.join("recipe.toml")), &run, &FitOptions::default()).unwrap();
+
+    // Another column, or none at all, has to be asked for.
+    let each = dir.path().join("each");
+    let mut own = plain.clone();
+    own.data.group = Some("track_id".into());
+    fit(&own, &each, &FitOptions::default()).unwrap();
+    assert!(folds_of_bands(&each, &options.out).iter().any(|&folds| folds > 1));
+    let leak = dir.path().join("leak");
+    fit(&recipe(&options.out, "leak = true"), &leak, &FitOptions::default()).unwrap();
+    assert!(folds_of_bands(&leak, &options.out).iter().any(|&folds| folds > 1));
+}
+
+/// `dataset stats` splits as `fit` does, and knows features as targets.
+#[test]
+fn statistics_see_a_recipe_as_training_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = songs_by_band(dir.path());
+    let mut learnt = recipe(&options.out, "");
+    learnt.heads[0] = toml::from_str(
+        "name = \"bright\"\nmeaning = \"bright\"\nabove = { column = \"spec_cent\", quantile = 0.5 }",
+    )
+    .unwrap();
+    let path = dir.path().join("recipe.toml");
+    std::fs::write(&path, toml::to_string(&learnt).unwrap()).unwrap();
+    let seen = stats(&StatsOptions {
+        source: Source::Dataset(options.out.clone()),
+        recipe: Some(path),
+        split: None,
+        group: None,
+        out: dir.path().join("stats"),
+    })
+    .unwrap();
+    assert_eq!(seen.groups, Some(("band".to_owned(), 12)));
+    let target = seen.columns.iter().find(|column| column.name == "target bright").unwrap();
+    assert_eq!((target.missing, target.distinct), (0, 2));
+    let text = seen.to_string();
+    assert!(!text.contains("on both sides") && !text.contains("no column"), "{text}");
+}
+
+/// A table, and a network that is looked for over it without early stopping.
+fn searched(folder: &Path) -> PathBuf {
+    let mut table = "a,b,plays\n".to_owned();
+    for n in 0..90u32 {
+        let x = n.wrapping_mul(2_654_435_761) >> 16 & 0xff;
+        table += &format!("{x},{},{}\n", n % 7, x + n % 50);
+    }
+    std::fs::write(folder.join("table.csv"), table).unwrap();
+    let path = folder.join("recipe.toml");
+    let text = format!(
+        r#"
+        name = "rows"
+        [data]
+        table = {:?}
+        name = "made rows"
+        drop = ["plays"]
+        [[heads]]
+        name = "played"
+        meaning = "played more than the median"
+        above = {{ column = "plays", quantile = 0.5 }}
+        [split]
+        kind = "random"
+        [model]
+        kind = "mlp"
+        widths = [8]
+        dropout = 0.2
+        [budget]
+        epochs = 4
+        batch = 16
+        [search]
+        folds = 2
+        grid = {{ "optimiser.learning_rate" = [1e-3, 1e-2] }}
+        "#,
+        folder.join("table.csv")
+    );
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+#[test]
+fn configurations_can_be_seen_learning_without_early_stopping() {
+    let dir = tempfile::tempdir().unwrap();
+    let (recipe, run) = (load(&searched(dir.path())), dir.path().join("run"));
+    fit(&recipe, &run, &FitOptions::default()).unwrap();
+    let search = Run::open(&run).unwrap().search.unwrap();
+    for row in search.configs.iter().flat_map(|config| config.folds.iter().flatten()) {
+        assert!(row.validation_loss.is_some() && row.validation_accuracy.is_some(), "{row:?}");
+        assert!(row.wall_time.is_some_and(|time| time > 1.6e9));
+    }
+    // What is looked at decides nothing: the chosen one by itself learns the same, and is not watched.
+    let alone = dir.path().join("alone");
+    fit(&load(&run.join("chosen.toml")), &alone, &FitOptions::default()).unwrap();
+    assert_eq!(learnt_sha256(&run).unwrap(), learnt_sha256(&alone).unwrap());
+    for row in read_epochs(&run.join("test/epochs.jsonl")).unwrap() {
+        assert_eq!(row.validation_loss, None);
+    }
+    // The last pass of a fold says what its predictions say.
+    let fold = &search.configs[0].folds[0];
+    let info = read_json(&run.join("run.json")).unwrap();
+    let path = run.join("search/config-0/fold-0/predictions.csv");
+    let rows = read_predictions(&path, &info).unwrap();
+    let right = rows.iter().filter(|row| (row.raw[0] > 0.0) == (row.truth > 0.5)).count();
+    let share = right as f64 / rows.len() as f64;
+    assert!((fold.last().unwrap().validation_accuracy.unwrap() - share).abs() < 1e-12);
+}

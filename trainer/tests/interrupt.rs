@@ -1,0 +1,200 @@
+//! Ctrl-C: what can go on later stops after the part in hand and says how; all else ends at once.
+#![cfg(target_os = "linux")]
+
+use std::io::{BufRead, BufReader, Read};
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_earworm-train"));
+    command.args(arguments).stdout(Stdio::null());
+    command
+}
+
+fn press_ctrl_c(child: &Child) {
+    // SAFETY: a signal to a child that has not been waited for yet.
+    assert_eq!(unsafe { libc::kill(child.id() as libc::pid_t, libc::SIGINT) }, 0);
+}
+
+/// Presses Ctrl-C when the first part is done. The program cannot be at its end by then: what it has to
+/// say until there does not fit into the pipe, which nobody empties before.
+fn stopped_after_a_part(mut command: Command) -> (Option<i32>, String) {
+    let (stderr, end) = std::io::pipe().unwrap();
+    // SAFETY: the descriptor is open; only the size of its buffer changes.
+    let size = unsafe { libc::fcntl(stderr.as_raw_fd(), libc::F_SETPIPE_SZ, 4096) };
+    assert!(size > 0);
+    let mut child = command.stderr(end).spawn().unwrap();
+    // Holds the other end as well.
+    drop(command);
+    let mut stderr = BufReader::with_capacity(64, stderr);
+    let mut said = String::new();
+    while !said.contains(": done in") {
+        assert!(stderr.read_line(&mut said).unwrap() > 0, "it ended early: {said}");
+    }
+    press_ctrl_c(&child);
+    stderr.read_to_string(&mut said).unwrap();
+    (child.wait().unwrap().code(), said)
+}
+
+/// A table of 60 songs, and a recipe over it.
+fn table_and_recipe(folder: &Path, values: usize) -> PathBuf {
+    let mut text = "song,tempo,energy,plays\n".to_owned();
+    for n in 0..60usize {
+        text += &format!("s{n},{},{},{}\n", 90 + n % 13, n % 7, n * 37 % 101);
+    }
+    std::fs::write(folder.join("songs.csv"), text).unwrap();
+    let grid: Vec<String> = (1..=values).map(|n| format!("{}", n as f64 / 10.0)).collect();
+    let recipe = format!(
+        r#"
+        name = "small"
+        [data]
+        table = {:?}
+        id = "song"
+        name = "made rows"
+        [[heads]]
+        name = "played"
+        meaning = "played more than 50 times"
+        above = {{ column = "plays", threshold = 50 }}
+        [split]
+        kind = "random"
+        [model]
+        kind = "logistic"
+        c = 1.0
+        [search]
+        folds = 3
+        grid = {{ "model.c" = [{}] }}
+        "#,
+        folder.join("songs.csv"),
+        grid.join(", ")
+    );
+    let path = folder.join("recipe.toml");
+    std::fs::write(&path, recipe).unwrap();
+    path
+}
+
+#[test]
+fn a_search_over_table_models_stops_and_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let recipe = table_and_recipe(dir.path(), 200);
+    let (recipe, run) = (recipe.to_str().unwrap(), dir.path().join("run"));
+    let out = run.to_str().unwrap();
+    let (code, said) = stopped_after_a_part(program(&["cv", recipe, "--out", out]));
+    assert_eq!(code, Some(130), "{said}");
+    assert!(said.contains("stopping after the step in hand"), "{said}");
+    assert!(said.contains("--resume") && said.contains("goes on where it was"), "{said}");
+    let parts = || std::fs::read_dir(run.join("search")).unwrap().count();
+    assert!(!run.join("search.json").exists() && parts() < 200, "{said}");
+
+    let output = program(&["fit", "--resume", out]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(run.join("search.json").exists() && parts() == 200);
+}
+
+#[test]
+fn a_suite_stops_and_says_how_to_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let songs: Vec<PathBuf> = (0..8).map(|n| dir.path().join(format!("{n}.wav"))).collect();
+    let mut manifest = "track_id,file,artist,plays\n".to_owned();
+    for (n, path) in songs.iter().enumerate() {
+        let spec = hound::WavSpec {
+            channels: 1,
+            sample_rate: 16_000,
+            bits_per_sample: 16,
+            sample_format: hound::SampleFormat::Int,
+        };
+        let mut wav = hound::WavWriter::create(path, spec).unwrap();
+        let step = 0.05 + 0.03 * n as f32;
+        (0..16_000)
+            .for_each(|i| wav.write_sample((8000.0 * (step * i as f32).sin()) as i16).unwrap());
+        wav.finalize().unwrap();
+        manifest += &format!("{n},{n}.wav,a{n},{n}\n");
+    }
+    std::fs::write(dir.path().join("tracks.csv"), manifest).unwrap();
+    let set = dir.path().join("set");
+    let built = program(&["dataset", "build", "--features", "descriptors", "--manifest"])
+        .arg(dir.path().join("tracks.csv"))
+        .arg("--audio")
+        .arg(dir.path())
+        .arg("--out")
+        .arg(&set)
+        .output()
+        .unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let mut suite = r#"
+        name = "made systems"
+        data = { name = "made songs", group = "artist" }
+        split = { folds = 2, last = false }
+        truth = { name = "plays", meaning = "plays", value = { column = "plays", low = 0, high = 8 } }
+        [[targets.half]]
+        name = "played"
+        meaning = "played more than 3 times"
+        above = { column = "plays", threshold = 3.5 }
+    "#
+    .to_owned();
+    for n in 0..100 {
+        suite += &format!(
+            r#"
+            [[systems]]
+            name = "system-{n}"
+            system = "A"
+            form = "own"
+            about = "logistic regression"
+            target = "half"
+            recipe = {{ data = {{ columns = ["zcr"] }}, model = {{ kind = "logistic", c = 1.0 }} }}
+            "#
+        );
+    }
+    let list = dir.path().join("suite.toml");
+    std::fs::write(&list, suite).unwrap();
+    let out = dir.path().join("suite");
+    let mut command = program(&["suite", "--data"]);
+    command.arg(&set).arg("--suite").arg(&list).arg("--out").arg(&out);
+    let (code, said) = stopped_after_a_part(command);
+    assert_eq!(code, Some(130), "{said}");
+    assert!(said.contains("the same command goes on where it was"), "{said}");
+    assert!(!out.join("suite.json").exists() && !out.join("system-99").exists(), "{said}");
+}
+
+/// A file that nobody writes into: who reads it waits.
+fn endless(path: &Path) -> std::ffi::CString {
+    let name = std::ffi::CString::new(path.as_os_str().as_bytes()).unwrap();
+    // SAFETY: the name ends with a zero byte.
+    assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+    name
+}
+
+#[test]
+fn what_saves_nothing_ends_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let run = |name: &str, file: &str| {
+        std::fs::create_dir(dir.path().join(name)).unwrap();
+        let file = dir.path().join(name).join(file);
+        endless(&file);
+        file
+    };
+    let song = dir.path().join("song.wav");
+    endless(&song);
+    let cases = [
+        (vec!["chorus".into(), path("song.wav")], song),
+        (vec!["evaluate".into(), path("a")], run("a", "run.json")),
+        (vec!["report".into(), path("b")], run("b", "run.json")),
+        (vec!["compare".into(), path("c"), path("c")], run("c", "run.json")),
+        (vec!["explain".into(), path("d")], run("d", "recipe.toml")),
+        (
+            vec!["dataset".into(), "merge".into(), path("e"), "--out".into(), path("f")],
+            run("e", "dataset.json"),
+        ),
+    ];
+    for (arguments, waits_for) in cases {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let mut child = program(&arguments).spawn().unwrap();
+        // Opens when the program has opened the other end: it is at work then, and waits.
+        let held = std::fs::OpenOptions::new().write(true).open(waits_for).unwrap();
+        press_ctrl_c(&child);
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{arguments:?}");
+        drop(held);
+    }
+}
