@@ -186,7 +186,7 @@ fn a_recipe_put_right_is_trained_in_the_same_folder() {
         (drop, "columns = [\"tempi\"]".into(), &["tempi", "tempo"]),
         (drop, format!("{drop}\nfill = \"error\""), &["energy", "s9"]),
         (split, search(2, "model.k", "[1.0, 2.0]"), &["search", "`k`"]),
-        (split, search(30, "model.c", "[1.0, 2.0]"), &["search", "too few groups"]),
+        (split, search(30, "model.c", "[1.0, 2.0]"), &["search", "fold 0 of 30"]),
         (split, search(2, "data.drop", "[[\"sides\"]]"), &["search", "sides"]),
     ];
     for (from, to, words) in cases {
