@@ -414,7 +414,8 @@ impl Scoring {
         if step.window_frames < metadata.warm_up_frames {
             reading.status = Status::Listening;
             let settings = &metadata.front_end;
-            let heard_s = (step.window_frames * settings.hop) as f64 / f64::from(settings.sample_rate);
+            let heard_s =
+                (step.window_frames * settings.hop) as f64 / f64::from(settings.sample_rate);
             reading.momentary = step
                 .momentary
                 .filter(|_| heard_s >= FIRST_IMPRESSION_S)

@@ -74,7 +74,7 @@ pub fn number_at(
 /// A number in faint amber on a dark ground.
 pub fn painted(number: u32, size: f32, scale: f32) -> Pixels {
     let Mask { width, height, values } = laid_out(number, size, scale);
-    let (ground, ink) = ([0x18, 0x1b, 0x25], [0x81, 0x60, 0x39]);
+    let (ground, ink) = ([0x18u8, 0x1b, 0x25], [0x81u8, 0x60, 0x39]);
     let mixed = |value: f32| {
         std::array::from_fn(|i| {
             (f32::from(ground[i]) + value * (f32::from(ink[i]) - f32::from(ground[i]))) as u8
