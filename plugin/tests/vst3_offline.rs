@@ -79,7 +79,7 @@ impl Host {
                 .find_map(|index| {
                     assert_eq!(self.plugin.getParameterInfo(index, &mut info), kResultOk);
                     let title: Vec<u16> =
-                        info.title.iter().map(|&c| c as u16).take_while(|&c| c != 0).collect();
+                        info.title.iter().copied().take_while(|&c| c != 0).collect();
                     (String::from_utf16_lossy(&title) == name).then_some(info.id)
                 })
                 .unwrap_or_else(|| panic!("no parameter {name}"))

@@ -13,7 +13,6 @@ use earworm_train::recipe::Recipe;
 
 mod common;
 #[path = "common/tiny.rs"]
-#[expect(clippy::duplicate_mod, reason = "the songs are made elsewhere")]
 mod tiny;
 
 fn recipe(set: &Path, data: &str, model: &str) -> Recipe {

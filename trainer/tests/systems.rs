@@ -172,7 +172,7 @@ fn loss_net_tells_from_the_sound_where_another_is_wrong() {
     let dir = tempfile::tempdir().unwrap();
     let options = made_songs(dir.path());
     let mut manifest = "track_id,file,artist,genre,lot,popularity\n".to_owned();
-    let is_tone = |n: u32| (n / 2) % 2 == 0;
+    let is_tone = |n: u32| (n / 2).is_multiple_of(2);
     for n in 0..24u32 {
         write_wav(&options.audio.join(format!("{n}.wav")), &song(n, is_tone(n)));
         let popularity = if is_tone(n) { 50 } else { 100 * (n % 2) };

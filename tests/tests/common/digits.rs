@@ -53,7 +53,7 @@ impl Mask {
 
 /// The number in a part of a picture: what is lighter than the first place of that part, in a font of
 /// this size in points. Nothing where it looks like no number. Places are in pixels.
-pub fn number_at(
+pub(crate) fn number_at(
     pixels: &Pixels,
     (left, top, right, bottom): (usize, usize, usize, usize),
     size: f32,
@@ -72,7 +72,7 @@ pub fn number_at(
 }
 
 /// A number in faint amber on a dark ground.
-pub fn painted(number: u32, size: f32, scale: f32) -> Pixels {
+pub(crate) fn painted(number: u32, size: f32, scale: f32) -> Pixels {
     let Mask { width, height, values } = laid_out(number, size, scale);
     let (ground, ink) = ([0x18u8, 0x1b, 0x25], [0x81u8, 0x60, 0x39]);
     let mixed = |value: f32| {

@@ -38,7 +38,7 @@ fn target(connection: &RustConnection) -> Window {
 }
 
 /// Drops it, and waits until the window has taken it.
-pub fn drop_file(display: &str, file: &Path) {
+pub(crate) fn drop_file(display: &str, file: &Path) {
     let (connection, _) = x11rb::connect(Some(display)).unwrap();
     let named = |name: &str| atom(&connection, name);
     let (selection, uri_list, copy) =

@@ -108,14 +108,16 @@ pub(super) fn table(
     Ok(table)
 }
 
-/// A system's row, and unless it stands apart what it said of the songs: as all are measured, and on its own
-/// scale if it predicts values.
+/// What a system said of the songs: as all are measured, and on its own scale if it predicts values.
+type Said = (Songs, Option<Songs>);
+
+/// A system's row, and unless it stands apart what it said of the songs.
 fn measured(
     system: &System,
     out: &Path,
     field: &Field<'_>,
     seed: u64,
-) -> Result<(Row, Option<(Songs, Option<Songs>)>)> {
+) -> Result<(Row, Option<Said>)> {
     let evaluation = evaluate(out)?;
     let mut row = Row {
         name: system.name.clone(),
