@@ -122,7 +122,7 @@ impl Descriptors {
         };
         let raw = self.session.run(values)?;
         let span = Span { start_s: self.starts[0], end_s: span.end_s };
-        Ok(Some(Step { window: raw, window_frames: frames, span, complete, momentary: Some(raw) }))
+        Ok(Some(Step { window: raw, window_frames: frames, span, complete, momentary: raw }))
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) struct Step<'a> {
     /// Whether the oldest lane has just lived a whole window.
     pub(crate) complete: bool,
     /// Raw outputs of the youngest lane that has warmed up; of the oldest while none has.
-    pub(crate) momentary: Option<&'a [f32]>,
+    pub(crate) momentary: &'a [f32],
 }
 
 struct Lane {
@@ -147,12 +147,6 @@ impl Lanes {
         let raw = self.session.run(&self.chunk)?;
         let classes = raw.len() / lanes.len();
         let row = |lane: usize| &raw[lane * classes..(lane + 1) * classes];
-        Ok(Step {
-            window: row(oldest),
-            window_frames,
-            span,
-            complete,
-            momentary: Some(row(youngest)),
-        })
+        Ok(Step { window: row(oldest), window_frames, span, complete, momentary: row(youngest) })
     }
 }

@@ -416,15 +416,13 @@ impl Scoring {
             let settings = &metadata.front_end;
             let heard_s =
                 (step.window_frames * settings.hop) as f64 / f64::from(settings.sample_rate);
-            reading.momentary = step
-                .momentary
-                .filter(|_| heard_s >= FIRST_IMPRESSION_S)
-                .map(|raw| metadata.score(raw));
+            reading.momentary =
+                (heard_s >= FIRST_IMPRESSION_S).then(|| metadata.score(step.momentary));
             return;
         }
         let score = metadata.score(step.window);
         reading.status = Status::Scoring;
-        reading.momentary = step.momentary.map(|raw| metadata.score(raw));
+        reading.momentary = Some(metadata.score(step.momentary));
         reading.window = Some(score);
         reading.integrated = Some(metadata.score(integrated));
         reading.details = metadata.values(step.window);

@@ -109,12 +109,6 @@ impl Windows {
         }
         let span = Span { start_s: self.frames[0].1.start_s, end_s: span.end_s };
         let raw = self.session.run(&self.input)?;
-        Ok(Some(Step {
-            window: raw,
-            window_frames: window,
-            span,
-            complete: true,
-            momentary: Some(raw),
-        }))
+        Ok(Some(Step { window: raw, window_frames: window, span, complete: true, momentary: raw }))
     }
 }

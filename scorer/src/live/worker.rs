@@ -79,10 +79,12 @@ fn run(inbox: &Receiver<Command>) {
         } else if streams.is_empty() {
             inbox.recv().map_err(|_| true)
         } else {
-            let nap = match naps > SHORT_NAPS {
-                true => LONG_NAP,
-                false if streams.iter().any(Stream::is_watched) => NAP,
-                false => UNWATCHED_NAP,
+            let nap = if naps > SHORT_NAPS {
+                LONG_NAP
+            } else if streams.iter().any(Stream::is_watched) {
+                NAP
+            } else {
+                UNWATCHED_NAP
             };
             inbox.recv_timeout(nap).map_err(|e| e == RecvTimeoutError::Disconnected)
         };

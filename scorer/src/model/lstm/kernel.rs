@@ -13,7 +13,6 @@ const ROWS: usize = 64;
 
 /// A matrix of weights, laid out in the order in which it is read: blocks of outputs, in each the inputs one
 /// after the other.
-#[derive(Clone, PartialEq)]
 struct Packed {
     inputs: usize,
     weights: Vec<f32>,
@@ -35,25 +34,15 @@ impl Packed {
 }
 
 /// A layer: weights and bias, gates in ONNX's order (input, output, forget, cell).
-#[derive(Clone, PartialEq)]
 pub(super) struct Layer {
-    arch: Instructions,
+    /// The vector instructions there are, found once.
+    arch: Arch,
     inputs: usize,
     hidden: usize,
     of_inputs: Packed,
     of_states: Packed,
     /// Both of ONNX's biases together, as long as whole blocks.
     bias: Vec<f32>,
-}
-
-/// The vector instructions there are; all are equal for comparisons.
-#[derive(Clone, Copy)]
-struct Instructions(Arch);
-
-impl PartialEq for Instructions {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
 }
 
 /// What a layer works on: `frames` of `batch` sequences.
@@ -77,7 +66,7 @@ impl Layer {
             *sum = x + h;
         }
         Self {
-            arch: Instructions(Arch::new()),
+            arch: Arch::new(),
             inputs,
             hidden,
             of_inputs: Packed::new(w, inputs),
@@ -99,7 +88,7 @@ impl Layer {
     /// # Panics
     /// When sizes do not fit together.
     pub(super) fn run(&self, work: Work<'_>) {
-        self.arch.0.dispatch(Running { layer: self, work });
+        self.arch.dispatch(Running { layer: self, work });
     }
 }
 

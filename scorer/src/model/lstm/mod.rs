@@ -167,7 +167,7 @@ struct LstmLayer {
 
 impl PartialEq for LstmLayer {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.layer, &other.layer) || self.layer == other.layer
+        Arc::ptr_eq(&self.layer, &other.layer)
     }
 }
 
@@ -208,10 +208,12 @@ impl EvalOp for LstmLayer {
         let own = |tensor: &TValue| -> TractResult<Vec<f32>> {
             Ok(tensor.to_plain_array_view::<f32>()?.iter().copied().collect())
         };
-        let (x, mut h, mut c) = (own(x)?, own(h)?, own(c)?);
+        let x = x.to_plain_array_view::<f32>()?;
+        let x = x.as_slice().context("tensors lie in memory in their own order")?;
+        let (mut h, mut c) = (own(h)?, own(c)?);
         let mut y = vec![0.0; frames * batch * hidden];
         if !x.is_empty() {
-            let work = Work { inputs: &x, outputs: &mut y, hidden: &mut h, cells: &mut c };
+            let work = Work { inputs: x, outputs: &mut y, hidden: &mut h, cells: &mut c };
             self.layer.run(work);
         }
         let state = [1, batch, hidden];
