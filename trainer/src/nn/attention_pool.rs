@@ -2,21 +2,20 @@
 //! through; attention says how much each counts (M. Ilse et al., "Attention-based Deep Multiple Instance
 //! Learning", ICML 2018), and the outputs are taken of the weighted mean.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use candle_core::{Tensor, Var};
 
 use super::dropout::dropout;
 use super::init::{Fill, Maker, default_limit};
 use super::linear::Linear;
-use super::lstm_layer::lstm_layer;
 use super::lstm_stack::LstmLayer;
 use super::patches::Patches;
 use super::recipe::AttentionPoolRecipe;
 use super::softmax::softmax;
 use super::standardise::Standardise;
-use super::{Blueprint, Contract, Network, Weights};
+use super::{Blueprint, Network, Weights, check_frames};
 use crate::Rng;
-use crate::export::{Attribute, Dim, Graph};
+use crate::export::{Attribute, Graph};
 
 /// See the module.
 pub(super) struct AttentionPool {
@@ -39,8 +38,7 @@ impl AttentionPool {
         let maker = &mut Maker::new(blueprint);
         let patches = Patches::of(blueprint.frames, recipe.patch)?;
         let (hidden, width) = (recipe.hidden, recipe.attention);
-        let mut bias = vec![0.0; 4 * hidden];
-        bias[2 * hidden..3 * hidden].fill(1.0);
+        let bias = LstmLayer::open_gates(hidden);
         let inputs = patches.width(blueprint.bands);
         let lstm = LstmLayer::new(maker, "lstm", (inputs, hidden), Fill::Values(&bias))?;
         let attention = Linear::default(maker, "attention", (hidden, width))?;
@@ -61,15 +59,9 @@ impl Network for AttentionPool {
         _judged_at: &[u32],
         mut training: Option<&mut Rng>,
     ) -> Result<Tensor> {
-        let count = frames.dim(0)?;
-        ensure!(
-            count == self.frames,
-            "a window of {count} frames was given to a network for windows of {}",
-            self.frames
-        );
+        check_frames(frames, self.frames)?;
         let patches = self.patches.gather(&self.standardise.forward(frames)?)?;
-        let LstmLayer { input, recurrent, bias } = &self.lstm;
-        let states = lstm_layer(&patches, input, recurrent, bias)?;
+        let states = self.lstm.forward(&patches)?;
         let states = dropout(&states, self.dropout, &mut training)?;
         let (count, batch, hidden) = states.dims3()?;
         let asked = self.attention.forward(&states)?.tanh()?;
@@ -84,16 +76,9 @@ impl Network for AttentionPool {
         &self.weights
     }
 
-    fn contract(&self) -> Contract {
-        Contract::Window
-    }
-
     fn write_onnx(&self, graph: &mut Graph, outputs: usize) -> Result<()> {
-        let bands = self.standardise.bands();
-        graph.input("mel", &[Dim::Any("batch"), Dim::Size(self.frames), Dim::Size(bands)]);
-        graph.output("score", &[Dim::Any("batch"), Dim::Size(outputs)]);
-        let x = self.standardise.write_onnx(graph)?;
-        let patches = self.patches.write_onnx(graph, x, bands);
+        let x = self.standardise.open_window(graph, (self.frames, outputs))?;
+        let patches = self.patches.write_onnx(graph, x, self.standardise.bands());
         let states = self.lstm.write_onnx(graph, "lstm", &patches)?;
         let width = self.attention.width();
         self.attention.write_onnx(graph, "attention", &states, width, "attention.y")?;

@@ -9,19 +9,18 @@
 //! Windows of one batch are equally long, a short song being heard over and over, so sequences need no
 //! padding. The weighted loss is [`crate::recipe::LossRecipe::OutlierWeighted`].
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use candle_core::Tensor;
 
 use super::autoencoder::{Autoencoder, Draw, Stack, halving};
 use super::beside::Beside;
 use super::init::{Fill, Maker};
 use super::linear::Linear;
-use super::lstm_layer::lstm_layer;
 use super::lstm_stack::LstmLayer;
 use super::patches::Patches;
 use super::recipe::{AutoenChorderRecipe, Variant};
 use super::standardise::Standardise;
-use super::{Blueprint, Contract, Network, Weights};
+use super::{Blueprint, Network, Weights, check_frames};
 use crate::Rng;
 use crate::export::{Attribute, Graph};
 
@@ -62,12 +61,9 @@ struct Sequence {
 impl AutoenChorder {
     /// Fresh weights: linear layers after Xavier with biases of 0.1, LSTMs as PyTorch draws them.
     pub(super) fn new(recipe: &AutoenChorderRecipe, blueprint: &Blueprint<'_>) -> Result<Self> {
-        ensure!(
-            blueprint.beside > 0,
-            "autoen-chorder needs numbers of the song beside its sound; name them in `data.beside`"
-        );
+        let beside = Beside::of("autoen-chorder", blueprint)?;
         let maker = &mut Maker::new(blueprint);
-        let (bands, numbers) = (blueprint.bands - blueprint.beside, blueprint.beside);
+        let (bands, numbers) = (beside.bands, beside.numbers);
         let patches = Patches::of(blueprint.frames, recipe.patch)?;
         let (width, code) = (patches.width(bands), recipe.code);
         let draw = Draw::Xavier;
@@ -110,7 +106,7 @@ impl AutoenChorder {
         Ok(Self {
             weights,
             standardise,
-            beside: Beside { bands, numbers },
+            beside,
             patches,
             parts,
             layers,
@@ -123,12 +119,7 @@ impl AutoenChorder {
 
     /// Patches `[patches, batch, width]` and rows `[batch, numbers]`.
     fn heard(&self, frames: &Tensor) -> Result<(Tensor, Tensor)> {
-        let count = frames.dim(0)?;
-        ensure!(
-            count == self.frames,
-            "a window of {count} frames was given to a network for windows of {}",
-            self.frames
-        );
+        check_frames(frames, self.frames)?;
         let (sound, row) = self.beside.apart(frames, &self.standardise)?;
         Ok((self.patches.gather(&sound)?, row))
     }
@@ -139,10 +130,6 @@ fn lstm(maker: &mut Maker<'_>, name: &str, (inputs, hidden): (usize, usize)) -> 
     LstmLayer::new(maker, name, (inputs, hidden), Fill::Uniform(limit))
 }
 
-fn run(layer: &LstmLayer, x: &Tensor) -> Result<Tensor> {
-    Ok(lstm_layer(x, &layer.input, &layer.recurrent, &layer.bias)?)
-}
-
 /// The state behind the last step.
 fn last(x: &Tensor) -> Result<Tensor> {
     Ok(x.get(x.dim(0)? - 1)?.contiguous()?)
@@ -150,14 +137,14 @@ fn last(x: &Tensor) -> Result<Tensor> {
 
 impl Sequence {
     fn code(&self, patches: &Tensor) -> Result<Tensor> {
-        self.autoencoder.code(&last(&run(&self.before, patches)?)?)
+        self.autoencoder.code(&last(&self.before.forward(patches)?)?)
     }
 
     /// A sequence of as many patches, from its code.
     fn back(&self, code: &Tensor, patches: usize) -> Result<Tensor> {
         let state = self.autoencoder.back(code)?;
         let steps = Tensor::stack(&vec![state; patches], 0)?;
-        self.back.forward(&run(&self.behind, &steps)?)
+        self.back.forward(&self.behind.forward(&steps)?)
     }
 }
 
@@ -175,7 +162,7 @@ impl Network for AutoenChorder {
             }
             Parts::One(both) => both.code(&Tensor::cat(&[&row, &patches.mean(0)?], 1)?)?,
             Parts::Lstm(numbers, layer, down) => {
-                let state = down.forward(&last(&run(layer, &patches)?)?)?;
+                let state = down.forward(&last(&layer.forward(&patches)?)?)?;
                 Tensor::cat(&[&numbers.code(&row)?, &state], 1)?
             }
             Parts::Mean(numbers) => Tensor::cat(&[&numbers.code(&row)?, &patches.mean(0)?], 1)?,
@@ -186,10 +173,6 @@ impl Network for AutoenChorder {
 
     fn weights(&self) -> &Weights {
         &self.weights
-    }
-
-    fn contract(&self) -> Contract {
-        Contract::Window
     }
 
     fn preparation(&self) -> usize {

@@ -1,11 +1,12 @@
 //! Windows that carry numbers of the song beside every frame: the last bands of a frame are these, the
 //! same at all frames of a window.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use candle_core::Tensor;
 
+use super::Blueprint;
 use super::standardise::Standardise;
-use crate::export::{Attribute, Dim, Graph};
+use crate::export::{Attribute, Graph};
 
 /// Takes frames apart.
 pub(super) struct Beside {
@@ -16,6 +17,16 @@ pub(super) struct Beside {
 }
 
 impl Beside {
+    /// What a network of this kind is built for, which cannot do without numbers.
+    pub(super) fn of(kind: &str, blueprint: &Blueprint<'_>) -> Result<Self> {
+        ensure!(
+            blueprint.beside > 0,
+            "{kind} needs numbers of the song beside its sound; name them in `data.beside`"
+        );
+        let numbers = blueprint.beside;
+        Ok(Self { bands: blueprint.bands - numbers, numbers })
+    }
+
     /// Frames `[frames, batch, bands + numbers]` as standardised sound `[frames, batch, bands]` and rows
     /// `[batch, numbers]`. They are taken apart first: many numbers would be standardised at every frame.
     pub(super) fn apart(&self, x: &Tensor, standardise: &Standardise) -> Result<(Tensor, Tensor)> {
@@ -27,18 +38,16 @@ impl Beside {
         ))
     }
 
-    /// Declares input and output and does the same to `mel [batch, frames, bands + numbers]`; returns the
+    /// Opens the graph of a window of `size` (frames, outputs) and does the same to `mel [batch, frames, bands + numbers]`; returns the
     /// names of sound `[batch, frames, bands]` and rows `[batch, numbers]`.
     pub(super) fn write_onnx(
         &self,
         graph: &mut Graph,
         standardise: &Standardise,
-        (frames, outputs): (usize, usize),
+        size: (usize, usize),
     ) -> Result<(String, String)> {
         let whole = self.bands + self.numbers;
-        graph.input("mel", &[Dim::Any("batch"), Dim::Size(frames), Dim::Size(whole)]);
-        graph.output("score", &[Dim::Any("batch"), Dim::Size(outputs)]);
-        let x = standardise.write_onnx(graph)?;
+        let x = standardise.open_window(graph, size)?;
         for (name, value) in [
             ("beside.start", 0),
             ("beside.one", 1),

@@ -15,9 +15,9 @@ use super::layer_norm::LayerNorm;
 use super::linear::Linear;
 use super::recipe::FewFeaturesRecipe;
 use super::standardise::Standardise;
-use super::{Blueprint, Contract, Network, Weights};
+use super::{Blueprint, Network, Weights};
 use crate::Rng;
-use crate::export::{Attribute, Dim, Graph};
+use crate::export::{Attribute, Graph};
 
 /// See the module.
 pub(super) struct FewFeatures {
@@ -99,15 +99,8 @@ impl Network for FewFeatures {
         &self.weights
     }
 
-    fn contract(&self) -> Contract {
-        Contract::Window
-    }
-
     fn write_onnx(&self, graph: &mut Graph, outputs: usize) -> Result<()> {
-        let features = self.standardise.bands();
-        graph.input("mel", &[Dim::Any("batch"), Dim::Size(1), Dim::Size(features)]);
-        graph.output("score", &[Dim::Any("batch"), Dim::Size(outputs)]);
-        let x = self.standardise.write_onnx(graph)?;
+        let x = self.standardise.open_window(graph, (1, outputs))?;
         let turned = graph.apply("Transpose", &[x], vec![Attribute::ints("perm", &[0, 2, 1])]);
         graph.weights("embedding.w", &self.factors)?;
         graph.weights("embedding.b", &self.offsets)?;

@@ -13,9 +13,9 @@ use super::init::Maker;
 use super::linear::Linear;
 use super::recipe::HitMusicNetRecipe;
 use super::standardise::Standardise;
-use super::{Blueprint, Contract, Network, Weights};
+use super::{Blueprint, Network, Weights};
 use crate::Rng;
-use crate::export::{Attribute, Dim, Graph};
+use crate::export::{Attribute, Graph};
 
 /// See the module.
 pub(super) struct HitMusicNet {
@@ -84,10 +84,6 @@ impl Network for HitMusicNet {
         &self.weights
     }
 
-    fn contract(&self) -> Contract {
-        Contract::Window
-    }
-
     fn preparation(&self) -> usize {
         self.preparation
     }
@@ -99,10 +95,7 @@ impl Network for HitMusicNet {
     }
 
     fn write_onnx(&self, graph: &mut Graph, outputs: usize) -> Result<()> {
-        let bands = self.standardise.bands();
-        graph.input("mel", &[Dim::Any("batch"), Dim::Size(1), Dim::Size(bands)]);
-        graph.output("score", &[Dim::Any("batch"), Dim::Size(outputs)]);
-        let x = self.standardise.write_onnx(graph)?;
+        let x = self.standardise.open_window(graph, (1, outputs))?;
         let row = graph.apply("Flatten", &[x], vec![Attribute::int("axis", 1)]);
         let code = self.autoencoder.write_onnx(graph, &row)?;
         let x = self.layers.write_onnx(graph, &code)?;

@@ -5,19 +5,18 @@
 //! Patches of sound → LSTM → mean over the patches; numbers → linear layer with ReLU; both → dropout →
 //! linear layer with ReLU → dropout → outputs.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use candle_core::Tensor;
 
 use super::beside::Beside;
 use super::dropout::dropout;
 use super::init::{Fill, Maker, default_limit};
 use super::linear::Linear;
-use super::lstm_layer::lstm_layer;
 use super::lstm_stack::LstmLayer;
 use super::patches::Patches;
 use super::recipe::LateFusionRecipe;
 use super::standardise::Standardise;
-use super::{Blueprint, Contract, Network, Weights};
+use super::{Blueprint, Network, Weights, check_frames};
 use crate::Rng;
 use crate::export::{Attribute, Graph};
 
@@ -38,16 +37,12 @@ pub(super) struct LateFusion {
 impl LateFusion {
     /// Fresh weights: PyTorch's default; the forget gates' bias 1.
     pub(super) fn new(recipe: &LateFusionRecipe, blueprint: &Blueprint<'_>) -> Result<Self> {
-        ensure!(
-            blueprint.beside > 0,
-            "late-fusion needs numbers of the song beside its sound; name them in `data.beside`"
-        );
+        let beside = Beside::of("late-fusion", blueprint)?;
         let maker = &mut Maker::new(blueprint);
-        let (bands, numbers) = (blueprint.bands - blueprint.beside, blueprint.beside);
+        let (bands, numbers) = (beside.bands, beside.numbers);
         let patches = Patches::of(blueprint.frames, recipe.patch)?;
         let (hidden, width) = (recipe.hidden, recipe.width);
-        let mut bias = vec![0.0; 4 * hidden];
-        bias[2 * hidden..3 * hidden].fill(1.0);
+        let bias = LstmLayer::open_gates(hidden);
         let inputs = patches.width(bands);
         let lstm = LstmLayer::new(maker, "lstm", (inputs, hidden), Fill::Values(&bias))?;
         let numbers_layer = Linear::default(maker, "numbers", (numbers, width))?;
@@ -58,7 +53,7 @@ impl LateFusion {
         Ok(Self {
             weights,
             standardise,
-            beside: Beside { bands, numbers },
+            beside,
             patches,
             lstm,
             numbers: numbers_layer,
@@ -77,15 +72,9 @@ impl Network for LateFusion {
         _judged_at: &[u32],
         mut training: Option<&mut Rng>,
     ) -> Result<Tensor> {
-        let count = frames.dim(0)?;
-        ensure!(
-            count == self.frames,
-            "a window of {count} frames was given to a network for windows of {}",
-            self.frames
-        );
+        check_frames(frames, self.frames)?;
         let (sound, row) = self.beside.apart(frames, &self.standardise)?;
-        let LstmLayer { input, recurrent, bias } = &self.lstm;
-        let states = lstm_layer(&self.patches.gather(&sound)?, input, recurrent, bias)?;
+        let states = self.lstm.forward(&self.patches.gather(&sound)?)?;
         let (sound, row) = (states.mean(0)?, self.numbers.forward(&row)?.relu()?);
         let both = dropout(&Tensor::cat(&[&sound, &row], 1)?, self.dropout, &mut training)?;
         let joined = dropout(&self.joined.forward(&both)?.relu()?, self.dropout, &mut training)?;
@@ -94,10 +83,6 @@ impl Network for LateFusion {
 
     fn weights(&self) -> &Weights {
         &self.weights
-    }
-
-    fn contract(&self) -> Contract {
-        Contract::Window
     }
 
     fn write_onnx(&self, graph: &mut Graph, outputs: usize) -> Result<()> {

@@ -37,6 +37,18 @@ impl LstmLayer {
         })
     }
 
+    /// Biases of a layer that remembers at first: 1 for the forget gates, 0 for the others.
+    pub(super) fn open_gates(hidden: usize) -> Vec<f32> {
+        let mut bias = vec![0.0; 4 * hidden];
+        bias[2 * hidden..3 * hidden].fill(1.0);
+        bias
+    }
+
+    /// Hidden states `[steps, batch, hidden]` over `x [steps, batch, inputs]`, from states of zeros.
+    pub(super) fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        lstm_layer(x, &self.input, &self.recurrent, &self.bias)
+    }
+
     /// The layer over `x [steps, batch, inputs]`, from states of zeros; returns the name of its hidden
     /// states `[steps, batch, hidden]`. Its values are called `<name>.…`.
     pub(super) fn write_onnx(&self, graph: &mut Graph, name: &str, x: &str) -> Result<String> {
@@ -99,7 +111,7 @@ impl LstmStack {
     ) -> Result<Tensor> {
         let mut x = x.clone();
         for (n, layer) in self.layers.iter().enumerate() {
-            x = between(n, lstm_layer(&x, &layer.input, &layer.recurrent, &layer.bias)?)?;
+            x = between(n, layer.forward(&x)?)?;
         }
         Ok(x)
     }

@@ -10,7 +10,7 @@ use candle_core::Tensor;
 use super::dropout::Dropout;
 use super::init::{Fill, Maker, default_limit};
 use super::linear::Linear;
-use super::lstm_stack::LstmStack;
+use super::lstm_stack::{LstmLayer, LstmStack};
 use super::recipe::MeanLstmRecipe;
 use super::running_mean::running_mean;
 use super::standardise::Standardise;
@@ -35,8 +35,7 @@ impl MeanLstm {
     pub(super) fn new(recipe: &MeanLstmRecipe, blueprint: &Blueprint<'_>) -> Result<Self> {
         let maker = &mut Maker::new(blueprint);
         let hidden = recipe.hidden;
-        let mut bias = vec![0.0f32; 4 * hidden];
-        bias[2 * hidden..3 * hidden].fill(1.0);
+        let bias = LstmLayer::open_gates(hidden);
         let lstm = LstmStack::new(maker, recipe.layers, hidden, |_| bias.clone())?;
         let mut head = Vec::new();
         let mut inputs = hidden;

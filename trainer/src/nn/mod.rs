@@ -76,9 +76,11 @@ pub trait Network: Send + Sync {
     /// of the bands) that are saved but not trained.
     fn weights(&self) -> &Weights;
 
-    /// Which contract its ONNX graph fulfils. Streaming networks can be judged at any frame after
-    /// warm-up.
-    fn contract(&self) -> Contract;
+    /// Which contract its ONNX graph fulfils: most see whole windows. Streaming networks can be judged
+    /// at any frame after warm-up.
+    fn contract(&self) -> Contract {
+        Contract::Window
+    }
 
     /// Passes over the songs that come first, in which not the target is learnt but what
     /// [`preparation_loss`](Self::preparation_loss) says; none for most networks.
@@ -101,6 +103,16 @@ pub trait Network: Send + Sync {
     /// # Errors
     /// When there are not that many outputs or a weight cannot be read from its device.
     fn write_onnx(&self, graph: &mut Graph, outputs: usize) -> Result<()>;
+}
+
+/// Refuses windows of another number of frames than a network was built for.
+fn check_frames(frames: &Tensor, built_for: usize) -> Result<()> {
+    let count = frames.dim(0)?;
+    ensure!(
+        count == built_for,
+        "a window of {count} frames was given to a network for windows of {built_for}"
+    );
+    Ok(())
 }
 
 /// VGGish's embedding as an ONNX file, with the weights of a safetensors file.

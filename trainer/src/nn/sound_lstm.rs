@@ -11,13 +11,12 @@ use super::cepstrum::cosines;
 use super::dropout::dropout;
 use super::init::{Fill, Maker, default_limit};
 use super::linear::Linear;
-use super::lstm_layer::lstm_layer;
 use super::lstm_stack::LstmLayer;
 use super::recipe::SoundLstmRecipe;
 use super::standardise::Standardise;
-use super::{Blueprint, Contract, Network, Weights};
+use super::{Blueprint, Network, Weights};
 use crate::Rng;
-use crate::export::{Attribute, Dim, Graph};
+use crate::export::{Attribute, Graph};
 
 /// See the module.
 pub(super) struct SoundLstm {
@@ -86,10 +85,7 @@ impl Network for SoundLstm {
         let flat = self.standardise.forward(frames)?.reshape((count * batch, bands))?;
         let mut x = flat.matmul(&self.cosines)?.reshape((count, batch, ()))?;
         for [forwards, backwards] in &self.layers {
-            let run = |x: &Tensor, layer: &LstmLayer| {
-                lstm_layer(x, &layer.input, &layer.recurrent, &layer.bias)
-            };
-            let (there, back) = (run(&x, forwards)?, run(&reversed(&x)?, backwards)?);
+            let (there, back) = (forwards.forward(&x)?, backwards.forward(&reversed(&x)?)?);
             x = Tensor::cat(&[&there, &reversed(&back)?], 2)?;
         }
         let x = self.step.forward(&dropout(&x, self.dropout, &mut training)?)?;
@@ -102,15 +98,8 @@ impl Network for SoundLstm {
         &self.weights
     }
 
-    fn contract(&self) -> Contract {
-        Contract::Window
-    }
-
     fn write_onnx(&self, graph: &mut Graph, outputs: usize) -> Result<()> {
-        let bands = self.standardise.bands();
-        graph.input("mel", &[Dim::Any("batch"), Dim::Size(self.frames), Dim::Size(bands)]);
-        graph.output("score", &[Dim::Any("batch"), Dim::Size(outputs)]);
-        let x = self.standardise.write_onnx(graph)?;
+        let x = self.standardise.open_window(graph, (self.frames, outputs))?;
         graph.weights("cosines", &self.cosines)?;
         let x = graph.apply("MatMul", &[x, "cosines"], vec![]);
         let mut x = graph.apply("Transpose", &[&x], vec![Attribute::ints("perm", &[1, 0, 2])]);

@@ -5,7 +5,7 @@ use candle_core::{Tensor, Var};
 
 use super::elementwise;
 use super::init::{Fill, Maker};
-use crate::export::Graph;
+use crate::export::{Dim, Graph};
 
 /// Mean and standard deviation of each band over the training songs, each `[bands]`.
 pub(super) struct Standardise {
@@ -48,6 +48,19 @@ impl Standardise {
     pub(super) fn part(&self, x: &Tensor, first: usize, count: usize) -> Result<Tensor> {
         let of = |values: &Var| values.as_detached_tensor().narrow(0, first, count);
         Ok(elementwise::standardise(x, &of(&self.mean)?, &of(&self.deviation)?)?)
+    }
+
+    /// Opens the graph of a network of windows, of so many frames and outputs: input
+    /// `mel [batch, frames, bands]`, output `score [batch, outputs]`; returns the name of the standardised
+    /// input.
+    pub(super) fn open_window(
+        &self,
+        graph: &mut Graph,
+        (frames, outputs): (usize, usize),
+    ) -> Result<&'static str> {
+        graph.input("mel", &[Dim::Any("batch"), Dim::Size(frames), Dim::Size(self.bands())]);
+        graph.output("score", &[Dim::Any("batch"), Dim::Size(outputs)]);
+        self.write_onnx(graph)
     }
 
     /// The standardised input; returns its name.

@@ -16,9 +16,9 @@ use super::linear::Linear;
 use super::recipe::{Norm, Positions, Token, TransformerRecipe};
 use super::softmax::softmax;
 use super::standardise::Standardise;
-use super::{Blueprint, Contract, Network, Weights};
+use super::{Blueprint, Network, Weights};
 use crate::Rng;
-use crate::export::{Attribute, Dim, Graph};
+use crate::export::{Attribute, Graph};
 
 /// See the module.
 pub(super) struct Transformer {
@@ -139,15 +139,8 @@ impl Network for Transformer {
         &self.weights
     }
 
-    fn contract(&self) -> Contract {
-        Contract::Window
-    }
-
     fn write_onnx(&self, graph: &mut Graph, outputs: usize) -> Result<()> {
-        let bands = self.standardise.bands();
-        graph.input("mel", &[Dim::Any("batch"), Dim::Size(self.frames), Dim::Size(bands)]);
-        graph.output("score", &[Dim::Any("batch"), Dim::Size(outputs)]);
-        let x = self.standardise.write_onnx(graph)?;
+        let x = self.standardise.open_window(graph, (self.frames, outputs))?;
         // A token for each sequence, whatever their number: zeros that are the sum of it and nothing.
         graph.values("zero", &[1], &[0.0]);
         graph.weights("token", &self.token)?;

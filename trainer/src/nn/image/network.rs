@@ -1,13 +1,13 @@
 //! A list of layers as a network, and what builds such lists.
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, bail};
 use candle_core::Tensor;
 
 use super::super::cepstrum::cosines;
 use super::super::init::{Fill, Maker, default_limit};
 use super::super::linear::Linear;
 use super::super::standardise::Standardise;
-use super::super::{Blueprint, Contract, Network, Weights};
+use super::super::{Blueprint, Network, Weights, check_frames};
 use super::Sweep;
 use super::layers::{Adaptive, Convolution, Layer, run};
 use super::norm::BatchNorm;
@@ -32,12 +32,7 @@ impl Network for ImageNetwork {
         _judged_at: &[u32],
         mut training: Option<&mut Rng>,
     ) -> Result<Tensor> {
-        let count = frames.dim(0)?;
-        ensure!(
-            count == self.frames,
-            "a window of {count} frames was given to a network for windows of {}",
-            self.frames
-        );
+        check_frames(frames, self.frames)?;
         // [frames, batch, bands] → [batch, 1, bands, frames]
         let image = self.standardise.forward(frames)?.permute((1, 2, 0))?;
         let image = image.unsqueeze(1)?.contiguous()?;
@@ -49,15 +44,8 @@ impl Network for ImageNetwork {
         &self.weights
     }
 
-    fn contract(&self) -> Contract {
-        Contract::Window
-    }
-
     fn write_onnx(&self, graph: &mut Graph, outputs: usize) -> Result<()> {
-        let bands = self.standardise.bands();
-        graph.input("mel", &[Dim::Any("batch"), Dim::Size(self.frames), Dim::Size(bands)]);
-        graph.output("score", &[Dim::Any("batch"), Dim::Size(outputs)]);
-        let x = self.standardise.write_onnx(graph)?;
+        let x = self.standardise.open_window(graph, (self.frames, outputs))?;
         let turned = graph.apply("Transpose", &[x], vec![Attribute::ints("perm", &[0, 2, 1])]);
         graph.integers("axis.channel", &[1]);
         let mut x = graph.apply("Unsqueeze", &[&turned, "axis.channel"], vec![]);
