@@ -180,14 +180,8 @@ fn songs(folder: &Path) -> PathBuf {
     while let Some(block) = file.next_block().unwrap() {
         samples.extend_from_slice(block);
     }
-    let spec = hound::WavSpec {
-        channels: format.channels as u16,
-        sample_rate: format.sample_rate,
-        bits_per_sample: 32,
-        sample_format: hound::SampleFormat::Float,
-    };
     let path = folder.join("songs.wav");
-    let mut wav = hound::WavWriter::create(&path, spec).unwrap();
+    let mut wav = common::wav(&path, format);
     let frames = samples.len() / format.channels;
     for (_, speed) in SONGS {
         for frame in 0..SONG_S * format.sample_rate as usize {

@@ -23,14 +23,8 @@ const SECONDS: usize = 31;
 fn excerpt(folder: &Path, seconds: usize) -> PathBuf {
     let mut file = AudioFile::open(common::in_checkout("demo/demo.ogg")).unwrap();
     let format = file.format();
-    let spec = hound::WavSpec {
-        channels: format.channels as u16,
-        sample_rate: format.sample_rate,
-        bits_per_sample: 32,
-        sample_format: hound::SampleFormat::Float,
-    };
     let path = folder.join("excerpt.wav");
-    let mut wav = hound::WavWriter::create(&path, spec).unwrap();
+    let mut wav = common::wav(&path, format);
     let mut left = seconds * format.sample_rate as usize * format.channels;
     while let Some(block) = file.next_block().unwrap() {
         for &sample in &block[..block.len().min(left)] {

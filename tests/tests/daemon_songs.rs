@@ -66,14 +66,8 @@ fn a_player_gives_songs_their_names() {
 fn interrupted_song(folder: &Path) -> PathBuf {
     let mut file = AudioFile::open(common::in_checkout("demo/demo.ogg")).unwrap();
     let format = file.format();
-    let spec = hound::WavSpec {
-        channels: format.channels as u16,
-        sample_rate: format.sample_rate,
-        bits_per_sample: 32,
-        sample_format: hound::SampleFormat::Float,
-    };
     let path = folder.join("interrupted.wav");
-    let mut wav = hound::WavWriter::create(&path, spec).unwrap();
+    let mut wav = common::wav(&path, format);
     let second = format.sample_rate as usize * format.channels;
     let mut written = 0;
     while let Some(block) = file.next_block().unwrap() {

@@ -139,10 +139,7 @@ pub fn run(
         let to = (at + block).min(frames);
         let mut input: Vec<Vec<f32>> = channels.iter().map(|c| c[at..to].to_vec()).collect();
         let mut output = vec![vec![7.0f32; to - at]; channels.len()];
-        let mut events = EventBuffer::new();
-        for &(_, id, value) in automation.iter().filter(|(when, ..)| *when == number) {
-            events.push(&ParamValueEvent::new(0, id, Pckn::match_all(), value));
-        }
+        let events = values_set(automation, number);
         let (mut inputs, mut outputs) = (
             AudioPorts::with_capacity(channels.len(), 1),
             AudioPorts::with_capacity(channels.len(), 1),
@@ -159,18 +156,7 @@ pub fn run(
                 output.iter_mut().map(Vec::as_mut_slice),
             ),
         }]);
-        let transport = transport(at as f64 / f64::from(rate));
-        let mut events_out = EventBuffer::new();
-        processor
-            .process(
-                &audio_in,
-                &mut audio_out,
-                &events.as_input(),
-                &mut events_out.as_output(),
-                Some(at as u64),
-                Some(&transport),
-            )
-            .unwrap();
+        process(&mut processor, &audio_in, &mut audio_out, &events, (at, rate));
         for (output, channel) in output.iter().zip(channels) {
             let same = output.iter().zip(&channel[at..to]).all(|(o, i)| o.to_bits() == i.to_bits());
             assert!(same, "the audio was changed in the block from {at} to {to}");
@@ -178,6 +164,37 @@ pub fn run(
         (at, number) = (to, number + 1);
     }
     processor.stop_processing()
+}
+
+/// The values that are set at the start of the block of this number.
+fn values_set(automation: &[(usize, ClapId, f64)], number: usize) -> EventBuffer {
+    let mut events = EventBuffer::new();
+    for &(_, id, value) in automation.iter().filter(|(when, ..)| *when == number) {
+        events.push(&ParamValueEvent::new(0, id, Pckn::match_all(), value));
+    }
+    events
+}
+
+/// One call of the plugin, at a frame of a song that plays at this rate.
+fn process(
+    processor: &mut StartedPluginAudioProcessor<()>,
+    audio_in: &InputAudioBuffers<'_>,
+    audio_out: &mut OutputAudioBuffers<'_>,
+    events: &EventBuffer,
+    (at, rate): (usize, u32),
+) {
+    let transport = transport(at as f64 / f64::from(rate));
+    let mut events_out = EventBuffer::new();
+    processor
+        .process(
+            audio_in,
+            audio_out,
+            &events.as_input(),
+            &mut events_out.as_output(),
+            Some(at as u64),
+            Some(&transport),
+        )
+        .unwrap();
 }
 
 /// A transport that plays from here.
@@ -251,10 +268,7 @@ pub fn run_in_place(
         };
         let (mut input, mut output) = ([port(constant)], [port(0)]);
         (input[0].data32, output[0].data32) = (pointers.as_mut_ptr(), pointers.as_mut_ptr());
-        let mut events = EventBuffer::new();
-        for &(_, id, value) in automation.iter().filter(|(when, ..)| *when == number) {
-            events.push(&ParamValueEvent::new(0, id, Pckn::match_all(), value));
-        }
+        let events = values_set(automation, number);
         // SAFETY: the pointers are of buffers that live until after the call and are as long as is said.
         let (audio_in, mut audio_out) = unsafe {
             (
@@ -262,18 +276,7 @@ pub fn run_in_place(
                 OutputAudioBuffers::from_raw_buffers(&mut output, (to - at) as u32),
             )
         };
-        let transport = transport(at as f64 / f64::from(rate));
-        let mut events_out = EventBuffer::new();
-        processor
-            .process(
-                &audio_in,
-                &mut audio_out,
-                &events.as_input(),
-                &mut events_out.as_output(),
-                Some(at as u64),
-                Some(&transport),
-            )
-            .unwrap();
+        process(&mut processor, &audio_in, &mut audio_out, &events, (at, rate));
         for (index, (buffer, channel)) in buffers.iter().zip(channels).enumerate() {
             let same = buffer.iter().zip(&channel[at..to]).all(|(o, i)| o.to_bits() == i.to_bits());
             assert!(same, "channel {index} was changed in the block from {at} to {to}");

@@ -1,10 +1,13 @@
 //! What the end-to-end tests share: the built programs, the models and files of the checkout.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Once;
+
+use earworm_scorer::decode::AudioFormat;
 
 /// The models that judge nothing but have the shape of either contract.
 pub const TINY_MODELS: [&str; 2] =
@@ -77,6 +80,17 @@ pub fn stdout_of(command: &mut Command) -> String {
     let stderr = String::from_utf8_lossy(&stderr);
     assert!(status.success(), "{command:?}: {status}\n{stderr}");
     String::from_utf8(stdout).expect("programs print UTF-8")
+}
+
+/// A wav file of floats to write samples of this format into.
+pub fn wav(path: &Path, format: AudioFormat) -> hound::WavWriter<BufWriter<File>> {
+    let spec = hound::WavSpec {
+        channels: format.channels as u16,
+        sample_rate: format.sample_rate,
+        bits_per_sample: 32,
+        sample_format: hound::SampleFormat::Float,
+    };
+    hound::WavWriter::create(path, spec).unwrap()
 }
 
 /// Says that a test is left out. Written past the test harness, which would hide it.
