@@ -93,7 +93,8 @@ impl Beside {
         }
         let beside: Weak<Self> = Arc::downgrade(self);
         let watch = move || {
-            let mut seen = interrupt::reloads();
+            // Not those until now: what was asked for while the program started counts as well.
+            let mut seen = 0;
             while !interrupt::stopped() {
                 interrupt::wait(seen, Duration::MAX);
                 if interrupt::reloads() != seen {
