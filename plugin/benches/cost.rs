@@ -1,6 +1,6 @@
 //! Measures whole instances at the pace of sound and prints one JSON object: processor time as a part of
-//! one core for one and for fifty instances with their editors closed, memory for each further instance,
-//! time to open one, and the time of callbacks at several block sizes.
+//! one core for 1 to 100 instances with their editors closed, memory for each further instance, time to open
+//! one, and the time of callbacks at several block sizes.
 //!
 //!     cargo bench --workspace --bench cost -- [SECONDS]
 
@@ -14,6 +14,7 @@ mod linux {
 
     const RATE: u32 = 48_000;
     const BLOCKS: [usize; 7] = [32, 64, 128, 256, 512, 1024, 2048];
+    const INSTANCES: [usize; 5] = [1, 5, 20, 50, 100];
     const LARGEST: u32 = 2048;
 
     pub(crate) fn main() {
@@ -22,12 +23,19 @@ mod linux {
         let (first, open_first_ms) = opened();
         let (_, open_further_ms) = opened();
         let mut hosts = vec![first];
-        let (core_percent_one, _) = run(&mut hosts, seconds, 512);
-        // Everything that sound brings into use is in use now.
-        let before = resident();
-        hosts.extend((0..49).map(|_| opened().0));
-        let (core_percent_fifty, _) = run(&mut hosts, seconds, 512);
-        let megabytes_each_further = (resident() - before) / 49.0 / 1e6;
+        let mut core_percent = serde_json::Map::new();
+        let mut before = f64::NAN;
+        for count in INSTANCES {
+            hosts.extend((hosts.len()..count).map(|_| opened().0));
+            let (percent, _) = run(&mut hosts, seconds, 512);
+            core_percent.insert(count.to_string(), json!(round(percent, 3)));
+            if count == 1 {
+                // Everything that sound brings into use is in use now.
+                before = resident();
+            }
+        }
+        let further = hosts.len() - 1;
+        let megabytes_each_further = (resident() - before) / further as f64 / 1e6;
         hosts.truncate(1);
         let callbacks_us: serde_json::Map<String, Value> = BLOCKS
             .iter()
@@ -39,8 +47,7 @@ mod linux {
         let found = json!({
             "open_first_ms": round(open_first_ms, 1),
             "open_further_ms": round(open_further_ms, 1),
-            "core_percent_one": round(core_percent_one, 3),
-            "core_percent_fifty": round(core_percent_fifty, 2),
+            "core_percent_of_instances": core_percent,
             "megabytes_each_further": round(megabytes_each_further, 2),
             "callbacks_us": callbacks_us,
         });

@@ -1,9 +1,10 @@
 //! How fast the features of whole songs are; `cargo xtask bench --only features` compares them with
-//! librosa, torchaudio and pychorus.
+//! librosa, torchaudio, essentia and pychorus.
 //!
-//! `cargo bench --workspace --bench features -- [FILE…]` prints one line of JSON. Times are seconds
-//! on one thread, the shortest of some rounds, and those of sounds are for 30 s of it. Without files
-//! it makes two songs; `--make FOLDER` writes them as wav and ends.
+//! `cargo bench --workspace --bench features -- [FILE…]` prints one line of JSON. Each work has its seconds
+//! on one thread, the shortest of some rounds, for 30 s of sound or for a file, and a number from its
+//! result by which peers show that they did the same. Without files it makes two songs; `--make FOLDER`
+//! writes them as wav and ends.
 
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use earworm_scorer::decode::AudioFile;
-use earworm_scorer::features::{Extractor, FeatureSet, find_chorus};
+use earworm_scorer::features::{Extractor, FeatureSet, find_chorus, names};
 use earworm_scorer::front_end::{
     FrontEnd, FrontEndSettings, LevelKind, LevelSettings, MelNorm, MelScale,
 };
@@ -22,6 +23,8 @@ use earworm_scorer::{Resampler, downmix_interleaved};
 mod songs;
 
 const RATE: u32 = songs::RATE;
+/// The rate that sounds are taken to have when they are resampled, as most files have it.
+const FROM: u32 = 44_100;
 const BOTH: [FeatureSet; 2] = [FeatureSet::Descriptors, FeatureSet::LowLevel];
 /// Seconds of sound that mel bands and descriptors are timed on.
 const SOUND: usize = 30;
@@ -52,28 +55,76 @@ fn main() {
     let seconds: f64 = starts.iter().map(|song| song.len() as f64 / f64::from(RATE)).sum();
     let a_sound = SOUND as f64 / seconds;
 
-    let mut front_end = FrontEnd::new(&mel_settings()).expect("valid settings");
-    let mel = shortest(|| starts.iter().for_each(|s| drop(black_box(front_end.frames_of(s)))));
-    let descriptors = extraction(&starts, &BOTH[..1]);
-    let low_level = extraction(&starts, &BOTH[1..]);
-    let both = extraction(&starts, &BOTH);
-    let chorus = shortest(|| {
-        for file in timed {
-            black_box(find_chorus(&decode(file), RATE, CLIP_SECONDS));
-        }
-    });
+    let a_file = 1.0 / timed.len() as f64;
+    let a_faster_sound = a_sound * f64::from(FROM) / f64::from(RATE);
+    let decoding = || timed.iter().for_each(|file| drop(black_box(decode_mono(file))));
+    let resampling = || starts.iter().for_each(|sound| drop(black_box(resample(FROM, sound))));
+    let work = [
+        ("decode", shortest(decoding) * a_file),
+        ("resample", shortest(resampling) * a_faster_sound),
+        ("mel_db", mel(&starts) * a_sound),
+        ("descriptors", extraction(&starts, &BOTH[..1]) * a_sound),
+        ("low_level", extraction(&starts, &BOTH[1..]) * a_sound),
+        ("both", extraction(&starts, &BOTH) * a_sound),
+        ("chorus", shortest(|| timed.iter().for_each(|f| drop(black_box(chorus(f))))) * a_file),
+    ];
+    let results = [
+        ("decode", rms(timed.iter().map(|file| decode_mono(file).1))),
+        ("resample", rms(starts.iter().map(|sound| resample(FROM, sound)))),
+        ("mel_db", mean_mel_db(&starts)),
+        ("descriptors", mean_of(&starts, FeatureSet::Descriptors, "spec_cent")),
+        ("low_level", mean_of(&starts, FeatureSet::LowLevel, "spectral_centroid")),
+    ];
     let (rate, decoding) = throughput(&files);
     println!(
-        "{{\"mel_db\": {}, \"descriptors\": {}, \"low_level\": {}, \"both\": {}, \
-         \"chorus_of_a_file\": {}, \"songs\": {}, \"threads\": {THREADS}, \
+        "{{\"seconds\": {}, \"results\": {}, \"songs\": {}, \"threads\": {THREADS}, \
          \"songs_per_second\": {rate}, \"share_of_decoding\": {decoding}}}",
-        mel * a_sound,
-        descriptors * a_sound,
-        low_level * a_sound,
-        both * a_sound,
-        chorus / timed.len() as f64,
+        object(&work),
+        object(&results),
         files.len(),
     );
+}
+
+/// Named numbers as JSON.
+fn object(of: &[(&str, f64)]) -> String {
+    let of: Vec<String> = of.iter().map(|(name, value)| format!("\"{name}\": {value}")).collect();
+    format!("{{{}}}", of.join(", "))
+}
+
+/// Of all samples together.
+fn rms(sounds: impl Iterator<Item = Vec<f32>>) -> f64 {
+    let (sum, count) =
+        sounds.flatten().fold((0.0, 0.0), |(sum, n), x| (sum + f64::from(x).powi(2), n + 1.0));
+    f64::sqrt(sum / count)
+}
+
+fn mel(sounds: &[&[f32]]) -> f64 {
+    let mut front_end = FrontEnd::new(&mel_settings()).expect("valid settings");
+    shortest(|| sounds.iter().for_each(|s| drop(black_box(front_end.frames_of(s)))))
+}
+
+fn mean_mel_db(sounds: &[&[f32]]) -> f64 {
+    let mut front_end = FrontEnd::new(&mel_settings()).expect("valid settings");
+    let mean = |sound: &&[f32]| {
+        let frames = front_end.frames_of(sound);
+        let bands = || frames.iter().flat_map(|frame| frame.mel_db).copied();
+        // As librosa's and torchaudio's `top_db`.
+        let floor = bands().fold(f32::MIN, f32::max) - 80.0;
+        bands().map(|x| f64::from(x.max(floor))).sum::<f64>() / bands().count() as f64
+    };
+    sounds.iter().map(mean).sum::<f64>() / sounds.len() as f64
+}
+
+/// One feature, on average over some sounds.
+fn mean_of(sounds: &[&[f32]], set: FeatureSet, feature: &str) -> f64 {
+    let at = names(set).iter().position(|name| name == feature).expect("one of its features");
+    let mut extractor = Extractor::new(RATE, &[set]).expect("a rate that suits");
+    let value = |s: &&[f32]| f64::from(extractor.extract(s).expect("sound")[at]);
+    sounds.iter().map(value).sum::<f64>() / sounds.len() as f64
+}
+
+fn chorus(file: &Path) -> impl Sized {
+    find_chorus(&decode(file), RATE, CLIP_SECONDS)
 }
 
 /// 30 s of mel decibels as librosa and torchaudio make them, 2048/512/128.
@@ -137,17 +188,31 @@ fn throughput(files: &[PathBuf]) -> (f64, f64) {
     (files.len() as f64 / seconds, decoding / all)
 }
 
-fn decode(path: &Path) -> Vec<f32> {
+/// A file's sample rate and its samples as one channel.
+fn decode_mono(path: &Path) -> (u32, Vec<f32>) {
     let mut file = AudioFile::open(path).unwrap_or_else(|error| panic!("{error}"));
     let format = file.format();
-    let mut resampler = Resampler::new(format.sample_rate, RATE).expect("a rate that suits");
     let (mut mono, mut samples) = (Vec::new(), Vec::new());
     while let Some(block) = file.next_block().expect("the file can be read") {
         downmix_interleaved(block, format.channels, &mut mono);
-        resampler.push(&mono, |out| samples.extend_from_slice(out));
+        samples.extend_from_slice(&mono);
+    }
+    (format.sample_rate, samples)
+}
+
+fn resample(rate: u32, mono: &[f32]) -> Vec<f32> {
+    let mut resampler = Resampler::new(rate, RATE).expect("a rate that suits");
+    let mut samples = Vec::new();
+    for block in mono.chunks(4096) {
+        resampler.push(block, |out| samples.extend_from_slice(out));
     }
     resampler.finish(|out| samples.extend_from_slice(out));
     samples
+}
+
+fn decode(path: &Path) -> Vec<f32> {
+    let (rate, mono) = decode_mono(path);
+    resample(rate, &mono)
 }
 
 /// Writes two made songs.

@@ -54,14 +54,25 @@ fn audio_ms(seconds: usize) -> Throughput {
 /// The whole path, from stereo at the sound card's rate to readings.
 fn stream(c: &mut Criterion) {
     let model = model();
-    let sound = stereo(48_000, SECONDS);
     let mut group = c.benchmark_group("stream");
     group.throughput(audio_ms(SECONDS)).sample_size(10);
-    for (name, options, block) in [
-        ("48k_stereo_4_lanes_live", ScorerOptions::LIVE, 512),
-        ("48k_stereo_4_lanes_file", ScorerOptions::FILE, 8192),
+    let live = |lanes| ScorerOptions { lanes, ..ScorerOptions::LIVE };
+    for (name, rate, options, block) in [
+        ("48k_stereo_4_lanes_file", 48_000, ScorerOptions::FILE, 8192),
+        ("48k_stereo_4_lanes_live", 48_000, live(4), 512),
+        // How the cost grows: with lanes, rate and block.
+        ("48k_stereo_1_lane_live", 48_000, live(1), 512),
+        ("48k_stereo_2_lanes_live", 48_000, live(2), 512),
+        ("48k_stereo_8_lanes_live", 48_000, live(8), 512),
+        ("22k_stereo_4_lanes_live", 22_050, live(4), 512),
+        ("44k_stereo_4_lanes_live", 44_100, live(4), 512),
+        ("96k_stereo_4_lanes_live", 96_000, live(4), 512),
+        ("192k_stereo_4_lanes_live", 192_000, live(4), 512),
+        ("48k_stereo_4_lanes_live_block_32", 48_000, live(4), 32),
+        ("48k_stereo_4_lanes_live_block_4096", 48_000, live(4), 4096),
     ] {
-        let mut scorer = Scorer::new(model.clone(), 48_000, options).expect("a scorer");
+        let sound = stereo(rate, SECONDS);
+        let mut scorer = Scorer::new(model.clone(), rate, options).expect("a scorer");
         group.bench_function(name, |b| {
             b.iter(|| {
                 scorer.reset();

@@ -1,11 +1,12 @@
-"""Times what the features' benchmark times, done by librosa, torchaudio and pychorus on one thread.
+"""Times what the features' benchmark times, done by librosa, torchaudio, essentia and pychorus on one thread.
 
     python features_peer.py FILE…
 
-Prints one line of JSON: seconds for 30 s of sound of mel decibels (2048/512/128) and of the seven
-descriptors, and for a file of finding its chorus, from decoding on. Each is the shortest of some
-rounds, over the first four files. The seven descriptors are seven calls with their defaults, as the
-system they come from made them. Needs librosa, torchaudio and pychorus.
+Prints one line of JSON: for each peer and work the seconds on one thread, for a file (decode,
+chorus) or for 30 s of sound (the rest), the shortest of some rounds over the first four files, and a
+number from the result that shows that the same was done. Calls are those that the libraries' guides
+show, with their defaults where Earworm's settings leave a choice. Essentia runs frame by frame, as its guides
+have it. Needs librosa, torchaudio, essentia and pychorus.
 """
 
 import os
@@ -20,15 +21,24 @@ import sys  # noqa: E402
 import time  # noqa: E402
 import warnings  # noqa: E402
 
+import essentia  # noqa: E402
+
+essentia.log.infoActive = essentia.log.warningActive = False
+
+import essentia.standard as es  # noqa: E402
 import librosa  # noqa: E402
+import numpy as np  # noqa: E402
 import torch  # noqa: E402
 import torchaudio  # noqa: E402
 from pychorus import create_chroma, find_chorus  # noqa: E402
 
 RATE = 22050
+# The rate that sounds are taken to have when they are resampled, as most files have it.
+FROM = 44100
 SOUND = 30
 TIMED = 4
 CLIP_SECONDS = 10.0
+FFT, HOP, MELS = 2048, 512, 128
 
 
 def shortest(rounds, work):
@@ -41,22 +51,116 @@ def shortest(rounds, work):
     return min(times)
 
 
-def mel_by_librosa(y):
-    """As most programs call it."""
-    librosa.power_to_db(librosa.feature.melspectrogram(y=y, sr=RATE, n_fft=2048, hop_length=512,
-                                                       n_mels=128))
+def rms(sounds):
+    """Of all samples together."""
+    return float(np.sqrt(sum(np.square(y, dtype=np.float64).sum() for y in sounds)
+                         / sum(y.size for y in sounds)))
 
 
-def descriptors(y):
-    """The seven, each from the samples."""
+# ---- librosa -----------------------------------------------------------------------------------
+
+
+def librosa_decode(path):
+    return librosa.load(path, sr=None)
+
+
+def librosa_mel(y):
+    return librosa.power_to_db(librosa.feature.melspectrogram(
+        y=y, sr=RATE, n_fft=FFT, hop_length=HOP, n_mels=MELS))
+
+
+def librosa_descriptors(y):
+    """The seven, each from the samples, as the system they come from made them."""
     feature = librosa.feature
     feature.chroma_stft(y=y, sr=RATE).mean()
     feature.rms(y=y).mean()
-    feature.spectral_centroid(y=y, sr=RATE).mean()
     feature.spectral_bandwidth(y=y, sr=RATE).mean()
     feature.spectral_rolloff(y=y, sr=RATE).mean()
     feature.zero_crossing_rate(y).mean()
     feature.mfcc(y=y, sr=RATE).mean()
+    return feature.spectral_centroid(y=y, sr=RATE).mean()
+
+
+def energy_entropy(y, parts=10):
+    """Mean entropy of the energies of ten parts of a frame, which librosa has no function for."""
+    frames = librosa.util.frame(np.pad(y, FFT // 2), frame_length=FFT, hop_length=HOP)
+    length = FFT // parts
+    energy = np.square(frames[:length * parts]).reshape(parts, length, -1).sum(axis=1)
+    share = energy / (np.square(frames).sum(axis=0) + 1e-8)
+    return -(share * np.log2(share + 1e-8)).sum(axis=0).mean()
+
+
+def librosa_low_level(y):
+    feature = librosa.feature
+    for values in (feature.mfcc(y=y, sr=RATE, n_mfcc=48), feature.chroma_cqt(y=y, sr=RATE),
+                   feature.melspectrogram(y=y, sr=RATE), feature.zero_crossing_rate(y),
+                   feature.tonnetz(y=y, sr=RATE), feature.spectral_bandwidth(y=y, sr=RATE),
+                   feature.spectral_contrast(y=y, sr=RATE), feature.spectral_rolloff(y=y, sr=RATE)):
+        values.mean(axis=1)
+    energy_entropy(y)
+    return feature.spectral_centroid(y=y, sr=RATE).mean()
+
+
+# ---- torchaudio --------------------------------------------------------------------------------
+
+torch_mel = torch.nn.Sequential(
+    torchaudio.transforms.MelSpectrogram(RATE, n_fft=FFT, hop_length=HOP, n_mels=MELS, norm="slaney",
+                                         mel_scale="slaney"),
+    torchaudio.transforms.AmplitudeToDB(top_db=80))
+
+
+# ---- essentia ----------------------------------------------------------------------------------
+
+
+def essentia_decode(path):
+    sound, rate, channels = es.AudioLoader(filename=path)()[:3]
+    return sound[:, :channels].mean(axis=1), rate
+
+
+essentia_window = es.Windowing(type="hann", normalized=False, zeroPhase=False)
+essentia_spectrum = es.Spectrum(size=FFT)
+essentia_bands = es.MelBands(inputSize=FFT // 2 + 1, numberBands=MELS, sampleRate=RATE,
+                             highFrequencyBound=RATE / 2, warpingFormula="slaneyMel",
+                             normalize="unit_tri", weighting="linear", type="power", log=False)
+essentia_mfcc = es.MFCC(inputSize=FFT // 2 + 1, sampleRate=RATE, numberBands=MELS,
+                        numberCoefficients=48, highFrequencyBound=RATE / 2)
+essentia_crossings, essentia_entropy = es.ZeroCrossingRate(), es.Entropy()
+essentia_peaks = es.SpectralPeaks(sampleRate=RATE, maxFrequency=RATE / 2 - 1)
+essentia_chroma = es.HPCP(sampleRate=RATE)
+essentia_centroid, essentia_moments = es.Centroid(range=RATE / 2), es.CentralMoments(range=RATE / 2)
+essentia_shape = es.DistributionShape()
+essentia_contrast = es.SpectralContrast(frameSize=FFT, sampleRate=RATE, highFrequencyBound=RATE / 2 - 1)
+essentia_rolloff = es.RollOff(sampleRate=RATE)
+
+
+def essentia_frames(y):
+    """Frames as librosa cuts them."""
+    return es.FrameGenerator(y, frameSize=FFT, hopSize=HOP)
+
+
+def essentia_mel(y):
+    bands = [essentia_bands(essentia_spectrum(essentia_window(frame))) for frame in essentia_frames(y)]
+    decibels = 10 * np.log10(np.maximum(np.array(bands), 1e-10))
+    return np.maximum(decibels, decibels.max() - 80)
+
+
+def essentia_low_level(y):
+    """The set without tonal centroids, which it lacks; chroma from spectral peaks, entropy of spectra."""
+    values = []
+    for frame in essentia_frames(y):
+        spectrum = essentia_spectrum(essentia_window(frame))
+        values.append(np.concatenate([
+            essentia_mfcc(spectrum)[1],
+            essentia_bands(spectrum),
+            essentia_chroma(*essentia_peaks(spectrum)),
+            essentia_contrast(spectrum)[0],
+            [essentia_crossings(frame), essentia_shape(essentia_moments(spectrum))[0],
+             essentia_entropy(spectrum), essentia_rolloff(spectrum), essentia_centroid(spectrum)],
+        ]))
+    return np.mean(values, axis=0)[-1]
+
+
+# ---- pychorus ----------------------------------------------------------------------------------
 
 
 def chorus(path):
@@ -73,22 +177,54 @@ def main():
     warnings.filterwarnings("ignore")
     torch.set_num_threads(1)
     files = sys.argv[1:][:TIMED]
-    sounds = [librosa.load(path, sr=RATE, duration=SOUND)[0] for path in files]
-    a_sound = SOUND * RATE / sum(len(y) for y in sounds)
-    tensors = [torch.from_numpy(y) for y in sounds]
-    mel = torch.nn.Sequential(
-        torchaudio.transforms.MelSpectrogram(RATE, n_fft=2048, hop_length=512, n_mels=128,
-                                             norm="slaney", mel_scale="slaney"),
-        torchaudio.transforms.AmplitudeToDB(top_db=80))
+    decoded = [librosa_decode(path) for path in files]
+    sounds = [librosa.resample(y, orig_sr=rate, target_sr=RATE)[:SOUND * RATE] for y, rate in decoded]
+    sounds = [np.ascontiguousarray(y, dtype=np.float32) for y in sounds]
+    samples = sum(len(y) for y in sounds)
+    a_file, a_sound, a_faster_sound = 1 / len(files), SOUND * RATE / samples, SOUND * FROM / samples
+    starts = [torch.from_numpy(y) for y in sounds]
+    mean = lambda work: float(np.mean([np.mean(np.asarray(work(y), dtype=np.float64)) for y in sounds]))
+
+    def timed(work, items, share, rounds=5):
+        return shortest(rounds, lambda: [work(item) for item in items]) * share
+
+    def torch_resample(y):
+        return torchaudio.functional.resample(y, FROM, RATE)
+
+    def essentia_resample(y):
+        return es.Resample(inputSampleRate=FROM, outputSampleRate=RATE)(y)
+
+    def librosa_resample(y):
+        return librosa.resample(y, orig_sr=FROM, target_sr=RATE)
+
     with torch.inference_mode():
-        mel_torchaudio = shortest(8, lambda: [mel(y) for y in tensors])
-    times = {
-        "mel_db_librosa": shortest(5, lambda: [mel_by_librosa(y) for y in sounds]) * a_sound,
-        "mel_db_torchaudio": mel_torchaudio * a_sound,
-        "descriptors": shortest(3, lambda: [descriptors(y) for y in sounds]) * a_sound,
-        "chorus_of_a_file": shortest(3, lambda: [chorus(p) for p in files]) / len(files),
-    }
-    print(json.dumps(times))
+        found = {
+            "librosa": {
+                "decode": (timed(librosa_decode, files, a_file), rms([y for y, _ in decoded])),
+                "resample": (timed(librosa_resample, sounds, a_faster_sound),
+                             rms([librosa_resample(y) for y in sounds])),
+                "mel_db": (timed(librosa_mel, sounds, a_sound), mean(librosa_mel)),
+                "descriptors": (timed(librosa_descriptors, sounds, a_sound, 3),
+                                mean(librosa_descriptors)),
+                "low_level": (timed(librosa_low_level, sounds, a_sound, 2), mean(librosa_low_level)),
+            },
+            "torchaudio": {
+                "resample": (timed(torch_resample, starts, a_faster_sound),
+                             rms([torch_resample(y).numpy() for y in starts])),
+                "mel_db": (timed(torch_mel, starts, a_sound, 8),
+                           float(np.mean([torch_mel(y).numpy().mean() for y in starts]))),
+            },
+            "essentia": {
+                "decode": (timed(essentia_decode, files, a_file),
+                           rms([essentia_decode(path)[0] for path in files])),
+                "resample": (timed(essentia_resample, sounds, a_faster_sound),
+                             rms([essentia_resample(y) for y in sounds])),
+                "mel_db": (timed(essentia_mel, sounds, a_sound), mean(essentia_mel)),
+                "low_level": (timed(essentia_low_level, sounds, a_sound, 3), mean(essentia_low_level)),
+            },
+            "pychorus": {"chorus": (timed(chorus, files, a_file, 3), None)},
+        }
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

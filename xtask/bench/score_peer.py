@@ -16,19 +16,10 @@ import sys
 
 import librosa
 import numpy as np
-import onnxruntime
+
+from onnx_model import open_model
 
 AMIN = 1e-10
-
-
-def open_model(path):
-    """The session, on one thread that does not spin, and the settings in the model's metadata."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    return session, json.loads(session.get_modelmeta().custom_metadata_map["earworm"])
 
 
 def mel_power(path, front_end):

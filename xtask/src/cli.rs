@@ -69,7 +69,7 @@ pub(crate) enum BenchPart {
     Inference,
     /// Whole processes that score a file: `earworm score` and its peer in Python.
     File,
-    /// Features of whole songs beside librosa, torchaudio and pychorus. EARWORM_PYTHON may name a
+    /// Features of whole songs beside librosa, torchaudio, essentia and pychorus. EARWORM_PYTHON may name a
     /// Python that has them; otherwise they are installed, which is a large download.
     Features,
     /// Training steps of an LSTM: ours and PyTorch's. PyTorch is taken from the Python that
@@ -77,6 +77,8 @@ pub(crate) enum BenchPart {
     Training,
     /// The plugin: its callback beside a copy of the block, what whole instances cost.
     Plugin,
+    /// Sizes of programs, time to start and memory; writes `docs/footprint.md`.
+    Footprint,
 }
 
 /// Options of `cuda-check`.

@@ -209,8 +209,8 @@ mod tests {
         fs::create_dir_all(&to).unwrap();
         fs::copy(&this, &bundles.clap).unwrap();
         fs::copy(&this, inside.join("Earworm.so")).unwrap();
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let made = pack(root, &[program], &bundles, &build, &to).unwrap();
+        let root = Workspace::find().unwrap().root;
+        let made = pack(&root, &[program], &bundles, &build, &to).unwrap();
 
         let list = |command: &mut Command| String::from_utf8(output(command).unwrap()).unwrap();
         let deb = list(Command::new("dpkg-deb").arg("--contents").arg(&made[0]));

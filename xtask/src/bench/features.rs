@@ -1,6 +1,7 @@
-//! The features of whole songs beside librosa, torchaudio and pychorus: the same files, one thread
-//! each, in turn, so that both see the same machine.
+//! The features of whole songs beside librosa, torchaudio, essentia and pychorus: the same files, one
+//! thread each, in turn, so that all see the same machine.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -8,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::line::Line;
+use super::measure::Spread;
 use crate::venv;
 use crate::workspace::{Workspace, output};
 
@@ -16,30 +18,71 @@ const PYTHON: &str = "EARWORM_PYTHON";
 /// One-minute mp3 files, where the shared data lie beside the repository.
 const SONGS: &str = "../shared/data/emotify/audio";
 
-/// What the Rust side prints, in seconds.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+/// A work that is timed: its name in what both sides print, what it is, the peers to compare with, and how
+/// far results may lie apart, relatively. Peers come with the ratio that was to be reached.
+struct Work {
+    name: &'static str,
+    what: &'static str,
+    peers: &'static [(&'static str, f64)],
+    tolerance: f64,
+}
+
+const WORK: [Work; 6] = [
+    Work {
+        name: "decode",
+        what: "decoding a file to one channel",
+        peers: &[("librosa", 1.0), ("essentia", 1.0)],
+        tolerance: 0.01,
+    },
+    Work {
+        name: "resample",
+        what: "30 s from 44.1 to 22.05 kHz",
+        peers: &[("librosa", 1.0), ("torchaudio", 1.0), ("essentia", 1.0)],
+        tolerance: 0.01,
+    },
+    Work {
+        name: "mel_db",
+        what: "30 s to mel dB, 2048/512/128",
+        peers: &[("torchaudio", 2.0), ("librosa", 10.0), ("essentia", 1.0)],
+        tolerance: 0.01,
+    },
+    Work {
+        name: "descriptors",
+        what: "seven descriptors of 30 s",
+        peers: &[("librosa", 10.0)],
+        tolerance: 0.001,
+    },
+    // Essentia without tonal centroids, and with chroma of another kind.
+    Work {
+        name: "low_level",
+        what: "the low-level set of 30 s",
+        peers: &[("librosa", 10.0), ("essentia", 10.0)],
+        tolerance: 0.01,
+    },
+    // What it finds is compared song by song in the tests, with pychorus too.
+    Work {
+        name: "chorus",
+        what: "the chorus of a file, decoding included",
+        peers: &[("pychorus", 4.0)],
+        tolerance: 0.0,
+    },
+];
+
+/// What the Rust side prints.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Ours {
-    mel_db: f64,
-    descriptors: f64,
-    low_level: f64,
-    both: f64,
-    chorus_of_a_file: f64,
+    seconds: BTreeMap<String, f64>,
+    results: BTreeMap<String, f64>,
     songs: usize,
     threads: usize,
     songs_per_second: f64,
     share_of_decoding: f64,
 }
 
-/// What the Python side prints, in seconds.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-struct Theirs {
-    mel_db_librosa: f64,
-    mel_db_torchaudio: f64,
-    descriptors: f64,
-    chorus_of_a_file: f64,
-}
+/// What the Python side prints: for each peer and work its seconds and a number from its result.
+type Theirs = BTreeMap<String, BTreeMap<String, (f64, Option<f64>)>>;
 
-/// All runs of both, and the medians.
+/// All runs of both.
 #[derive(Debug, Serialize)]
 pub(super) struct Comparison {
     files: String,
@@ -107,72 +150,51 @@ pub(super) fn last_line<T: for<'a> Deserialize<'a>>(command: &mut Command) -> Re
 }
 
 fn median<T>(runs: &[T], value: impl Fn(&T) -> f64) -> f64 {
-    let mut values: Vec<f64> = runs.iter().map(value).collect();
-    values.sort_by(f64::total_cmp);
-    (values[(values.len() - 1) / 2] + values[values.len() / 2]) / 2.0
+    Spread::of(runs.iter().map(value)).median
 }
 
 impl Comparison {
     /// Its lines on the page.
-    pub(super) fn lines(&self) -> Vec<Line> {
-        let line = |what: &str, peer: &str, goal, a: fn(&Ours) -> f64, b: fn(&Theirs) -> f64| {
-            let ours: Vec<f64> = self.earworm.iter().map(|o| 1e3 * a(o)).collect();
-            let theirs: Vec<f64> = self.python.iter().map(|t| 1e3 * b(t)).collect();
-            Line::in_turn(what, peer, "ms", &ours, &theirs).goal(goal)
-        };
-        let mel = "30 s to mel dB, 2048/512/128, one thread";
-        vec![
-            line(mel, "torchaudio", 2.0, |o| o.mel_db, |t| t.mel_db_torchaudio),
-            line(mel, "librosa", 10.0, |o| o.mel_db, |t| t.mel_db_librosa),
-            line(
-                "seven descriptors of 30 s",
-                "librosa",
-                10.0,
-                |o| o.descriptors,
-                |t| t.descriptors,
-            ),
-            line(
-                "the chorus of a file, decoding included",
-                "pychorus",
-                4.0,
-                |o| o.chorus_of_a_file,
-                |t| t.chorus_of_a_file,
-            ),
-        ]
+    ///
+    /// # Errors
+    /// When a side left a work out.
+    pub(super) fn lines(&self) -> Result<Vec<Line>> {
+        let pairs = WORK.iter().flat_map(|work| work.peers.iter().map(move |peer| (work, *peer)));
+        pairs.map(|(work, (peer, goal))| self.line(work, peer, goal)).collect()
     }
 
-    /// The table for people.
+    fn line(&self, work: &Work, peer: &str, goal: f64) -> Result<Line> {
+        let of_peer = |theirs: &Theirs| theirs.get(peer)?.get(work.name).copied();
+        let missing = || format!("{peer} did not tell about \u{201c}{}\u{201d}", work.name);
+        let theirs: Vec<(f64, Option<f64>)> =
+            self.python.iter().map(of_peer).collect::<Option<_>>().with_context(missing)?;
+        let ours: Vec<f64> = self.earworm.iter().map(|ours| self.ms(ours, work.name)).collect();
+        let times: Vec<f64> = theirs.iter().map(|(seconds, _)| 1e3 * seconds).collect();
+        let mut line = Line::in_turn(work.what, peer, "ms", &ours, &times).goal(goal);
+        if let (Some(a), Some(b)) = (self.earworm[0].results.get(work.name), theirs[0].1)
+            && (a - b).abs() > work.tolerance * b.abs()
+        {
+            line.void = Some(format!("results differ: {a:.4} and {b:.4}"));
+        }
+        Ok(line)
+    }
+
+    fn ms(&self, ours: &Ours, work: &str) -> f64 {
+        1e3 * ours.seconds.get(work).copied().unwrap_or(f64::NAN)
+    }
+
+    /// What has no peer.
     pub(super) fn to_markdown(&self) -> String {
-        let Self { files, earworm, python } = self;
-        let ours = |value: fn(&Ours) -> f64| median(earworm, value);
-        let theirs = |value: fn(&Theirs) -> f64| median(python, value);
-        let mut text = format!(
-            "Features on one thread, {files}, median of {} runs in turn.\n\n\
-             | | Earworm, ms | peer | ms | ratio |\n| --- | ---: | --- | ---: | ---: |\n",
-            earworm.len()
-        );
-        let mut row = |what: &str, a: f64, peer: &str, b: f64| {
-            let (a_ms, b_ms) = (a * 1e3, b * 1e3);
-            text += &format!("| {what} | {a_ms:.1} | {peer} | {b_ms:.1} | {:.1} |\n", b / a);
-        };
-        let mel = ours(|o| o.mel_db);
-        row("30 s to mel dB, 2048/512/128", mel, "librosa", theirs(|t| t.mel_db_librosa));
-        row("30 s to mel dB, 2048/512/128", mel, "torchaudio", theirs(|t| t.mel_db_torchaudio));
-        let descriptors = ours(|o| o.descriptors);
-        row("seven descriptors of 30 s", descriptors, "librosa", theirs(|t| t.descriptors));
-        let chorus = ours(|o| o.chorus_of_a_file);
-        row("chorus of a file", chorus, "pychorus", theirs(|t| t.chorus_of_a_file));
-        let (threads, songs) = (earworm[0].threads, earworm[0].songs);
-        let decoding = 100.0 * ours(|o| o.share_of_decoding);
-        text += &format!(
-            "\n30 s to the low-level set take {:.1} ms, to both sets {:.1} ms. {songs} files go through \
-             decoding and both sets at {:.0} a second on {threads} threads; {decoding:.0} % of that time \
-             is decoding and resampling.\n",
-            1e3 * ours(|o| o.low_level),
-            1e3 * ours(|o| o.both),
+        let ours = |value: fn(&Ours) -> f64| median(&self.earworm, value);
+        let Ours { threads, songs, .. } = self.earworm[0];
+        format!(
+            "Features of {}: {songs} files go through decoding and both sets at {:.0} a second on {threads} \
+             threads; {:.0} % of that time is decoding and resampling. 30 s to both sets take {:.1} ms.\n",
+            self.files,
             ours(|o| o.songs_per_second),
-        );
-        text
+            100.0 * ours(|o| o.share_of_decoding),
+            median(&self.earworm, |o| self.ms(o, "both")),
+        )
     }
 }
 
@@ -180,33 +202,41 @@ impl Comparison {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_table_divides_medians() {
-        let ours = |mel_db| Ours {
-            mel_db,
-            descriptors: 0.006,
-            low_level: 0.01,
-            both: 0.012,
-            chorus_of_a_file: 0.1,
+    fn comparison(result: f64) -> Comparison {
+        let named = |value: f64| WORK.iter().map(|work| (work.name.to_owned(), value)).collect();
+        let mut seconds: BTreeMap<String, f64> = named(0.01);
+        seconds.insert("both".into(), 0.02);
+        let ours = Ours {
+            seconds,
+            results: named(1.0),
             songs: 7,
             threads: 2,
             songs_per_second: 81.0,
             share_of_decoding: 0.4,
         };
-        let theirs = Theirs {
-            mel_db_librosa: 0.04,
-            mel_db_torchaudio: 0.02,
-            descriptors: 0.3,
-            chorus_of_a_file: 0.5,
-        };
-        let comparison = Comparison {
-            files: "7 songs".into(),
-            earworm: vec![ours(0.005), ours(0.02), ours(0.01)],
-            python: vec![theirs; 3],
-        };
-        let text = comparison.to_markdown();
-        assert!(text.contains("| 10.0 | torchaudio | 20.0 | 2.0 |"), "{text}");
-        assert!(text.contains("| 6.0 | librosa | 300.0 | 50.0 |"), "{text}");
+        let work = |value: f64| named(value).into_iter().map(|(n, v)| (n, (v, Some(result))));
+        let peers = ["librosa", "torchaudio", "essentia", "pychorus"];
+        let theirs: Theirs = peers.map(|peer| (peer.to_owned(), work(0.05).collect())).into();
+        Comparison { files: "7 songs".into(), earworm: vec![ours; 3], python: vec![theirs; 3] }
+    }
+
+    #[test]
+    fn every_work_has_a_line_for_each_peer() {
+        let lines = comparison(1.0).lines().unwrap();
+        assert_eq!(lines.len(), 12);
+        assert!(lines.iter().all(|line| (line.ratio.median - 5.0).abs() < 1e-9));
+        assert!(lines.iter().all(|line| line.void.is_none()), "{lines:?}");
+        let text = comparison(1.0).to_markdown();
         assert!(text.contains("at 81 a second on 2 threads; 40 % of"), "{text}");
+        assert!(text.contains("both sets take 20.0 ms"), "{text}");
+    }
+
+    #[test]
+    fn other_results_do_not_count_and_missing_ones_are_named() {
+        let lines = comparison(1.2).lines().unwrap();
+        assert!(lines.iter().all(|line| line.void.is_some()), "{lines:?}");
+        let mut less = comparison(1.0);
+        less.python[0].remove("essentia");
+        assert!(less.lines().unwrap_err().to_string().contains("essentia"));
     }
 }

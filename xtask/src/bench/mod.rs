@@ -1,5 +1,5 @@
 //! `cargo xtask bench`: how fast the engine is, how fast whole processes score a file, how fast the
-//! features of songs are, how fast a network is trained, and what the plugin costs.
+//! features of songs are, how fast a network is trained, what the plugin costs, and how large programs are.
 //!
 //! Results are printed and written to `<target>/bench`: `summary.json`, `summary.md`, and `index.html` with
 //! a bar for every ratio.
@@ -7,6 +7,7 @@
 mod engine;
 mod features;
 mod file;
+mod footprint;
 mod inference;
 mod line;
 mod measure;
@@ -40,6 +41,8 @@ struct Summary {
     features: Option<features::Comparison>,
     #[serde(skip_serializing_if = "Option::is_none")]
     plugin: Option<plugin::Cost>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    footprint: Option<footprint::Footprint>,
     /// All that has a peer, in one form.
     lines: Vec<line::Line>,
     notes: Vec<String>,
@@ -78,6 +81,7 @@ pub(crate) fn bench(workspace: &Workspace, args: BenchArgs) -> Result<ExitCode> 
         training: None,
         features: None,
         plugin: None,
+        footprint: None,
         lines: Vec::new(),
         notes: Vec::new(),
     };
@@ -102,7 +106,7 @@ pub(crate) fn bench(workspace: &Workspace, args: BenchArgs) -> Result<ExitCode> 
     }
     if wanted(BenchPart::Features) {
         let found = features::measure(workspace, args.runs)?;
-        summary.lines.extend(found.lines());
+        summary.lines.extend(found.lines()?);
         summary.features = Some(found);
     }
     if wanted(BenchPart::Plugin) {
@@ -110,6 +114,12 @@ pub(crate) fn bench(workspace: &Workspace, args: BenchArgs) -> Result<ExitCode> 
         let found = plugin::measure(workspace)?;
         summary.lines.extend(found.lines());
         summary.plugin = Some(found);
+    }
+    if wanted(BenchPart::Footprint) {
+        system::ensure(&system::for_plugin())?;
+        let found = footprint::measure(workspace, args.runs)?;
+        found.keep(workspace, &summary.machine)?;
+        summary.footprint = Some(found);
     }
     let markdown = summary.to_markdown();
     println!("\n{markdown}");
@@ -148,6 +158,7 @@ impl Summary {
             self.training.as_ref().map(training::Comparison::to_markdown),
             self.features.as_ref().map(features::Comparison::to_markdown),
             self.plugin.as_ref().map(plugin::Cost::to_markdown),
+            self.footprint.as_ref().map(footprint::Footprint::to_markdown),
         ]
         .into_iter()
         .flatten()

@@ -14,15 +14,18 @@ pub(super) struct Cost {
     estimates: Vec<Estimate>,
     /// What `plugin/benches/cost.rs` prints.
     instances: Value,
+    /// What `plugin/benches/worst.rs` prints.
+    worst: Value,
 }
 
 /// Measures it.
 pub(super) fn measure(workspace: &Workspace) -> Result<Cost> {
     let estimates = engine::criterion(workspace, "process")?;
-    let printed = output(&mut workspace.cargo(["bench", "--workspace", "--bench", "cost"]))?;
-    let instances =
-        serde_json::from_slice(&printed).context("the benchmark `cost` prints no JSON")?;
-    Ok(Cost { estimates, instances })
+    let printed = |program: &str| -> Result<Value> {
+        let json = output(&mut workspace.cargo(["bench", "--workspace", "--bench", program]))?;
+        serde_json::from_slice(&json).with_context(|| format!("`{program}` prints no JSON"))
+    };
+    Ok(Cost { estimates, instances: printed("cost")?, worst: printed("worst")? })
 }
 
 impl Cost {
@@ -67,7 +70,9 @@ impl Cost {
         for (frames, ratio) in self.copies() {
             text += &format!("| {frames} | {ratio:.2} |\n");
         }
-        text += &format!("\n```json\n{:#}\n```\n", self.instances);
+        for found in [&self.instances, &self.worst] {
+            text += &format!("\n```json\n{found:#}\n```\n");
+        }
         text
     }
 }
@@ -86,10 +91,16 @@ mod tests {
                 estimate("plugin/block/process/32", 50.0),
                 estimate("plugin/instance/open", 1e6),
             ],
-            instances: serde_json::json!({ "core_percent_one": 0.5 }),
+            instances: serde_json::json!({ "open_first_ms": 0.5 }),
+            worst: serde_json::json!({ "max_us": 7.0 }),
         };
         assert_eq!(cost.copies(), [(512, 3.0)]);
         let text = cost.to_markdown();
-        assert!(text.contains("| 512 | 3.00 |") && text.contains("core_percent_one"), "{text}");
+        assert!(
+            text.contains("| 512 | 3.00 |")
+                && text.contains("open_first_ms")
+                && text.contains("max_us"),
+            "{text}"
+        );
     }
 }
