@@ -31,7 +31,9 @@ pub struct Hook {
 /// The scores at one moment, in the words of loudness meters.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Reading {
-    /// Seconds of audio taken in since the reset; every position counts from there.
+    /// Seconds of audio taken in since the reset; every position counts from there. An
+    /// [`Observer`](crate::Observer) is told where the sound ends that the reading rests on, however
+    /// large the blocks are in which it came.
     pub time_s: f64,
     /// Whether scores follow the audio.
     pub status: Status,

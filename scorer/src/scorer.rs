@@ -111,6 +111,8 @@ pub struct Scorer {
     resampler: Resampler,
     front_end: FrontEnd,
     scoring: Scoring,
+    /// Samples of each channel since the reset, lost ones too.
+    taken: u64,
     mono: Vec<f32>,
 }
 
@@ -141,7 +143,7 @@ impl Scorer {
             (_, Contract::Window) => Engine::Windows(Box::new(Windows::new(&model)?)),
         };
         let scoring = Scoring::new(model.clone(), window_frames, engine);
-        Ok(Self { model, sample_rate, resampler, front_end, scoring, mono: Vec::new() })
+        Ok(Self { model, sample_rate, resampler, front_end, scoring, taken: 0, mono: Vec::new() })
     }
 
     /// The model in use.
@@ -196,7 +198,7 @@ impl Scorer {
         mono: &[f32],
         observer: &mut impl Observer,
     ) -> Result<(), ModelError> {
-        self.scoring.reading.time_s += mono.len() as f64 / f64::from(self.sample_rate);
+        self.taken += mono.len() as u64;
         let Self { resampler, front_end, scoring, .. } = self;
         let mut result = Ok(());
         resampler.push(mono, |samples| {
@@ -207,7 +209,13 @@ impl Scorer {
                 }
             });
         });
+        self.tell_time();
         result
+    }
+
+    /// What has been taken in stands in the reading, whose time a frame sets to where that frame ends.
+    fn tell_time(&mut self) {
+        self.scoring.reading.time_s = self.taken as f64 / f64::from(self.sample_rate);
     }
 
     /// Takes note that `lost` samples of each channel are missing here: time goes on without them.
@@ -217,7 +225,8 @@ impl Scorer {
     pub fn skip_lost(&mut self, lost: u64, observer: &mut impl Observer) -> Result<(), ModelError> {
         self.flush(observer)?;
         self.scoring.reading.dropped += lost;
-        self.scoring.reading.time_s += lost as f64 / f64::from(self.sample_rate);
+        self.taken += lost;
+        self.tell_time();
         self.scoring.restart_frames();
         Ok(())
     }
@@ -250,6 +259,7 @@ impl Scorer {
             });
         });
         front_end.reset();
+        self.tell_time();
         result
     }
 
@@ -257,6 +267,7 @@ impl Scorer {
     pub fn reset(&mut self) {
         self.resampler.reset();
         self.front_end.reset();
+        self.taken = 0;
         self.scoring.reset();
     }
 }
@@ -343,6 +354,7 @@ impl Scoring {
         let start_s = self.run_start_s + self.run_frames as f64 * self.hop_s;
         let span = Span { start_s, end_s: start_s + self.frame_s };
         self.run_frames += 1;
+        self.reading.time_s = span.end_s;
         self.reading.level_db = frame.level_db;
         observer.frame(frame, span);
 

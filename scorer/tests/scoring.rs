@@ -317,9 +317,11 @@ proptest! {
                 None => scorer.push_mono(&samples, &mut log).unwrap(),
                 Some(seed) => push_in_blocks(&mut scorer, &samples, &mut Noise::new(seed), &mut log),
             }
-            log.windows
+            (log.windows, log.readings)
         };
-        prop_assert_eq!(run(None), run(Some(seed + 2)));
+        let (windows, readings) = run(None);
+        prop_assert!(!windows.is_empty() && readings.len() > 50);
+        prop_assert_eq!((windows, readings), run(Some(seed + 2)));
     }
 
     #[test]
