@@ -25,6 +25,8 @@ pub(crate) enum Task {
     Bench(BenchArgs),
     /// Check that the trainer builds with CUDA, on a machine that need not have it.
     CudaCheck(CudaCheckArgs),
+    /// Check that everything compiles for Windows and macOS, from Linux.
+    CrossCheck(CrossCheckArgs),
     /// Build the plugin and bundle it as CLAP and VST3 for this system.
     Bundle(BundleArgs),
     /// Build `earworm` and the plugin and copy them to where programs and DAWs look.
@@ -87,6 +89,23 @@ pub(crate) struct CudaCheckArgs {
     /// Link the program too, and see what it says without a GPU; takes twice as long.
     #[arg(long)]
     pub(crate) link: bool,
+}
+
+/// Options of `cross-check`.
+#[derive(Debug, Args)]
+pub(crate) struct CrossCheckArgs {
+    /// Check one system alone.
+    #[arg(long)]
+    pub(crate) only: Option<CrossTarget>,
+}
+
+/// A system that is not this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CrossTarget {
+    /// 64-bit Windows.
+    Windows,
+    /// macOS on Apple silicon.
+    Macos,
 }
 
 /// Options of `bundle`.
@@ -166,6 +185,8 @@ mod tests {
         assert_eq!(args.to, Some(PathBuf::from("/opt/bin")));
         let Ok(Task::CudaCheck(args)) = parse("xtask cuda-check --link") else { panic!() };
         assert!(args.link);
+        let Ok(Task::CrossCheck(args)) = parse("xtask cross-check --only macos") else { panic!() };
+        assert_eq!(args.only, Some(CrossTarget::Macos));
         let Ok(Task::Install(args)) = parse("xtask install --only plugin") else { panic!() };
         assert_eq!((args.only, args.plugins_to), (Some(InstallPart::Plugin), None));
         let Ok(Task::Bundle(args)) = parse("xtask bundle --to /tmp/x") else { panic!() };

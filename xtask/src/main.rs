@@ -3,6 +3,7 @@
 mod bench;
 mod bundle;
 mod cli;
+mod cross_check;
 mod cuda_check;
 mod install;
 mod package;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         Task::Test(args) => test::test(&workspace, args),
         Task::Bench(args) => bench::bench(&workspace, args),
         Task::CudaCheck(args) => cuda_check::cuda_check(&workspace, args),
+        Task::CrossCheck(args) => cross_check::cross_check(&workspace, &args),
         Task::Bundle(args) => bundle::bundle(&workspace, args),
         Task::Install(args) => install::install(&workspace, args),
         Task::Package(args) => package::package(&workspace, args),

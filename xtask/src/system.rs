@@ -33,6 +33,14 @@ const PKG_CONFIG: Need = Need {
     probe: &["pkg-config", "--version"],
 };
 
+/// Compiles the C of dependencies for Windows.
+pub(crate) const MINGW: Need = Need {
+    name: "MinGW",
+    why: "it compiles the C in dependencies for Windows",
+    debian: "gcc-mingw-w64-x86-64 g++-mingw-w64-x86-64",
+    probe: &["x86_64-w64-mingw32-gcc", "--version"],
+};
+
 /// Makes Debian packages.
 pub(crate) const DPKG_DEV: Need = Need {
     name: "dpkg-shlibdeps",
