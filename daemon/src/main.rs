@@ -3,7 +3,6 @@
 mod capture;
 mod cli;
 mod clock;
-mod colour;
 mod config;
 mod devices;
 mod exit;

@@ -15,7 +15,6 @@
 //! - [`harness`] is the smallest host there is: for the standalone with a file, tests and benches.
 
 pub mod clock;
-pub mod colour;
 pub mod curve;
 pub mod editor;
 pub mod export;

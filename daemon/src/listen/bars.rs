@@ -3,8 +3,8 @@
 use ratatui::style::{Color, Style};
 use ratatui::text::{Line, Span};
 
-use crate::colour::{BRIGHT, DIM, GRID, Rgb};
 use crate::text;
+use earworm_kit::colour::{BRIGHT, DIM, GRID, Rgb};
 
 /// A colour as the terminal takes it.
 pub(super) fn colour((r, g, b): Rgb) -> Color {

@@ -7,7 +7,8 @@ use ratatui::style::{Color, Style};
 
 use super::bars::colour;
 use crate::clock;
-use crate::colour::{DIM, GRID, HOOK, WINDOW};
+use earworm_kit::colour::{DIM, GRID, HOOK, WINDOW};
+use earworm_kit::ticks::tick_step;
 
 /// Most slots: more than a terminal has columns.
 const MOST_SLOTS: usize = 1024;
@@ -146,7 +147,7 @@ fn draw_bar(buffer: &mut Buffer, plot: Rect, column: u16, score: Option<f32>, rg
 }
 
 fn time_axis(buffer: &mut Buffer, area: Rect, whole_s: f64, style: Style) {
-    let step = clock::tick_step(whole_s, usize::from(area.width / 12).max(1));
+    let step = tick_step(whole_s, usize::from(area.width / 12).max(1));
     let mut seconds = 0.0;
     while seconds <= whole_s {
         let label = clock::clock(seconds);

@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::bars::colour;
-use crate::colour::MelRange;
+use earworm_kit::colour::MelRange;
 
 /// Frames of the last seconds.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ impl RollingMel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::colour::magma;
+    use earworm_kit::colour::magma;
 
     fn frame(index: u64, low: f32, high: f32) -> HistoryFrame {
         HistoryFrame { index, time_s: index as f64, level_db: -20.0, mel_db: vec![low, high] }

@@ -16,8 +16,8 @@ use super::bars::{bar_line, colour, score_line};
 use super::big_number;
 use super::history::History;
 use super::rolling_mel::RollingMel;
-use crate::colour::{BRIGHT, DIM, HOOK, INTEGRATED, MOMENTARY, WINDOW};
 use crate::{clock, text};
+use earworm_kit::colour::{BRIGHT, DIM, HOOK, INTEGRATED, MOMENTARY, WINDOW};
 
 /// Rows that the meter takes if the terminal has them.
 pub(super) const ROWS: u16 = 24;
@@ -192,7 +192,7 @@ impl View {
                 lines.extend([
                     Line::default(),
                     Line::styled(caption, fg(BRIGHT)),
-                    Line::styled(bar, fg(WINDOW).bg(colour(crate::colour::GRID))),
+                    Line::styled(bar, fg(WINDOW).bg(colour(earworm_kit::colour::GRID))),
                     Line::styled(until, fg(DIM)),
                     Line::default(),
                 ]);

@@ -1,20 +1,18 @@
 //! A picture of one file: its mel frames over its score curve, with the hook marked.
 
-mod canvas;
 mod panels;
 pub(crate) mod timeline;
 
 use std::path::Path;
 
-use anyhow::Context;
+use earworm_kit::canvas::{self, Anchor, Area, Canvas};
+use earworm_kit::colour::{self, BACKGROUND, BRIGHT, DIM};
 use earworm_scorer::Reading;
 use earworm_scorer::model::Metadata;
 
-use crate::colour::{self, BACKGROUND, BRIGHT, DIM};
 use crate::score::Drawing;
 use crate::{clock, text};
 
-use canvas::{Anchor, Area, Canvas};
 use panels::Panels;
 
 /// Width and height of the picture.
@@ -45,33 +43,7 @@ pub(crate) struct Sheet<'a> {
 /// # Errors
 /// Names the file that cannot be written.
 pub(crate) fn draw(out: &Path, sheet: &Sheet<'_>) -> anyhow::Result<()> {
-    save(out, SIZE, |canvas| sheet.draw(canvas))
-}
-
-/// Draws into a file, which is replaced only by a whole picture.
-fn save(
-    out: &Path,
-    size: (u32, u32),
-    draw: impl FnOnce(&Canvas<'_>) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    let pixels = canvas::paint(size, BACKGROUND, draw)?;
-    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let write = || -> anyhow::Result<()> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".earworm-").suffix(".png");
-        #[cfg(unix)]
-        {
-            // As for any new file; the umask takes its part away.
-            use std::os::unix::fs::PermissionsExt as _;
-            builder.permissions(std::fs::Permissions::from_mode(0o666));
-        }
-        let file = builder.tempfile_in(folder.unwrap_or(Path::new(".")))?;
-        canvas::write_png(file.path(), size, pixels)?;
-        file.as_file().sync_all()?;
-        file.persist(out)?;
-        Ok(())
-    };
-    write().with_context(|| format!("cannot write the picture {}", out.display()))
+    canvas::save_png(out, SIZE, BACKGROUND, |canvas| sheet.draw(canvas))
 }
 
 impl Sheet<'_> {

@@ -4,12 +4,13 @@ use earworm_scorer::Hook;
 use earworm_scorer::front_end::FrontEndSettings;
 
 use super::Sheet;
-use super::canvas::{Anchor, Area, Canvas};
-use crate::colour::{
-    self, BRIGHT, DIM, GRID, HOOK, INTEGRATED, MOMENTARY, MelRange, PANEL, Rgb, WINDOW,
-};
 use crate::score::Point;
 use crate::{clock, text};
+use earworm_kit::canvas::{Anchor, Area, Canvas};
+use earworm_kit::colour::{
+    self, BRIGHT, DIM, GRID, HOOK, INTEGRATED, MOMENTARY, MelRange, PANEL, Rgb, WINDOW,
+};
+use earworm_kit::ticks::tick_step;
 
 /// Size of labels.
 const LABEL: f64 = 17.0;
@@ -93,7 +94,7 @@ impl Panels<'_> {
     }
 
     fn time_axis(&self, canvas: &Canvas<'_>) -> anyhow::Result<()> {
-        let step = clock::tick_step(self.sheet.duration_s, MOST_TICKS);
+        let step = tick_step(self.sheet.duration_s, MOST_TICKS);
         let marks = (self.sheet.duration_s / step + 1e-6).floor() as usize;
         for mark in 0..=marks {
             let seconds = mark as f64 * step;

@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-use super::canvas::{Anchor, Area, Canvas};
-use super::save;
-use crate::colour::{BRIGHT, DIM, GRID, HOOK, INTEGRATED, MOMENTARY, PANEL, Rgb, WINDOW};
 use crate::history::{SongHeard, Step};
 use crate::{clock, text};
+use earworm_kit::canvas::{self, Anchor, Area, Canvas};
+use earworm_kit::colour::{
+    BACKGROUND, BRIGHT, DIM, GRID, HOOK, INTEGRATED, MOMENTARY, PANEL, Rgb, WINDOW,
+};
+use earworm_kit::ticks::tick_step;
 
 /// Width and height of the picture.
 const SIZE: (u32, u32) = (1600, 620);
@@ -39,7 +41,7 @@ pub(crate) struct Heard {
 /// # Errors
 /// Names the file that cannot be written.
 pub(crate) fn draw(out: &Path, heard: &Heard) -> anyhow::Result<()> {
-    save(out, SIZE, |canvas| heard.draw(canvas))
+    canvas::save_png(out, SIZE, BACKGROUND, |canvas| heard.draw(canvas))
 }
 
 impl Heard {
@@ -98,7 +100,7 @@ impl Heard {
             let place = (AREA.left - 12.0, y);
             canvas.text(&format!("{score:.0}"), place, LABEL, DIM, Anchor::Right)?;
         }
-        let step = clock::tick_step(self.to - self.from, MOST_TICKS);
+        let step = tick_step(self.to - self.from, MOST_TICKS);
         let mut time = (self.from / step).ceil() * step;
         while time <= self.to {
             let x = self.x(time);

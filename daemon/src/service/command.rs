@@ -1,10 +1,11 @@
 //! `earworm service`.
 
 use std::io::{self, Write};
-use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, bail};
+
+use earworm_kit::whole_file::write_bytes;
 
 use super::unit;
 use crate::cli::{ServiceArgs, ServiceCommand};
@@ -33,7 +34,10 @@ fn install(print: bool, no_start: bool) -> anyhow::Result<Outcome> {
         return Ok(Outcome::Done);
     }
     let path = unit::path()?;
-    write(&path, &text).with_context(|| format!("cannot write {}", path.display()))?;
+    let folder = path.parent().context("a unit's file has a folder")?;
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    write_bytes(&path, &text)?;
     writeln!(io::stdout(), "wrote {}", path.display())?;
     if no_start {
         return Ok(Outcome::Done);
@@ -45,16 +49,6 @@ fn install(print: bool, no_start: bool) -> anyhow::Result<Outcome> {
 }
 
 /// The file is there whole or not at all.
-fn write(path: &Path, text: &str) -> anyhow::Result<()> {
-    let folder = path.parent().context("it has no folder")?;
-    std::fs::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
-}
-
 fn uninstall() -> anyhow::Result<Outcome> {
     let path = unit::path()?;
     if !path.exists() {

@@ -20,11 +20,11 @@ use super::mel::MelPicture;
 use super::sight::{Eye, Sight};
 use super::theme::{self, GAP, ink};
 use super::{compare, heads, number, regions};
-use crate::colour;
 use crate::influence::{Observer, obstacle};
 use crate::params::View;
 use crate::session::Session;
 use crate::state::{Axis, Size};
+use earworm_kit::colour;
 use loading::Loading;
 
 /// Time between frames while something moves.

@@ -5,8 +5,8 @@ use egui::{Align2, Rect, Sense, Ui, pos2, vec2};
 use super::sight::Sight;
 use super::theme::{ROUND, faint, font, ink, note};
 use crate::clock::clock;
-use crate::colour;
 use crate::state::Snapshots;
+use earworm_kit::colour;
 
 /// What was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

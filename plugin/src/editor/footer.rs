@@ -7,7 +7,7 @@ use egui::{Align2, Rect, Sense, Ui, pos2, vec2};
 use super::sight::Sight;
 use super::theme::{font, ink};
 use crate::clock::clock;
-use crate::colour::{self, Rgb};
+use earworm_kit::colour::{self, Rgb};
 
 /// Height of the line.
 pub(super) const HEIGHT: f32 = 20.0;

@@ -5,10 +5,10 @@ use egui::{Align, Layout, PopupCloseBehavior, Rect, RichText, Ui, UiBuilder};
 
 use super::sight::Sight;
 use super::theme::ink;
-use crate::colour;
 use crate::offline::FileResult;
 use crate::params::{EarwormParams, ResetOn, View, WindowLength};
 use crate::state::Axis;
+use earworm_kit::colour;
 
 /// Height of the line.
 pub(super) const HEIGHT: f32 = 30.0;

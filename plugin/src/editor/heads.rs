@@ -5,7 +5,7 @@ use egui::{Align2, Rect, Sense, Ui, pos2, vec2};
 use super::number::bar;
 use super::sight::{Sight, State};
 use super::theme::{ROUND, font, ink};
-use crate::colour;
+use earworm_kit::colour;
 
 /// Height of a row, at most and at least.
 const ROW: (f32, f32) = (26.0, 15.0);

@@ -5,10 +5,11 @@ use egui::{Align2, Color32, Pos2, Rect, Sense, Shape, Stroke, Ui, pos2, vec2};
 
 use super::sight::Sight;
 use super::theme::{ROUND, faint, font, ink, note};
-use crate::clock::{clock, local_ahead_s, tick_step, time_of_day};
-use crate::colour::{self, Rgb};
+use crate::clock::{clock, local_ahead_s, time_of_day};
 use crate::curve::Point;
 use crate::state::Axis;
+use earworm_kit::colour::{self, Rgb};
+use earworm_kit::ticks::tick_step;
 
 /// Seconds that are shown at least.
 const LEAST_S: f64 = 10.0;

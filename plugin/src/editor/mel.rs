@@ -9,7 +9,7 @@ use egui::{
 };
 
 use super::theme::{ROUND, font, ink};
-use crate::colour::{self, magma};
+use earworm_kit::colour::{self, magma};
 
 /// Decibels between black and pale.
 const SPAN_DB: f32 = 64.0;

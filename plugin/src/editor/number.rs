@@ -5,7 +5,7 @@ use egui::{Align2, Color32, Rect, Sense, Ui, pos2, vec2};
 use super::sight::{Sight, State};
 use super::theme::{GAP, ROUND, faint, font, ink};
 use crate::clock::clock;
-use crate::colour::{self, Rgb};
+use earworm_kit::colour::{self, Rgb};
 
 /// Height that the panel needs.
 pub(super) const HEIGHT: f32 = 258.0;

@@ -3,8 +3,8 @@
 use egui::{Align2, Rect, Sense, Ui, pos2, vec2};
 
 use super::theme::{ROUND, faint, font, ink, note};
-use crate::colour;
 use crate::influence::Influence;
+use earworm_kit::colour;
 
 /// The scale reaches at least so many points to either side.
 const LEAST_POINTS: f32 = 5.0;

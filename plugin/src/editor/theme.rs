@@ -3,7 +3,7 @@
 use egui::text::LayoutJob;
 use egui::{Align, Color32, CornerRadius, FontId, Painter, Rect, Stroke, Visuals, pos2};
 
-use crate::colour::{self, Rgb};
+use earworm_kit::colour::{self, Rgb};
 
 /// A colour as egui takes it.
 pub(super) const fn ink((r, g, b): Rgb) -> Color32 {

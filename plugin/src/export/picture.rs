@@ -1,27 +1,16 @@
 //! The curve as a PNG.
 
-use anyhow::anyhow;
-use plotters::coord::Shift;
-use plotters::prelude::*;
-use plotters::style::{FontStyle, register_font};
+use earworm_kit::canvas::{self, Anchor, Area, Canvas};
+use earworm_kit::colour::{self, BACKGROUND, Rgb};
+use earworm_kit::ticks::tick_step;
 
-use crate::clock::{clock, tick_step};
-use crate::colour::{self, Rgb};
+use crate::clock::clock;
 use crate::curve::Point;
 use crate::session::Session;
 
 const SIZE: (u32, u32) = (1600, 700);
-const FONT: &str = "earworm";
 /// Where the curve is drawn.
-const PLOT: (i32, i32, i32, i32) = (90, 120, 1560, 620);
-
-fn failed(error: impl std::fmt::Display) -> anyhow::Error {
-    anyhow!("cannot draw the picture: {error}")
-}
-
-fn rgb((r, g, b): Rgb) -> RGBColor {
-    RGBColor(r, g, b)
-}
+const PLOT: Area = Area { left: 90.0, top: 120.0, right: 1560.0, bottom: 620.0 };
 
 /// Draws it: window score with the hook marked, momentary and integrated scores behind it, against song
 /// time where the host gave one all the way, else against sound since the reset.
@@ -29,18 +18,10 @@ fn rgb((r, g, b): Rgb) -> RGBColor {
 /// # Errors
 /// When the picture cannot be drawn or encoded.
 pub fn picture(session: &Session) -> anyhow::Result<Vec<u8>> {
-    let _ = register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT);
-    let mut pixels = vec![0; (SIZE.0 * SIZE.1 * 3) as usize];
-    {
-        let area = BitMapBackend::with_buffer(&mut pixels, SIZE).into_drawing_area();
-        draw(&area, session)?;
-        area.present().map_err(failed)?;
-    }
-    encode(pixels)
+    canvas::png(SIZE, BACKGROUND, |canvas| draw(canvas, session))
 }
 
-fn draw(area: &DrawingArea<BitMapBackend<'_>, Shift>, session: &Session) -> anyhow::Result<()> {
-    area.fill(&rgb(colour::BACKGROUND)).map_err(failed)?;
+fn draw(canvas: &Canvas<'_>, session: &Session) -> anyhow::Result<()> {
     let (points, hook) = session.with_log(|log| (log.curve.points().to_vec(), log.hook.clone()));
     let scored: Vec<&Point> = points.iter().filter(|p| !p.is_gap()).collect();
     let in_song = !scored.is_empty() && scored.iter().all(|p| !p.song_s.is_nan());
@@ -49,37 +30,33 @@ fn draw(area: &DrawingArea<BitMapBackend<'_>, Shift>, session: &Session) -> anyh
     let last = scored.iter().map(|p| time(p)).fold(0.0, f64::max);
     let first = if in_song { first } else { 0.0 };
     let length = (last - first).max(1.0);
-    let (left, top, right, bottom) = PLOT;
-    let x = |s: f64| left + ((s - first) / length * f64::from(right - left)) as i32;
-    let y = |score: f32| bottom - (score / 100.0 * (bottom - top) as f32) as i32;
-    let text = |words: &str, at: (i32, i32), size: i32, ink: Rgb| {
-        let style = (FONT, size).into_font().color(&rgb(ink));
-        area.draw(&Text::new(words.to_owned(), at, style)).map_err(failed)
+    let Area { left, right, bottom, .. } = PLOT;
+    let x = |s: f64| left + (s - first) / length * PLOT.width();
+    let y = |score: f32| bottom - f64::from(score) / 100.0 * PLOT.height();
+    let text = |words: &str, at: (f64, f64), size: f64, ink: Rgb| {
+        canvas.text(words, at, size, ink, Anchor::Left)
     };
-    let fill = |corners: [(i32, i32); 2], ink: Rgb, opacity: f64| {
-        area.draw(&Rectangle::new(corners, rgb(ink).mix(opacity).filled())).map_err(failed)
-    };
-    fill([(left, top), (right, bottom)], colour::PANEL, 1.0)?;
+    canvas.fill(PLOT, colour::PANEL, 1.0)?;
     for score in [0u8, 25, 50, 75, 100] {
         let at = y(f32::from(score));
-        area.draw(&PathElement::new([(left, at), (right, at)], rgb(colour::GRID)))
-            .map_err(failed)?;
-        text(&score.to_string(), (left - 46, at - 10), 20, colour::DIM)?;
+        canvas.line([(left, at), (right, at)], colour::GRID, 1.0, 1.0)?;
+        canvas.text(&score.to_string(), (left - 12.0, at), 17.0, colour::DIM, Anchor::Right)?;
     }
     let step = tick_step(length, 12);
     let mut tick = (first / step).ceil() * step;
     while tick <= last {
-        text(&clock(tick), (x(tick) - 14, bottom + 12), 20, colour::DIM)?;
+        canvas.text(&clock(tick), (x(tick), bottom + 20.0), 17.0, colour::DIM, Anchor::Middle)?;
         tick += step;
     }
     if let Some(hook) = &hook {
         let whole = vec![(hook.hook.start_s, hook.hook.end_s)];
         for &(from, to) in if in_song { &hook.stretches } else { &whole } {
             let (from, to) = (x(from).clamp(left, right), x(to).clamp(left, right));
-            fill([(from, top), (to, bottom)], colour::HOOK, 0.18)?;
+            canvas.fill(Area { left: from, right: to, ..PLOT }, colour::HOOK, 0.18)?;
         }
     }
-    let lines = [(0, colour::MOMENTARY, 1), (1, colour::INTEGRATED, 2), (2, colour::WINDOW, 3)];
+    let lines =
+        [(0, colour::MOMENTARY, 1.0), (1, colour::INTEGRATED, 2.0), (2, colour::WINDOW, 3.0)];
     for (which, ink, width) in lines {
         let value = |p: &Point| [p.momentary, p.integrated, p.window][which];
         // A new stroke wherever the curve is interrupted or the song jumps.
@@ -88,13 +65,8 @@ fn draw(area: &DrawingArea<BitMapBackend<'_>, Shift>, session: &Session) -> anyh
             !value(a).is_nan() && !value(b).is_nan() && (0.0..30.0).contains(&(to - from))
         };
         for stroke in points.chunk_by(joined) {
-            let path: Vec<_> = stroke
-                .iter()
-                .filter(|p| !value(p).is_nan())
-                .map(|p| (x(time(p)), y(value(p))))
-                .collect();
-            let style = rgb(ink).stroke_width(width);
-            area.draw(&PathElement::new(path, style)).map_err(failed)?;
+            let path = stroke.iter().filter(|p| !value(p).is_nan());
+            canvas.line(path.map(|p| (x(time(p)), y(value(p)))), ink, 1.0, width)?;
         }
     }
     let model = session.model();
@@ -105,26 +77,19 @@ fn draw(area: &DrawingArea<BitMapBackend<'_>, Shift>, session: &Session) -> anyh
     );
     let reading = session.reading();
     let said = |score: Option<f32>| score.map_or("–".into(), |score| format!("{score:.0}"));
-    text("Earworm", (40, 28), 40, colour::BRIGHT)?;
-    text(&format!("{name} · {worth}"), (40, 78), 22, colour::DIM)?;
-    text(&format!("window {}", said(reading.window)), (1000, 40), 30, colour::WINDOW)?;
-    text(&format!("integrated {}", said(reading.integrated)), (1180, 40), 30, colour::INTEGRATED)?;
+    text("Earworm", (40.0, 48.0), 34.0, colour::BRIGHT)?;
+    text(&format!("{name} · {worth}"), (40.0, 90.0), 18.0, colour::DIM)?;
     let best = hook.map(|hook| hook.hook.score);
-    text(&format!("hook {}", said(best)), (1420, 40), 30, colour::HOOK)?;
-    let axis = if in_song { "position in the song" } else { "sound since the reset" };
-    text(axis, (left, bottom + 42), 20, colour::DIM)
-}
-
-fn encode(pixels: Vec<u8>) -> anyhow::Result<Vec<u8>> {
-    // The encoder of plotters writes to a path only.
-    let folder = tempfile::tempdir()?;
-    let path = folder.path().join("curve.png");
-    {
-        let area = BitMapBackend::new(&path, SIZE).into_drawing_area();
-        let image = BitMapElement::with_owned_buffer((0, 0), SIZE, pixels)
-            .ok_or_else(|| anyhow!("the picture has the wrong size"))?;
-        area.draw(&image).map_err(failed)?;
-        area.present().map_err(failed)?;
+    let mut end = right;
+    for (what, score, ink) in [
+        ("hook", best, colour::HOOK),
+        ("integrated", reading.integrated, colour::INTEGRATED),
+        ("window", reading.window, colour::WINDOW),
+    ] {
+        let words = format!("{what} {}", said(score));
+        canvas.text(&words, (end, 54.0), 26.0, ink, Anchor::Right)?;
+        end -= canvas.text_width(&words, 26.0)? + 36.0;
     }
-    Ok(std::fs::read(path)?)
+    let axis = if in_song { "position in the song" } else { "sound since the reset" };
+    text(axis, (left, bottom + 50.0), 17.0, colour::DIM)
 }

@@ -3,8 +3,8 @@
 use egui::{Align2, LayerId, Order, Rect, Stroke, StrokeKind};
 
 use super::App;
-use crate::colour;
 use crate::editor::theme::{ROUND, faint, font, ink};
+use earworm_kit::colour;
 
 impl App {
     /// Takes the files that were dropped since the last frame.

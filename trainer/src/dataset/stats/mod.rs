@@ -1,6 +1,5 @@
 //! `dataset stats`: what is in a data set, in pictures, with warnings on what would spoil a result.
 
-mod canvas;
 mod columns;
 mod material;
 mod pictures;

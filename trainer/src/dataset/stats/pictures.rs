@@ -3,12 +3,14 @@
 use std::path::Path;
 
 use anyhow::Result;
-
-use super::canvas::{
-    AMBER, Anchor, Area, BACKGROUND, BLUE, BRIGHT, Canvas, DIM, GREEN, GRID, PANEL,
+use earworm_kit::canvas::{self, Anchor, Area, Canvas};
+use earworm_kit::colour::{
+    BACKGROUND, BRIGHT, DIM, GRID, INTEGRATED as GREEN, MOMENTARY as BLUE, PANEL, Rgb,
+    WINDOW as AMBER,
 };
-use super::canvas::{Rgb, paint};
+
 use super::columns::{Categories, Numbers, Origin, quantile};
+use crate::files;
 
 /// Width of pictures of many panels.
 const WIDTH: f64 = 1600.0;
@@ -94,6 +96,16 @@ fn sheets(folder: &Path, name: &str, title: &str, panels: &[Panel<'_>]) -> Resul
     Ok(files)
 }
 
+/// Draws into a PNG file in a folder that is made if it is not there.
+fn paint(
+    path: &Path,
+    size: (u32, u32),
+    draw: impl FnOnce(&Canvas<'_>) -> Result<()>,
+) -> Result<()> {
+    files::make_folder_of(path)?;
+    canvas::save_png(path, size, BACKGROUND, draw)
+}
+
 fn histogram(canvas: &Canvas<'_>, area: Area, column: &Numbers) -> Result<()> {
     let sorted = column.sorted();
     let histogram = column.histogram();
@@ -113,7 +125,7 @@ fn histogram(canvas: &Canvas<'_>, area: Area, column: &Numbers) -> Result<()> {
     // Room for the label of the highest bar.
     let full = plot.height() - 24.0;
     let level = plot.bottom - full;
-    canvas.line((plot.left, level), (plot.right, level), GRID, 1.0)?;
+    canvas.line([(plot.left, level), (plot.right, level)], GRID, 1.0, 1.0)?;
     let rgb = if column.origin == Origin::Target { GREEN } else { BLUE };
     let count = histogram.counts.len() as f64;
     let step = plot.width() / count;
@@ -134,7 +146,7 @@ fn histogram(canvas: &Canvas<'_>, area: Area, column: &Numbers) -> Result<()> {
     };
     let middle = quantile(&sorted, 0.5);
     let x = plot.left + part(middle).clamp(0.0, 1.0) * plot.width();
-    canvas.line((x, level), (x, plot.bottom), AMBER, 1.5)?;
+    canvas.line([(x, level), (x, plot.bottom)], AMBER, 1.0, 1.5)?;
     let y = plot.bottom + 13.0;
     let single = (1..histogram.edges.len())
         .all(|at| histogram.edges[at] - histogram.edges[at - 1] == 1.0 && first.fract() != 0.0);

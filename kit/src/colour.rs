@@ -1,26 +1,28 @@
-//! The colours of pictures and of the terminal meter.
+//! The colours of meters and pictures.
 
 /// Red, green and blue.
-pub(crate) type Rgb = (u8, u8, u8);
+pub type Rgb = (u8, u8, u8);
 
 /// Behind everything.
-pub(crate) const BACKGROUND: Rgb = (0x10, 0x12, 0x19);
+pub const BACKGROUND: Rgb = (0x10, 0x12, 0x19);
 /// Behind a curve.
-pub(crate) const PANEL: Rgb = (0x18, 0x1b, 0x25);
+pub const PANEL: Rgb = (0x18, 0x1b, 0x25);
 /// Lines of a grid and empty parts of bars.
-pub(crate) const GRID: Rgb = (0x2c, 0x31, 0x3f);
+pub const GRID: Rgb = (0x2c, 0x31, 0x3f);
 /// Labels.
-pub(crate) const DIM: Rgb = (0x93, 0x99, 0xab);
+pub const DIM: Rgb = (0x93, 0x99, 0xab);
 /// What is to be read first.
-pub(crate) const BRIGHT: Rgb = (0xe8, 0xea, 0xf0);
+pub const BRIGHT: Rgb = (0xe8, 0xea, 0xf0);
 /// The momentary score.
-pub(crate) const MOMENTARY: Rgb = (0x5b, 0xa8, 0xd8);
+pub const MOMENTARY: Rgb = (0x5b, 0xa8, 0xd8);
 /// The window score.
-pub(crate) const WINDOW: Rgb = (0xff, 0xb4, 0x54);
+pub const WINDOW: Rgb = (0xff, 0xb4, 0x54);
 /// The integrated score.
-pub(crate) const INTEGRATED: Rgb = (0x7f, 0xd1, 0x9b);
+pub const INTEGRATED: Rgb = (0x7f, 0xd1, 0x9b);
 /// The hook.
-pub(crate) const HOOK: Rgb = (0xff, 0x6b, 0x8b);
+pub const HOOK: Rgb = (0xff, 0x6b, 0x8b);
+/// Something is wrong.
+pub const WARNING: Rgb = (0xff, 0x8a, 0x5c);
 
 /// Matplotlib's "magma" at 17 equally spaced places: equal steps in value look equally large.
 const MAGMA: [u32; 17] = [
@@ -29,7 +31,7 @@ const MAGMA: [u32; 17] = [
 ];
 
 /// The colour for a value from 0 (black) to 1 (pale yellow).
-pub(crate) fn magma(value: f32) -> Rgb {
+pub fn magma(value: f32) -> Rgb {
     // NaN is no value: black.
     let value = if value.is_nan() { 0.0 } else { value.clamp(0.0, 1.0) };
     let place = value * (MAGMA.len() - 1) as f32;
@@ -44,7 +46,7 @@ pub(crate) fn magma(value: f32) -> Rgb {
 
 /// Which decibels of a mel picture are shown black and which pale, fitted to what it shows.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct MelRange {
+pub struct MelRange {
     floor_db: f32,
     top_db: f32,
 }
@@ -58,7 +60,7 @@ impl MelRange {
     const OUTSIDE: (f32, f32) = (0.08, 0.004);
 
     /// The range for a picture of these values.
-    pub(crate) fn of(values: impl Iterator<Item = f32>) -> Self {
+    pub fn of(values: impl Iterator<Item = f32>) -> Self {
         // Digital silence says nothing about how dark quiet sound is.
         let mut values: Vec<f32> = values.filter(|db| db.is_finite() && *db > -95.0).collect();
         let mut value_at = |part: f32| {
@@ -74,7 +76,7 @@ impl MelRange {
     }
 
     /// The colour of a value.
-    pub(crate) fn colour(&self, db: f32) -> Rgb {
+    pub fn colour(&self, db: f32) -> Rgb {
         magma((db - self.floor_db) / (self.top_db - self.floor_db))
     }
 }

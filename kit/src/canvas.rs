@@ -1,4 +1,4 @@
-//! A sheet to draw on: drawn at twice its size and then halved, so that edges and text are smooth.
+//! A sheet to draw pictures on: drawn at twice its size and then halved, so that edges and text are smooth.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -7,9 +7,10 @@ use anyhow::{Context, anyhow};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{FontStyle, TextStyle, register_font};
+use plotters::style::{FontStyle, FontTransform, TextStyle, register_font};
 
 use crate::colour::Rgb;
+use crate::whole_file;
 
 /// The font of all text.
 const FONT: &str = "earworm";
@@ -18,41 +19,52 @@ const SCALE: i32 = 2;
 
 /// Where a text's position lies in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Anchor {
+pub enum Anchor {
     /// Its left edge.
     Left,
     /// Its middle.
     Middle,
     /// Its right edge.
     Right,
+    /// Its right edge, the text turned to be read from below.
+    Upwards,
 }
 
 /// A rectangle in pixels of the picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Area {
-    pub(super) left: f64,
-    pub(super) top: f64,
-    pub(super) right: f64,
-    pub(super) bottom: f64,
+pub struct Area {
+    /// From the picture's left edge.
+    pub left: f64,
+    /// From its upper edge.
+    pub top: f64,
+    /// From the picture's left edge.
+    pub right: f64,
+    /// From its upper edge.
+    pub bottom: f64,
 }
 
 impl Area {
-    pub(super) fn width(&self) -> f64 {
+    /// In pixels.
+    pub fn width(&self) -> f64 {
         self.right - self.left
     }
 
-    pub(super) fn height(&self) -> f64 {
+    /// In pixels.
+    pub fn height(&self) -> f64 {
         self.bottom - self.top
     }
 }
 
 /// The sheet. Positions are in pixels of the finished picture.
-pub(super) struct Canvas<'a> {
+pub struct Canvas<'a> {
     area: DrawingArea<BitMapBackend<'a>, Shift>,
 }
 
 /// Draws a picture of `size` and returns its pixels, three bytes each.
-pub(super) fn paint(
+///
+/// # Errors
+/// When it cannot be drawn.
+pub fn paint(
     size: (u32, u32),
     background: Rgb,
     draw: impl FnOnce(&Canvas<'_>) -> anyhow::Result<()>,
@@ -68,8 +80,37 @@ pub(super) fn paint(
     Ok(halve(&pixels, size))
 }
 
-/// Writes pixels as a PNG file.
-pub(super) fn write_png(path: &Path, size: (u32, u32), pixels: Vec<u8>) -> anyhow::Result<()> {
+/// Draws a picture of `size` into a PNG file, which is replaced only by a whole picture.
+///
+/// # Errors
+/// When it cannot be drawn, or the file not be written; the message names it.
+pub fn save_png(
+    path: &Path,
+    size: (u32, u32),
+    background: Rgb,
+    draw: impl FnOnce(&Canvas<'_>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    whole_file::write_bytes(path, png(size, background, draw)?)
+}
+
+/// Draws a picture of `size` and returns it as a PNG file's content.
+///
+/// # Errors
+/// When it cannot be drawn or encoded.
+pub fn png(
+    size: (u32, u32),
+    background: Rgb,
+    draw: impl FnOnce(&Canvas<'_>) -> anyhow::Result<()>,
+) -> anyhow::Result<Vec<u8>> {
+    let pixels = paint(size, background, draw)?;
+    // The encoder of plotters writes to a path only.
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("picture.png");
+    write_png(&path, size, pixels)?;
+    Ok(std::fs::read(path)?)
+}
+
+fn write_png(path: &Path, size: (u32, u32), pixels: Vec<u8>) -> anyhow::Result<()> {
     let area = BitMapBackend::new(path, size).into_drawing_area();
     let image = BitMapElement::with_owned_buffer((0, 0), size, pixels)
         .context("the picture has the wrong size")?;
@@ -79,14 +120,20 @@ pub(super) fn write_png(path: &Path, size: (u32, u32), pixels: Vec<u8>) -> anyho
 
 impl Canvas<'_> {
     /// A filled rectangle; `opacity` from 0 to 1.
-    pub(super) fn fill(&self, area: Area, rgb: Rgb, opacity: f64) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// When it cannot be drawn.
+    pub fn fill(&self, area: Area, rgb: Rgb, opacity: f64) -> anyhow::Result<()> {
         let corners = [at(area.left, area.top), at(area.right, area.bottom)];
         let style = colour(rgb).mix(opacity).filled();
         self.area.draw(&Rectangle::new(corners, style)).map_err(failed)
     }
 
     /// A line through points.
-    pub(super) fn line(
+    ///
+    /// # Errors
+    /// When it cannot be drawn.
+    pub fn line(
         &self,
         points: impl IntoIterator<Item = (f64, f64)>,
         rgb: Rgb,
@@ -103,13 +150,19 @@ impl Canvas<'_> {
     }
 
     /// A filled dot.
-    pub(super) fn dot(&self, x: f64, y: f64, radius: f64, rgb: Rgb) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// When it cannot be drawn.
+    pub fn dot(&self, x: f64, y: f64, radius: f64, rgb: Rgb) -> anyhow::Result<()> {
         let radius = (radius * f64::from(SCALE)).round() as i32;
         self.area.draw(&Circle::new(at(x, y), radius, colour(rgb).filled())).map_err(failed)
     }
 
-    /// A text whose middle line is at `y`.
-    pub(super) fn text(
+    /// A text whose middle line is at `y` (at `x` where it is turned).
+    ///
+    /// # Errors
+    /// When it cannot be drawn.
+    pub fn text(
         &self,
         text: &str,
         (x, y): (f64, f64),
@@ -117,31 +170,67 @@ impl Canvas<'_> {
         rgb: Rgb,
         anchor: Anchor,
     ) -> anyhow::Result<()> {
+        // plotters centres the line, not the letters in it.
+        let shift = 0.08 * size;
+        if anchor == Anchor::Upwards {
+            return self.text_upwards(text, (x + shift, y), size, rgb);
+        }
         let horizontal = match anchor {
             Anchor::Left => HPos::Left,
             Anchor::Middle => HPos::Center,
-            Anchor::Right => HPos::Right,
+            Anchor::Right | Anchor::Upwards => HPos::Right,
         };
         let colour = colour(rgb);
         let style = font(size).color(&colour).pos(Pos::new(horizontal, VPos::Center));
-        // plotters centres the line, not the letters in it.
-        let y = y + 0.08 * size;
+        self.area.draw(&Text::new(text, at(x, y + shift), style)).map_err(failed)
+    }
+
+    fn text_upwards(
+        &self,
+        text: &str,
+        (x, y): (f64, f64),
+        size: f64,
+        rgb: Rgb,
+    ) -> anyhow::Result<()> {
+        let colour = colour(rgb);
+        let style = font(size)
+            .color(&colour)
+            .transform(FontTransform::Rotate270)
+            .pos(Pos::new(HPos::Right, VPos::Center));
         self.area.draw(&Text::new(text, at(x, y), style)).map_err(failed)
     }
 
     /// How wide a text is.
-    pub(super) fn text_width(&self, text: &str, size: f64) -> anyhow::Result<f64> {
+    ///
+    /// # Errors
+    /// When it cannot be drawn.
+    pub fn text_width(&self, text: &str, size: f64) -> anyhow::Result<f64> {
         let (width, _) = self.area.estimate_text_size(text, &font(size)).map_err(failed)?;
         Ok(f64::from(width) / f64::from(SCALE))
     }
 
+    /// A text cut, with dots at its end, to be at most `width` wide.
+    ///
+    /// # Errors
+    /// When it cannot be drawn.
+    pub fn fitted(&self, text: &str, size: f64, width: f64) -> anyhow::Result<String> {
+        let mut shown: String =
+            text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        if self.text_width(&shown, size)? <= width {
+            return Ok(shown);
+        }
+        while !shown.is_empty() && self.text_width(&format!("{shown}…"), size)? > width {
+            shown.pop();
+        }
+        Ok(format!("{}…", shown.trim_end()))
+    }
+
     /// Colours each point of an area: `pixel` gets its place as parts of the area's width (from
     /// the left) and height (from the bottom).
-    pub(super) fn image(
-        &self,
-        area: Area,
-        pixel: impl Fn(f64, f64) -> Option<Rgb>,
-    ) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// When it cannot be drawn.
+    pub fn image(&self, area: Area, pixel: impl Fn(f64, f64) -> Option<Rgb>) -> anyhow::Result<()> {
         let ((left, top), (right, bottom)) = (at(area.left, area.top), at(area.right, area.bottom));
         for x in left..right {
             let across = (f64::from(x - left) + 0.5) / f64::from(right - left);
