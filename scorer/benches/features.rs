@@ -31,7 +31,6 @@ const SOUND: usize = 30;
 /// Files that are timed one by one; all of them are in the throughput.
 const TIMED: usize = 4;
 const ROUNDS: usize = 7;
-const THREADS: usize = 2;
 /// Sections of at least this many seconds are looked for, here as by the peer.
 const CLIP_SECONDS: f64 = 10.0;
 
@@ -66,6 +65,7 @@ fn main() {
         ("descriptors", extraction(&starts, &BOTH[..1]) * a_sound),
         ("low_level", extraction(&starts, &BOTH[1..]) * a_sound),
         ("both", extraction(&starts, &BOTH) * a_sound),
+        ("song", shortest(|| timed.iter().for_each(|f| drop(black_box(song(f))))) * a_file),
         ("chorus", shortest(|| timed.iter().for_each(|f| drop(black_box(chorus(f))))) * a_file),
     ];
     let results = [
@@ -75,9 +75,12 @@ fn main() {
         ("descriptors", mean_of(&starts, FeatureSet::Descriptors, "spec_cent")),
         ("low_level", mean_of(&starts, FeatureSet::LowLevel, "spectral_centroid")),
     ];
-    let (rate, decoding) = throughput(&files);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let (rate_of_one, _) = throughput(&files, 1);
+    let (rate, decoding) = throughput(&files, threads);
     println!(
-        "{{\"seconds\": {}, \"results\": {}, \"songs\": {}, \"threads\": {THREADS}, \
+        "{{\"seconds\": {}, \"results\": {}, \"songs\": {}, \"threads\": {threads}, \
+         \"songs_per_second_of_one\": {rate_of_one}, \
          \"songs_per_second\": {rate}, \"share_of_decoding\": {decoding}}}",
         object(&work),
         object(&results),
@@ -123,6 +126,12 @@ fn mean_of(sounds: &[&[f32]], set: FeatureSet, feature: &str) -> f64 {
     sounds.iter().map(value).sum::<f64>() / sounds.len() as f64
 }
 
+/// What a data set keeps of a song, from its file on.
+fn song(file: &Path) -> Vec<f32> {
+    let mut extractor = Extractor::new(RATE, &BOTH).expect("a rate that suits");
+    extractor.extract(&decode(file)).expect("sound")
+}
+
 fn chorus(file: &Path) -> impl Sized {
     find_chorus(&decode(file), RATE, CLIP_SECONDS)
 }
@@ -162,9 +171,9 @@ fn extraction(songs: &[&[f32]], sets: &[FeatureSet]) -> f64 {
     })
 }
 
-/// Files a second through decoding and all features on [`THREADS`] threads, and the share of their
-/// time that was decoding and resampling.
-fn throughput(files: &[PathBuf]) -> (f64, f64) {
+/// Files a second through decoding and all features on so many threads, and the share of their time
+/// that was decoding and resampling.
+fn throughput(files: &[PathBuf], threads: usize) -> (f64, f64) {
     let next = AtomicUsize::new(0);
     let start = Instant::now();
     let times: Vec<(f64, f64)> = std::thread::scope(|scope| {
@@ -180,7 +189,7 @@ fn throughput(files: &[PathBuf]) -> (f64, f64) {
             }
             (decoding, all)
         };
-        let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         threads.into_iter().map(|t| t.join().expect("no thread panics")).collect()
     });
     let seconds = start.elapsed().as_secs_f64();

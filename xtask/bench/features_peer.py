@@ -101,6 +101,13 @@ def librosa_low_level(y):
     return feature.spectral_centroid(y=y, sr=RATE).mean()
 
 
+def librosa_song(path):
+    """What a data set keeps of a song, from its file on."""
+    y = librosa.load(path, sr=RATE)[0]
+    librosa_low_level(y)
+    return librosa_descriptors(y)
+
+
 # ---- torchaudio --------------------------------------------------------------------------------
 
 torch_mel = torch.nn.Sequential(
@@ -207,6 +214,7 @@ def main():
                 "descriptors": (timed(librosa_descriptors, sounds, a_sound, 3),
                                 mean(librosa_descriptors)),
                 "low_level": (timed(librosa_low_level, sounds, a_sound, 2), mean(librosa_low_level)),
+                "song": (timed(librosa_song, files, a_file, 2), None),
             },
             "torchaudio": {
                 "resample": (timed(torch_resample, starts, a_faster_sound),
