@@ -1,5 +1,7 @@
 //! `earworm listen` on a real sound server: what it hears is what is played, whatever happens to the
 //! devices meanwhile.
+// The sound servers that tests drive are Linux's.
+#![cfg(target_os = "linux")]
 
 mod common;
 #[path = "common/daemon.rs"]

@@ -1,5 +1,7 @@
 //! Many clients at once, and a long time: nothing is lost, and memory stays as it is. Short here;
 //! `EARWORM_LOAD_SECONDS=60` and `EARWORM_SOAK_HOURS=24` make it as long as one likes.
+// The sound servers that tests drive are Linux's.
+#![cfg(target_os = "linux")]
 
 #![cfg(target_os = "linux")]
 

@@ -262,6 +262,7 @@ fn killed_at_any_moment_it_goes_on() {
     assert!(left.iter().all(|e| !e.file_name().to_string_lossy().starts_with(".writing-")));
 }
 
+#[cfg(unix)]
 #[test]
 fn a_stopped_build_saves_what_it_has() {
     let dir = tempfile::tempdir().unwrap();
