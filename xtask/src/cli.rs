@@ -23,6 +23,8 @@ pub(crate) enum Task {
     Test(TestArgs),
     /// Measure the speed of the engine and the plugin, and of scoring and training beside the same in Python.
     Bench(BenchArgs),
+    /// Run code that is unsafe, or that threads race in, in Miri. Installs it with rustup.
+    Miri(MiriArgs),
     /// Check that the trainer builds with CUDA, on a machine that need not have it.
     CudaCheck(CudaCheckArgs),
     /// Build the plugin and bundle it as CLAP and VST3 for this system.
@@ -77,6 +79,14 @@ pub(crate) enum BenchPart {
     Training,
     /// The plugin: its callback beside a copy of the block, what whole instances cost.
     Plugin,
+}
+
+/// Options of `miri`.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct MiriArgs {
+    /// In how many orders of events threads race.
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) seeds: u32,
 }
 
 /// Options of `cuda-check`.
@@ -162,6 +172,7 @@ mod tests {
         assert!(parse("xtask bench --runs 0").is_err());
         let Ok(Task::Install(args)) = parse("xtask install --to /opt/bin") else { panic!() };
         assert_eq!(args.to, Some(PathBuf::from("/opt/bin")));
+        assert!(matches!(parse("xtask miri --seeds 4"), Ok(Task::Miri(MiriArgs { seeds: 4 }))));
         let Ok(Task::CudaCheck(args)) = parse("xtask cuda-check --link") else { panic!() };
         assert!(args.link);
         let Ok(Task::Install(args)) = parse("xtask install --only plugin") else { panic!() };

@@ -5,8 +5,10 @@ mod bundle;
 mod cli;
 mod cuda_check;
 mod install;
+mod miri;
 mod package;
 mod run;
+mod sanitizer;
 mod steps;
 mod system;
 mod test;
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
         Task::Run(args) => run::run(&workspace, args),
         Task::Test(args) => test::test(&workspace, args),
         Task::Bench(args) => bench::bench(&workspace, args),
+        Task::Miri(args) => miri::miri(&workspace, args),
         Task::CudaCheck(args) => cuda_check::cuda_check(&workspace, args),
         Task::Bundle(args) => bundle::bundle(&workspace, args),
         Task::Install(args) => install::install(&workspace, args),
