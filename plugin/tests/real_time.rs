@@ -1,10 +1,11 @@
-//! `process()` never allocates or frees, not even the first time. The allocator that watches comes with
-//! nice-plug in builds with debug assertions, and ends the process.
+//! `process()` never allocates, frees, waits or calls the system, not even the first time. The allocator that
+//! watches comes with nice-plug in builds with debug assertions, and ends the process; so do the other watches.
 #![cfg(debug_assertions)]
 
 use std::time::{Duration, Instant};
 
 use earworm_plugin::harness::{Host, Playhead, automate};
+use earworm_watch::real_time;
 use nice_assert_no_alloc::assert_no_alloc;
 use nice_plug::prelude::ProcessMode;
 
@@ -21,8 +22,13 @@ fn noise(samples: usize) -> Vec<f32> {
         .collect()
 }
 
+/// Runs `work` under all watches at once.
+fn watched<R>(work: impl FnOnce() -> R) -> R {
+    real_time(|| assert_no_alloc(work))
+}
+
 #[test]
-fn not_even_the_first_call_allocates() {
+fn not_even_the_first_call_does() {
     for mode in [ProcessMode::Realtime, ProcessMode::Offline] {
         let (mut left, mut right) = (noise(8192), noise(8192));
         let mut host = Host::new(RATE, 8192, mode);
@@ -30,8 +36,8 @@ fn not_even_the_first_call_allocates() {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 let start = Playhead { playing: true, position: Some(0) };
-                assert_no_alloc(|| host.process(&mut [&mut left, &mut right], start));
-                assert_no_alloc(|| host.process(&mut [&mut left], Playhead::default()));
+                watched(|| host.process(&mut [&mut left, &mut right], start));
+                watched(|| host.process(&mut [&mut left], Playhead::default()));
             });
         });
     }
@@ -39,7 +45,7 @@ fn not_even_the_first_call_allocates() {
 
 /// A full ring, resets, jumps, bypass, automation, and streams that change meanwhile.
 #[test]
-fn nothing_that_happens_allocates() {
+fn whatever_happens() {
     let (mut left, mut right) = (noise(2048), noise(2048));
     let mut host = Host::new(RATE, 2048, ProcessMode::Realtime);
     let session = host.session().clone();
@@ -55,7 +61,7 @@ fn nothing_that_happens_allocates() {
         let jump = round % 97 == 0;
         position = if jump { (round * 7919) as i64 } else { position + frames as i64 };
         let playhead = Playhead { playing: round % 200 > 20, position: Some(position) };
-        assert_no_alloc(|| {
+        watched(|| {
             if round % 31 == 0 {
                 automate(&params.reset, (round / 31 % 2) as f32);
             }
@@ -67,14 +73,14 @@ fn nothing_that_happens_allocates() {
     automate(&params.bypass, 0.0);
     while session.reading().dropped == 0 && session.reading().time_s == 0.0 {
         assert!(Instant::now() < heard, "no reading came");
-        assert_no_alloc(|| {
+        watched(|| {
             host.process(&mut [&mut left, &mut right], Playhead::default());
         });
     }
 }
 
 /// What the other tests rest on: whoever allocates while watched does not survive it. A child process
-/// tries.
+/// tries. `tests/watch` does the same for the other watches.
 #[test]
 fn the_watch_is_awake() {
     if std::env::var_os("EARWORM_TEST_ALLOCATES").is_some() {

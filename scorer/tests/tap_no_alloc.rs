@@ -1,5 +1,5 @@
-//! The tap on the audio thread never allocates or frees. Its own binary, because the allocator that
-//! watches is global.
+//! The tap on the audio thread never allocates, frees, waits or calls the system. Its own binary, because the
+//! allocator that watches is global.
 
 mod common;
 
@@ -8,11 +8,17 @@ use common::{Noise, tiny_streaming};
 use earworm_scorer::ScorerOptions;
 use earworm_scorer::live::{Meter, Stream, Tap, Turn, open};
 use earworm_scorer::model::{Calibration, Task};
+use earworm_watch::real_time;
 
 #[global_allocator]
 static WATCHED: AllocDisabler = AllocDisabler;
 
 const MOST_FRAMES: usize = 8192;
+
+/// Runs `work` under all watches at once.
+fn watched<R>(work: impl FnOnce() -> R) -> R {
+    real_time(|| assert_no_alloc(work))
+}
 
 fn open_tiny() -> (Tap, Stream, Meter) {
     open(tiny_streaming(), 16_000, ScorerOptions::LIVE).unwrap()
@@ -27,14 +33,14 @@ fn noise(seed: u64, samples: usize) -> Vec<f32> {
 }
 
 #[test]
-fn the_tap_never_allocates() {
+fn the_tap_does_nothing_but_its_work() {
     let (left, right) = (noise(1, MOST_FRAMES), noise(2, MOST_FRAMES));
     let (mut tap, mut stream, meter) = open_tiny();
     let mut blocks = Noise::new(3);
     for round in 0..4000 {
         let frames = blocks.between(1..MOST_FRAMES + 1);
         let kind = blocks.between(0..10);
-        assert_no_alloc(|| match kind {
+        watched(|| match kind {
             0 => tap.push_planar(&[&left[..frames]]),
             1 => tap.push_interleaved(&left[..frames], 1),
             2 => tap.push_interleaved(&left[..frames], 6),
@@ -48,7 +54,7 @@ fn the_tap_never_allocates() {
         }
     }
     while stream.turn() == Turn::Busy {}
-    assert_no_alloc(|| tap.push_planar(&[&left[..100]]));
+    watched(|| tap.push_planar(&[&left[..100]]));
     while stream.turn() == Turn::Busy {}
     let reading = meter.reading();
     assert!(meter.resets() > 0 && reading.dropped > 0 && reading.invalid > 0, "{reading:?}");
@@ -79,13 +85,13 @@ fn not_even_the_first_time() {
     for call in calls {
         let (mut tap, _stream, _meter) = open_tiny();
         std::thread::scope(|scope| {
-            scope.spawn(|| assert_no_alloc(|| call(&mut tap, &left)));
+            scope.spawn(|| watched(|| call(&mut tap, &left)));
         });
     }
 }
 
 /// What the other tests rest on: whoever allocates while watched does not survive it. A child
-/// process tries.
+/// process tries. `tests/watch` does the same for the other watches.
 #[test]
 fn the_watch_is_awake() {
     if std::env::var_os("EARWORM_TEST_ALLOCATES").is_some() {

@@ -2,7 +2,6 @@
 //! `EARWORM_LOAD_SECONDS=60` and `EARWORM_SOAK_HOURS=24` make it as long as one likes.
 // The sound servers that tests drive are Linux's.
 #![cfg(target_os = "linux")]
-
 #![cfg(target_os = "linux")]
 
 mod common;

@@ -7,6 +7,7 @@ mod common;
 
 use clack_extensions::audio_ports_config::{AudioPortsConfigBuffer, PluginAudioPortsConfig};
 use clack_host::utils::ClapId;
+use earworm_watch::real_time;
 
 use clap::{Instance, demo, noise, run_in_place};
 
@@ -26,7 +27,7 @@ fn rendered(
     let (write, score) = (instance.parameter("Write score"), instance.parameter("Score"));
     let processor = instance.activate(rate, LARGEST);
     let all = [&[(0, write, 1.0)], automation].concat();
-    let processor = run_in_place(processor, channels, blocks, rate, 0, &all);
+    let processor = run_in_place(processor, channels, blocks, rate, 0, &all, |process| process());
     instance.plugin.deactivate(processor);
     100.0 * instance.value(score)
 }
@@ -51,9 +52,39 @@ fn channels_said_to_be_constant_stay_as_they_are() {
         ([vec![1e-42; frames], vec![f32::NAN; frames]], u64::MAX),
     ] {
         let processor = instance.activate(48_000, LARGEST);
-        let processor = run_in_place(processor, &channels, &BLOCKS, 48_000, constant, &[]);
+        let processor =
+            run_in_place(processor, &channels, &BLOCKS, 48_000, constant, &[], |process| process());
         instance.plugin.deactivate(processor);
     }
+}
+
+/// From the host's call on, on a thread that has never made it before: nothing allocates, waits or calls the
+/// system, whatever the host automates, and however much the worker falls behind.
+#[test]
+fn the_audio_thread_does_nothing_but_its_work() {
+    let mut instance = Instance::new();
+    let [write, reset, bypass] =
+        ["Write score", "Reset", "Bypass"].map(|name| instance.parameter(name));
+    let automation: Vec<_> = (0..900usize)
+        .map(|block| match block % 3 {
+            0 => (block, write, f64::from(block as u32 / 3 % 2)),
+            1 => (block, reset, f64::from(block as u32 / 3 % 2)),
+            _ => (block, bypass, f64::from(u32::from(block % 30 == 2))),
+        })
+        .collect();
+    let mut channels = [noise(20 * 48_000, 3), noise(20 * 48_000, 4)];
+    channels[0][12_345] = f32::NAN;
+    let processor = instance.activate(48_000, LARGEST);
+    let processor = std::thread::scope(|scope| {
+        let run = || {
+            let blocks = &BLOCKS;
+            run_in_place(processor, &channels, blocks, 48_000, 0, &automation, |process| {
+                real_time(process);
+            })
+        };
+        scope.spawn(run).join().unwrap()
+    });
+    instance.plugin.deactivate(processor);
 }
 
 #[test]

@@ -23,6 +23,8 @@ pub(crate) enum Task {
     Test(TestArgs),
     /// Measure the speed of the engine and the plugin, and of scoring and training beside the same in Python.
     Bench(BenchArgs),
+    /// Run code that is unsafe, or that threads race in, in Miri. Installs it with rustup.
+    Miri(MiriArgs),
     /// Check that the trainer builds with CUDA, on a machine that need not have it.
     CudaCheck(CudaCheckArgs),
     /// Check that everything compiles for Windows and macOS, from Linux.
@@ -81,6 +83,14 @@ pub(crate) enum BenchPart {
     Plugin,
     /// Sizes of programs, time to start and memory; writes `docs/footprint.md`.
     Footprint,
+}
+
+/// Options of `miri`.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct MiriArgs {
+    /// In how many orders of events threads race.
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) seeds: u32,
 }
 
 /// Options of `cuda-check`.
@@ -183,6 +193,7 @@ mod tests {
         assert!(parse("xtask bench --runs 0").is_err());
         let Ok(Task::Install(args)) = parse("xtask install --to /opt/bin") else { panic!() };
         assert_eq!(args.to, Some(PathBuf::from("/opt/bin")));
+        assert!(matches!(parse("xtask miri --seeds 4"), Ok(Task::Miri(MiriArgs { seeds: 4 }))));
         let Ok(Task::CudaCheck(args)) = parse("xtask cuda-check --link") else { panic!() };
         assert!(args.link);
         let Ok(Task::CrossCheck(args)) = parse("xtask cross-check --only macos") else { panic!() };

@@ -6,8 +6,10 @@ mod cli;
 mod cross_check;
 mod cuda_check;
 mod install;
+mod miri;
 mod package;
 mod run;
+mod sanitizer;
 mod steps;
 mod system;
 mod test;
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
         Task::Run(args) => run::run(&workspace, args),
         Task::Test(args) => test::test(&workspace, args),
         Task::Bench(args) => bench::bench(&workspace, args),
+        Task::Miri(args) => miri::miri(&workspace, args),
         Task::CudaCheck(args) => cuda_check::cuda_check(&workspace, args),
         Task::CrossCheck(args) => cross_check::cross_check(&workspace, &args),
         Task::Bundle(args) => bundle::bundle(&workspace, args),

@@ -7,6 +7,7 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context, Result, ensure};
 
 use crate::cli::TestArgs;
+use crate::sanitizer;
 use crate::steps::Steps;
 use crate::system;
 use crate::venv;
@@ -49,6 +50,11 @@ fn all_steps(
             system::ensure(&system::for_real_parts())
         })?;
     }
+    let variables = sanitizer::variables()?;
+    if variables.is_none() {
+        steps.skip("real-time sanitizer", "this toolchain has no runtime of it; rustup's have");
+    }
+    let workspace = &workspace.with(variables.unwrap_or_default());
     component(workspace, steps, "rustfmt", "format", &["fmt", "--all", "--check"])?;
     let clippy = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
     component(workspace, steps, "clippy", "lints", &clippy)?;

@@ -1,5 +1,6 @@
 //! Where things lie, and how cargo is called.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -13,6 +14,8 @@ pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
     /// Folder that cargo builds into.
     pub(crate) target: PathBuf,
+    /// Set for every call of cargo.
+    variables: Vec<(&'static str, OsString)>,
 }
 
 impl Workspace {
@@ -30,13 +33,20 @@ impl Workspace {
             let path = metadata[key].as_str().with_context(|| format!("cargo gave no {key}"))?;
             anyhow::Ok(PathBuf::from(path))
         };
-        Ok(Self { root: path("workspace_root")?, target: path("target_directory")? })
+        let (root, target) = (path("workspace_root")?, path("target_directory")?);
+        Ok(Self { root, target, variables: Vec::new() })
+    }
+
+    /// The same, with these variables set for every call of cargo: a build's own are asked for by its
+    /// scripts, so that calls with and without would undo each other's work.
+    pub(crate) fn with(&self, variables: Vec<(&'static str, OsString)>) -> Self {
+        Self { root: self.root.clone(), target: self.target.clone(), variables }
     }
 
     /// A call of cargo in the workspace.
     pub(crate) fn cargo<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Command {
         let mut cargo = cargo();
-        cargo.args(args).current_dir(&self.root);
+        cargo.args(args).current_dir(&self.root).envs(self.variables.iter().cloned());
         cargo
     }
 

@@ -1,16 +1,17 @@
 //! What one instance of the plugin knows, shared between its audio thread, the worker and its editor.
 //!
-//! The audio thread only touches the atomics here and the two one-place hand-overs; everything behind a
+//! The audio thread only touches the atomics here and the hand-over; everything behind a
 //! lock belongs to the worker, the opener and the editor.
 
+mod handover;
 mod opening;
 mod output;
+mod parts;
 mod window;
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
-use crossbeam::atomic::AtomicCell;
 use earworm_scorer::live::{Meter, Tap};
 use earworm_scorer::{Hook, Model, Reading};
 use nice_plug_egui::RepaintNotifier;
@@ -21,6 +22,7 @@ use crate::offline::Desk;
 use crate::params::EarwormParams;
 use crate::song_map::Anchor;
 
+use handover::Handover;
 pub(crate) use opening::warm_up;
 use opening::{Opening, options};
 use output::Writer;
@@ -101,14 +103,8 @@ pub struct Session {
     /// The window score of the last reading as bits of an `f32`; NaN while there is none. The meter
     /// publishes a reading only after it has been logged.
     window_score: AtomicU32,
-    /// A new line on its way to the audio thread, and whether there is one.
-    arriving: AtomicCell<Option<Box<Line>>>,
-    arrived: AtomicBool,
-    /// Whether what has arrived is that there is no line any more.
-    detached: AtomicBool,
-    /// The old line on its way back, as it must not be freed there.
-    leaving: AtomicCell<Option<Box<Line>>>,
-    left: AtomicBool,
+    /// Lines on their way to the audio thread, and back.
+    lines: Handover<Line>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -118,7 +114,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Session {
     /// A session that hears nothing yet.
     pub fn new(params: Arc<EarwormParams>) -> Arc<Self> {
-        debug_assert!(AtomicCell::<Option<Box<Line>>>::is_lock_free());
+        debug_assert!(parts::Place::<Line>::is_lock_free());
         let pulse = Pulse::default();
         pulse.song_s.store(f64::NAN.to_bits(), Ordering::Relaxed);
         Arc::new(Self {
@@ -134,11 +130,7 @@ impl Session {
             opened: Condvar::new(),
             writer: Mutex::default(),
             window_score: AtomicU32::new(f32::NAN.to_bits()),
-            arriving: AtomicCell::new(None),
-            arrived: AtomicBool::new(false),
-            detached: AtomicBool::new(false),
-            leaving: AtomicCell::new(None),
-            left: AtomicBool::new(false),
+            lines: Handover::new(),
         })
     }
 
@@ -148,21 +140,7 @@ impl Session {
     /// frees nothing.
     #[inline]
     pub(crate) fn exchange_line(&self, line: &mut Option<Box<Line>>) -> bool {
-        if !self.arrived.load(Ordering::Relaxed) || self.left.load(Ordering::Acquire) {
-            return false;
-        }
-        self.arrived.store(false, Ordering::Relaxed);
-        fence(Ordering::Acquire);
-        let new = self.arriving.take();
-        if new.is_none() && !self.detached.load(Ordering::Relaxed) {
-            return false;
-        }
-        if let Some(old) = std::mem::replace(line, new) {
-            // The place is free, so nothing is dropped by this.
-            self.leaving.store(Some(old));
-            self.left.store(true, Ordering::Release);
-        }
-        true
+        self.lines.exchange(line)
     }
 
     // ---- the worker ------------------------------------------------------------------------------

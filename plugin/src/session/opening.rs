@@ -129,32 +129,21 @@ impl Session {
                 // Before the worker has it, so that what the stream says first is logged.
                 self.turn_over(Some(meter));
                 Worker::shared().attach(stream);
-                self.send_line(Some(Box::new(Line { tap, anchors })));
+                self.lines.send(Some(Box::new(Line { tap, anchors })));
                 (missing, trouble)
             }
             Err(error) => {
                 // The old line would go on with audio of another rate.
                 self.turn_over(None);
-                self.send_line(None);
+                self.lines.send(None);
                 (missing, Some(error.to_string()))
             }
         }
     }
 
-    /// Sends the audio thread another line, or word that there is none.
-    fn send_line(&self, line: Option<Box<Line>>) {
-        self.collect_lines();
-        self.detached.store(line.is_none(), Ordering::Relaxed);
-        drop(self.arriving.swap(line));
-        self.arrived.store(true, Ordering::Release);
-    }
-
     /// Frees what the audio thread gave back.
     pub(crate) fn collect_lines(&self) {
-        if self.left.load(Ordering::Acquire) {
-            drop(self.leaving.take());
-            self.left.store(false, Ordering::Release);
-        }
+        self.lines.collect();
     }
 
     /// The window's length of the present stream.

@@ -1,12 +1,10 @@
 //! What GUIs and servers read: the latest reading and the rolling mel frames.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
-
 use super::frame_history::{FrameHistory, HistoryFrame};
+use super::parts::{ArcSwap, ArcSwapOption, AtomicBool, AtomicU64, Ordering};
 use crate::front_end::Frame;
 use crate::model::Model;
 use crate::reading::Reading;
@@ -116,9 +114,15 @@ pub(super) struct Publisher {
 
 pub(super) fn new(model: Arc<Model>) -> (Meter, Publisher) {
     let front_end = &model.metadata().front_end;
-    let capacity = (HISTORY_SECONDS * front_end.frame_rate()).ceil() as usize;
+    let frames = (HISTORY_SECONDS * front_end.frame_rate()).ceil() as usize;
+    let bands = front_end.n_mels;
+    sized(model, bands, frames)
+}
+
+/// A meter that keeps so many frames of so many bands.
+pub(super) fn sized(model: Arc<Model>, bands: usize, frames: usize) -> (Meter, Publisher) {
     let shared = Arc::new(Shared {
-        frames: FrameHistory::new(front_end.n_mels, capacity),
+        frames: FrameHistory::new(bands, frames),
         reading: ArcSwap::from_pointee(Reading::default()),
         readings: AtomicU64::new(0),
         resets: AtomicU64::new(0),

@@ -11,23 +11,24 @@
 mod frame_history;
 mod inlet;
 mod meter;
+mod parts;
+mod ring;
 mod stream;
 mod tap;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-
-use ringbuf::HeapRb;
-use ringbuf::traits::{Producer as _, Split};
 
 use crate::model::Model;
 use crate::scorer::{Observer, Scorer, ScorerError, ScorerOptions};
-use inlet::Inlet;
+use ring::ring;
 
 pub use frame_history::HistoryFrame;
+pub use inlet::Turn;
 pub use meter::{Load, Meter, SCORING_BUCKETS};
-pub use stream::{Stream, Turn};
+pub use stream::Stream;
 pub use tap::Tap;
 pub use worker::Worker;
 
@@ -37,24 +38,6 @@ const RING_SECONDS: u32 = 4;
 const MARKS: usize = 64;
 /// Most samples taken from the ring in one turn, so that many streams share a worker fairly.
 const TURN: usize = 16_384;
-
-/// Something that happened at a place in the stream of samples.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Mark {
-    /// Number of samples written to the ring before it.
-    at: u64,
-    kind: MarkKind,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum MarkKind {
-    /// This many samples of each channel were lost here.
-    Lost(u64),
-    /// This many samples were not numbers, up to here.
-    Invalid(u64),
-    /// Start anew from here.
-    Reset,
-}
 
 /// Makes the tap, stream and meter of one source of audio of `sample_rate` Hz.
 ///
@@ -83,19 +66,4 @@ pub fn open_watched(
     let (tap, inlet) = ring((sample_rate * RING_SECONDS) as usize, MARKS, TURN);
     let (meter, publisher) = meter::new(model);
     Ok((tap, Stream::new(inlet, scorer, publisher, watcher), meter))
-}
-
-/// Both ends of a ring of that many samples and marks, of which `turn` samples are taken at a time.
-fn ring(samples: usize, marks: usize, turn: usize) -> (Tap, Inlet) {
-    let (mut samples_in, samples_out) = HeapRb::new(samples).split();
-    // The system gives memory page by page when it is first written to. That must not be in the audio
-    // thread.
-    let (first, second) = samples_in.vacant_slices_mut();
-    for sample in first.iter_mut().chain(second) {
-        sample.write(0.0);
-    }
-    let (marks_in, marks_out) = HeapRb::new(marks).split();
-    let open = Arc::new(AtomicBool::new(true));
-    let tap = Tap::new(samples_in, marks_in, open.clone());
-    (tap, Inlet::new(samples_out, marks_out, open, turn))
 }

@@ -2,25 +2,14 @@
 
 use std::time::Instant;
 
-use super::MarkKind;
-use super::inlet::{Inlet, Sink};
+use super::inlet::{Inlet, Sink, Turn};
 use super::meter::Publisher;
+use super::ring::MarkKind;
 use crate::front_end::Frame;
 use crate::model::ModelError;
 use crate::reading::Reading;
 use crate::scorer::{CompletedWindow, Observer, Scorer};
 use crate::span::Span;
-
-/// What a turn came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
-    /// There was work, and there may be more.
-    Busy,
-    /// The ring was empty.
-    Idle,
-    /// The ring is empty and the tap is gone: nothing will come any more.
-    Ended,
-}
 
 /// One source of audio as the worker sees it. Without a worker, [`turn`](Self::turn) may be called
 /// by hand, for offline use and tests.

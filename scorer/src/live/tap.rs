@@ -2,26 +2,21 @@
 
 use std::mem::MaybeUninit;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use pulp::Arch;
-use ringbuf::HeapProd;
 use ringbuf::traits::{Observer as _, Producer as _, Raw as _};
 
-use super::{Mark, MarkKind};
+use super::parts::{AtomicBool, Ordering, PIECE, Prod};
+use super::ring::{Mark, MarkKind};
 use crate::downmix::{fill_interleaved, fill_planar};
-
-/// Samples written at a time: a block is taken or lost in pieces of at most this size, so that a
-/// block larger than the ring is not lost whole.
-const PIECE: usize = 1024;
 
 /// Takes audio on the audio thread and hands it to the worker.
 ///
 /// When the ring is full, samples are dropped and counted; as soon as there is room again a mark in
 /// the stream says how many are missing and where, so that the worker's clock stays right.
 pub struct Tap {
-    samples: HeapProd<f32>,
-    marks: HeapProd<Mark>,
+    samples: Prod<f32>,
+    marks: Prod<Mark>,
     open: Arc<AtomicBool>,
     /// The vector instructions there are, found once.
     arch: Arch,
@@ -33,11 +28,7 @@ pub struct Tap {
 }
 
 impl Tap {
-    pub(super) fn new(
-        samples: HeapProd<f32>,
-        marks: HeapProd<Mark>,
-        open: Arc<AtomicBool>,
-    ) -> Self {
+    pub(super) fn new(samples: Prod<f32>, marks: Prod<Mark>, open: Arc<AtomicBool>) -> Self {
         let arch = Arch::new();
         Self { samples, marks, open, arch, written: 0, lost: 0, invalid: 0, reset: false }
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crossbeam::channel::{self, Receiver, RecvTimeoutError, Sender};
 
-use super::stream::{Stream, Turn};
+use super::inlet::Turn;
+use super::stream::Stream;
 
 /// How long the worker sleeps when no stream has anything for it. The audio thread cannot wake it,
 /// as that would be a system call; at this pace a reading comes late by less than a frame. Each waking

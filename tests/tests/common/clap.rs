@@ -243,7 +243,8 @@ pub fn noise(frames: usize, seed: u32) -> Vec<f32> {
 }
 
 /// Runs audio through in one buffer for input and output, as many hosts do, in blocks of these sizes
-/// in turn. `constant` says of each channel, by its bit, that the host knows it to be constant.
+/// in turn. `constant` says of each channel, by its bit, that the host knows it to be constant. `watch` makes the
+/// calls.
 pub fn run_in_place(
     processor: Processor,
     channels: &[Vec<f32>],
@@ -251,6 +252,7 @@ pub fn run_in_place(
     rate: u32,
     constant: u64,
     automation: &[(usize, ClapId, f64)],
+    watch: impl Fn(&mut dyn FnMut()),
 ) -> Processor {
     let mut processor = processor.start_processing().unwrap();
     let frames = channels[0].len();
@@ -276,7 +278,21 @@ pub fn run_in_place(
                 OutputAudioBuffers::from_raw_buffers(&mut output, (to - at) as u32),
             )
         };
-        process(&mut processor, &audio_in, &mut audio_out, &events, (at, rate));
+        let transport = transport(at as f64 / f64::from(rate));
+        let mut events_out = EventBuffer::new();
+        let (events_in, mut events_out) = (events.as_input(), events_out.as_output());
+        let mut processed = None;
+        watch(&mut || {
+            processed = Some(processor.process(
+                &audio_in,
+                &mut audio_out,
+                &events_in,
+                &mut events_out,
+                Some(at as u64),
+                Some(&transport),
+            ));
+        });
+        processed.expect("it was called").unwrap();
         for (index, (buffer, channel)) in buffers.iter().zip(channels).enumerate() {
             let same = buffer.iter().zip(&channel[at..to]).all(|(o, i)| o.to_bits() == i.to_bits());
             assert!(same, "channel {index} was changed in the block from {at} to {to}");
