@@ -4,6 +4,7 @@ mod bench;
 mod bundle;
 mod cli;
 mod cuda_check;
+mod fuzz;
 mod install;
 mod package;
 mod run;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         Task::Run(args) => run::run(&workspace, args),
         Task::Test(args) => test::test(&workspace, args),
         Task::Bench(args) => bench::bench(&workspace, args),
+        Task::Fuzz(args) => fuzz::fuzz(&workspace, args),
         Task::CudaCheck(args) => cuda_check::cuda_check(&workspace, args),
         Task::Bundle(args) => bundle::bundle(&workspace, args),
         Task::Install(args) => install::install(&workspace, args),
