@@ -1,43 +1,5 @@
 //! `earworm`: scores files and whatever plays.
 
-mod capture;
-mod cli;
-mod clock;
-mod config;
-mod devices;
-mod exit;
-mod history;
-mod http;
-mod interrupt;
-mod listen;
-mod log;
-mod model_card;
-mod model_choice;
-mod osc;
-mod plot;
-mod reload;
-mod score;
-mod service;
-mod station;
-mod text;
-
-use std::process::ExitCode;
-
-use clap::Parser;
-
-fn main() -> ExitCode {
-    config::forget_empty_variables();
-    let cli = cli::Cli::parse();
-    log::start();
-    interrupt::watch();
-    exit::conclude(match &cli.command {
-        cli::Command::Score(args) => score::run(args),
-        cli::Command::Listen(args) => listen::run(args),
-        cli::Command::Devices(args) => devices::run(args),
-        cli::Command::History(args) => history::run(args),
-        cli::Command::Config(args) => config::run(args),
-        cli::Command::Reload(args) => reload::run(args),
-        cli::Command::Service(args) => service::run(args),
-        cli::Command::Model(args) => model_card::run(args),
-    })
+fn main() -> std::process::ExitCode {
+    earworm::main()
 }

@@ -36,8 +36,8 @@ impl Prepared {
 /// # Errors
 /// When the file cannot be written; the message names it.
 pub fn prepare(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<Prepared> {
-    let temporary = temporary_for(path)
-        .with_context(|| format!("cannot write in {}", folder_of(path).display()))?;
+    let temporary =
+        temporary_for(path).with_context(|| format!("cannot write {}", path.display()))?;
     write(temporary.path())
         // By its name: what was written may be another file than the one that was made.
         .and_then(|()| Ok(File::open(temporary.path())?.sync_all()?))

@@ -25,6 +25,26 @@ fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
     Ok(serde_json::from_value(value).unwrap_or_default())
 }
 
+/// The same for a list, item by item.
+fn lenient_list<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    from: D,
+) -> Result<Vec<T>, D::Error> {
+    let values: Vec<serde_json::Value> = lenient(from)?;
+    Ok(values.into_iter().filter_map(|value| serde_json::from_value(value).ok()).collect())
+}
+
+/// The same for a number; JSON has no other than finite ones, and none that is another in `f32`.
+fn lenient_number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f32>, D::Error> {
+    lenient(from).map(|number: Option<f32>| number.filter(|number| number.is_finite()))
+}
+
+/// The same for a list of numbers, which keep their places.
+fn lenient_numbers<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f32>, D::Error> {
+    let numbers: Vec<Option<f32>> = lenient(from)?;
+    let finite = |number: Option<f32>| number.filter(|number| number.is_finite());
+    Ok(numbers.into_iter().map(|number| finite(number).unwrap_or_default()).collect())
+}
+
 /// Which model scores.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -39,10 +59,13 @@ pub struct ModelSetting {
 #[serde(default)]
 pub struct ModelFile {
     /// Where it was.
+    #[serde(deserialize_with = "lenient")]
     pub path: String,
     /// SHA-256 of its content, in hexadecimal.
+    #[serde(deserialize_with = "lenient")]
     pub sha256: String,
     /// The name it gives itself.
+    #[serde(deserialize_with = "lenient")]
     pub name: String,
 }
 
@@ -64,9 +87,10 @@ pub enum Axis {
 #[serde(default)]
 pub struct ViewSettings {
     /// See [`VERSION`].
+    #[serde(deserialize_with = "lenient_version")]
     pub version: u32,
     /// Size of the editor in points.
-    #[serde(deserialize_with = "lenient")]
+    #[serde(deserialize_with = "lenient_size")]
     pub size: Size,
     /// What the history's axis counts.
     #[serde(deserialize_with = "lenient")]
@@ -79,6 +103,18 @@ pub struct ViewSettings {
 /// Width and height in points.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Size(pub f32, pub f32);
+
+/// Reads a version; one that cannot be read is this one.
+fn lenient_version<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    lenient(from).map(|version: Option<u32>| version.unwrap_or(VERSION))
+}
+
+/// Reads a size; one that no number says is as new.
+fn lenient_size<'de, D: Deserializer<'de>>(from: D) -> Result<Size, D::Error> {
+    let size: Size = lenient(from)?;
+    let finite = size.0.is_finite() && size.1.is_finite();
+    Ok(if finite { size } else { Size::default() })
+}
 
 impl Default for Size {
     fn default() -> Self {
@@ -111,10 +147,18 @@ impl Default for ViewSettings {
 #[serde(default)]
 pub struct Snapshots {
     /// At most [`MOST_SNAPSHOTS`].
-    #[serde(deserialize_with = "lenient")]
+    #[serde(deserialize_with = "latest_snapshots")]
     pub list: Vec<Snapshot>,
     /// Names already given: A, B, …
+    #[serde(deserialize_with = "lenient")]
     pub named: u32,
+}
+
+/// Reads the snapshots; the oldest go where there are too many.
+fn latest_snapshots<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Snapshot>, D::Error> {
+    let mut list = lenient_list(from)?;
+    list.drain(..list.len().saturating_sub(MOST_SNAPSHOTS));
+    Ok(list)
 }
 
 /// One stored window.
@@ -122,21 +166,29 @@ pub struct Snapshots {
 #[serde(default)]
 pub struct Snapshot {
     /// Its name: A, B, …
+    #[serde(deserialize_with = "lenient")]
     pub name: String,
     /// The model's name, as scores of different models cannot be compared.
+    #[serde(deserialize_with = "lenient")]
     pub model: String,
     /// Window score, 0 to 100.
+    #[serde(deserialize_with = "lenient_number")]
     pub window: Option<f32>,
     /// Integrated score, 0 to 100.
+    #[serde(deserialize_with = "lenient_number")]
     pub integrated: Option<f32>,
     /// Values of the model's outputs, 0 to 1.
+    #[serde(deserialize_with = "lenient_numbers")]
     pub details: Vec<f32>,
     /// Points that each frequency region added to the window score, lowest region first; empty where
     /// influence was not looked at.
+    #[serde(deserialize_with = "lenient_numbers")]
     pub influence: Vec<f32>,
     /// Where the window ended, in seconds of the song, or of the sound since the reset.
+    #[serde(deserialize_with = "lenient")]
     pub at_s: f64,
     /// Whether `at_s` is a place in the song.
+    #[serde(deserialize_with = "lenient")]
     pub in_song: bool,
 }
 
@@ -147,7 +199,8 @@ impl Snapshots {
         let round = self.named / 26;
         snapshot.name =
             if round == 0 { letter.to_string() } else { format!("{letter}{}", round + 1) };
-        self.named += 1;
+        // After four thousand million of them names begin anew.
+        self.named = self.named.wrapping_add(1);
         self.list.push(snapshot);
         if self.list.len() > MOST_SNAPSHOTS {
             self.list.remove(0);
@@ -171,6 +224,31 @@ mod tests {
         assert_eq!(model.file, None);
         let snapshots: Snapshots = serde_json::from_str(r#"{"list":[{"name":"A"}]}"#).unwrap();
         assert_eq!(snapshots.list[0].window, None);
+    }
+
+    #[test]
+    fn what_cannot_be_read_costs_nothing_else() {
+        let looks = r#"{"version":"x","axis":"clock","size":[1e39,500.0],"span_s":90.0}"#;
+        let looks: ViewSettings = serde_json::from_str(looks).unwrap();
+        assert_eq!((looks.version, looks.axis, looks.span_s), (VERSION, Axis::Clock, Some(90.0)));
+        assert_eq!(looks.size, Size::default(), "this size could not be saved");
+        let list = r#"{"name":"A","window":"x","details":[0.5,1e39,null],"at_s":7.0},5"#;
+        let snapshots = format!(r#"{{"list":[{list}],"named":-1}}"#);
+        let snapshots: Snapshots = serde_json::from_str(&snapshots).unwrap();
+        assert_eq!((snapshots.list.len(), snapshots.named), (1, 0));
+        let first = &snapshots.list[0];
+        assert_eq!((first.name.as_str(), first.window, first.at_s), ("A", None, 7.0));
+        assert_eq!(first.details, [0.5, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn no_state_brings_more_snapshots_than_there_may_be() {
+        let many: Vec<String> = (0..20).map(|n| format!(r#"{{"name":"{n}"}}"#)).collect();
+        let text = format!(r#"{{"list":[{}],"named":4294967295}}"#, many.join(","));
+        let mut snapshots: Snapshots = serde_json::from_str(&text).unwrap();
+        assert_eq!((snapshots.list.len(), snapshots.list[0].name.as_str()), (8, "12"));
+        snapshots.add(Snapshot::default());
+        assert_eq!((snapshots.list.len(), snapshots.named), (8, 0));
     }
 
     #[test]

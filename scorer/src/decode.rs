@@ -1,7 +1,7 @@
 //! Audio files as a stream of blocks: wav, flac, mp3, ogg and m4a/aac through symphonia.
 
 use std::fs::File;
-use std::io::ErrorKind;
+use std::io::{Cursor, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
@@ -10,6 +10,11 @@ use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::{MediaSourceStream, ReadOnlySource};
 use symphonia::core::meta::MetadataOptions;
+
+use crate::guard::guarded;
+
+/// What is said to have given up where symphonia panics.
+const DECODER: &str = "the decoder";
 
 /// Why a file gives no audio.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +66,7 @@ pub struct AudioFile {
     format: Option<AudioFormat>,
     block: Vec<f32>,
     pending: bool,
+    ended: bool,
     damaged: u64,
     expected_frames: Option<u64>,
 }
@@ -99,37 +105,39 @@ impl AudioFile {
         Self::from_stream(stream, PathBuf::from(name), "")
     }
 
+    /// Decodes a whole file that is in memory already. `name` is used in messages, and its ending as that of
+    /// a file.
+    ///
+    /// # Errors
+    /// See [`DecodeError`].
+    pub fn from_bytes(bytes: Vec<u8>, name: &str) -> Result<Self, DecodeError> {
+        let path = PathBuf::from(name);
+        if bytes.is_empty() {
+            return Err(DecodeError::Empty(path));
+        }
+        let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("").to_owned();
+        let stream = MediaSourceStream::new(Box::new(Cursor::new(bytes)), Default::default());
+        Self::from_stream(stream, path, &extension)
+    }
+
     fn from_stream(
         stream: MediaSourceStream<'static>,
         path: PathBuf,
         extension: &str,
     ) -> Result<Self, DecodeError> {
         let not_audio = |reason: String| DecodeError::NotAudio { path: path.clone(), reason };
-        let mut hint = Hint::new();
-        hint.with_extension(extension);
-        let reader = symphonia::default::get_probe()
-            .probe(&hint, stream, FormatOptions::default(), MetadataOptions::default())
-            .map_err(|e| not_audio(describe(&e)))?;
-        let track = reader
-            .default_track(TrackType::Audio)
-            .ok_or_else(|| not_audio("it has no audio track".into()))?;
-        let parameters = track
-            .codec_params
-            .as_ref()
-            .and_then(|p| p.audio())
-            .ok_or_else(|| not_audio("its audio track has no known codec".into()))?;
-        let decoder = symphonia::default::get_codecs()
-            .make_audio_decoder(parameters, &AudioDecoderOptions::default())
-            .map_err(|e| not_audio(describe(&e)))?;
+        let (reader, track, expected_frames, decoder) =
+            guarded(DECODER, || find_track(stream, extension)).map_err(not_audio)?;
         let mut file = Self {
-            track: track.id,
-            expected_frames: track.num_frames,
+            track,
+            expected_frames,
             path,
             reader,
             decoder,
             format: None,
             block: Vec::new(),
             pending: false,
+            ended: false,
             damaged: 0,
         };
         file.pending = file.decode_next()?;
@@ -159,19 +167,36 @@ impl AudioFile {
         &self.path
     }
 
-    /// The next block of interleaved samples, `None` at the end.
+    /// The next block of interleaved samples, `None` at the end and whenever asked again.
     ///
     /// # Errors
     /// When the file can no longer be read, or changes its sample rate or channels midway.
     pub fn next_block(&mut self) -> Result<Option<&[f32]>, DecodeError> {
-        if !std::mem::take(&mut self.pending) && !self.decode_next()? {
-            return Ok(None);
+        if !std::mem::take(&mut self.pending) {
+            // The end is the end: behind damage a reader may find its way again.
+            if self.ended {
+                return Ok(None);
+            }
+            let decoded = self.decode_next();
+            self.ended = !matches!(decoded, Ok(true));
+            if !decoded? {
+                return Ok(None);
+            }
         }
         Ok(Some(&self.block))
     }
 
-    /// Decodes one packet that holds audio into `block`; false at the end.
+    /// Decodes one packet that holds audio into `block`; false at the end. A decoder that gives up ends the
+    /// audio there, as other damage does.
     fn decode_next(&mut self) -> Result<bool, DecodeError> {
+        guarded(DECODER, || Ok(self.decode_next_unguarded())).unwrap_or_else(|reason| {
+            tracing::debug!(path = %self.path.display(), reason, "the rest is not heard");
+            self.damaged += 1;
+            Ok(false)
+        })
+    }
+
+    fn decode_next_unguarded(&mut self) -> Result<bool, DecodeError> {
         loop {
             let packet = match self.reader.next_packet() {
                 Ok(Some(packet)) => packet,
@@ -221,6 +246,27 @@ impl AudioFile {
             return Ok(true);
         }
     }
+}
+
+type Track = (Box<dyn FormatReader>, u32, Option<u64>, Box<dyn AudioDecoder>);
+
+/// The audio in a stream: what reads it, its number and announced length, and its decoder.
+fn find_track(stream: MediaSourceStream<'static>, extension: &str) -> Result<Track, String> {
+    let mut hint = Hint::new();
+    hint.with_extension(extension);
+    let reader = symphonia::default::get_probe()
+        .probe(&hint, stream, FormatOptions::default(), MetadataOptions::default())
+        .map_err(|e| describe(&e))?;
+    let track = reader.default_track(TrackType::Audio).ok_or("it has no audio track")?;
+    let parameters = track.codec_params.as_ref().and_then(|p| p.audio());
+    let decoder = symphonia::default::get_codecs()
+        .make_audio_decoder(
+            parameters.ok_or("its audio track has no known codec")?,
+            &AudioDecoderOptions::default(),
+        )
+        .map_err(|e| describe(&e))?;
+    let (id, frames) = (track.id, track.num_frames);
+    Ok((reader, id, frames, decoder))
 }
 
 fn describe(error: &SymphoniaError) -> String {

@@ -27,6 +27,7 @@ mod descriptors;
 mod downmix;
 pub mod features;
 pub mod front_end;
+mod guard;
 mod lanes;
 pub mod live;
 pub mod model;

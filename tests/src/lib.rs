@@ -1,1 +1,3 @@
-//! End-to-end tests of the built programs live in `tests/tests/`.
+//! End-to-end tests of the built programs live in `tests/tests/`. Here is what is fuzzed.
+
+pub mod fuzzed;

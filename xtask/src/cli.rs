@@ -25,6 +25,8 @@ pub(crate) enum Task {
     Bench(BenchArgs),
     /// Run code that is unsafe, or that threads race in, in Miri. Installs it with rustup.
     Miri(MiriArgs),
+    /// Look for inputs that break what reads them: decoders, models, recipes, settings, HTTP, saved states.
+    Fuzz(FuzzArgs),
     /// Check that the trainer builds with CUDA, on a machine that need not have it.
     CudaCheck(CudaCheckArgs),
     /// Check that everything compiles for Windows and macOS, from Linux.
@@ -91,6 +93,19 @@ pub(crate) struct MiriArgs {
     /// In how many orders of events threads race.
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) seeds: u32,
+}
+
+/// Options of `fuzz`.
+#[derive(Debug, Args)]
+pub(crate) struct FuzzArgs {
+    /// One target alone.
+    pub(crate) target: Option<String>,
+    /// How long each target is fuzzed.
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) seconds: u32,
+    /// Afterwards, keep of the inputs found in this and earlier runs only those that show something new.
+    #[arg(long)]
+    pub(crate) keep: bool,
 }
 
 /// Options of `cuda-check`.
@@ -191,6 +206,8 @@ mod tests {
         assert_eq!((args.runs, args.only), (7, Some(BenchPart::File)));
         assert!(matches!(parse("xtask bench"), Ok(Task::Bench(BenchArgs { runs: 5, only: None }))));
         assert!(parse("xtask bench --runs 0").is_err());
+        let Ok(Task::Fuzz(args)) = parse("xtask fuzz decode --seconds 5") else { panic!() };
+        assert_eq!((args.target.as_deref(), args.seconds, args.keep), (Some("decode"), 5, false));
         let Ok(Task::Install(args)) = parse("xtask install --to /opt/bin") else { panic!() };
         assert_eq!(args.to, Some(PathBuf::from("/opt/bin")));
         assert!(matches!(parse("xtask miri --seeds 4"), Ok(Task::Miri(MiriArgs { seeds: 4 }))));

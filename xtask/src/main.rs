@@ -5,6 +5,7 @@ mod bundle;
 mod cli;
 mod cross_check;
 mod cuda_check;
+mod fuzz;
 mod install;
 mod miri;
 mod package;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Task::Test(args) => test::test(&workspace, args),
         Task::Bench(args) => bench::bench(&workspace, args),
         Task::Miri(args) => miri::miri(&workspace, args),
+        Task::Fuzz(args) => fuzz::fuzz(&workspace, args),
         Task::CudaCheck(args) => cuda_check::cuda_check(&workspace, args),
         Task::CrossCheck(args) => cross_check::cross_check(&workspace, &args),
         Task::Bundle(args) => bundle::bundle(&workspace, args),

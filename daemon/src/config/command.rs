@@ -25,7 +25,7 @@ pub(crate) fn run(args: &ConfigArgs) -> anyhow::Result<Outcome> {
 }
 
 /// The configuration as a file that sets the same, with where each value is from.
-fn show(file: &File) -> String {
+pub(super) fn show(file: &File) -> String {
     let state = if file.exists { "" } else { " (not there)" };
     let mut text = format!("# {}{state}\n", file.path.display());
     let with_environment = <Options as clap::Args>::augment_args(clap::Command::new("earworm"));

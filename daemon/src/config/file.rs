@@ -47,12 +47,17 @@ impl File {
             }
             Err(error) => return Err(refuse(error.to_string()).into()),
         };
-        let table: Table = text
-            .parse()
-            .map_err(|error: toml::de::Error| refuse(error.to_string().trim_end().to_owned()))?;
-        let options = options(&table).map_err(refuse)?;
+        let (table, options) = parse(&text).map_err(refuse)?;
         Ok((Self { path, exists: true, table }, options))
     }
+}
+
+/// What a file with this text sets.
+pub(super) fn parse(text: &str) -> Result<(Table, Options), String> {
+    let table: Table =
+        text.parse().map_err(|error: toml::de::Error| error.to_string().trim_end().to_owned())?;
+    let options = options(&table)?;
+    Ok((table, options))
 }
 
 /// The keys as clap knows them, without the environment.

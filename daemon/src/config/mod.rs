@@ -3,6 +3,7 @@
 
 mod command;
 mod file;
+pub(crate) mod fuzzed;
 mod options;
 
 use std::path::Path;

@@ -6,6 +6,7 @@ mod command;
 mod mpris;
 mod query;
 mod recorder;
+pub(crate) mod sample;
 mod songs;
 mod store;
 mod table;

@@ -5,6 +5,7 @@ mod answers;
 mod assets;
 mod guard;
 mod heard;
+pub(crate) mod in_memory;
 mod metrics;
 mod patience;
 mod places;
@@ -48,6 +49,27 @@ pub(super) struct App {
     /// Told when somebody begins to listen.
     joined: tokio::sync::Notify,
     counts: Counts,
+}
+
+impl App {
+    fn new(
+        station: Arc<Station>,
+        history: Option<Reader>,
+        bound: SocketAddr,
+        rules: Rules,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            station,
+            history,
+            rules: ArcSwap::from_pointee(rules),
+            rates: guard::Rates::default(),
+            bound,
+            reading: watch::Sender::new(Bytes::new()),
+            mel: watch::Sender::new(Bytes::new()),
+            joined: tokio::sync::Notify::new(),
+            counts: Counts::default(),
+        })
+    }
 }
 
 /// What the server counts.
@@ -99,17 +121,7 @@ impl Server {
         })?;
         listener.set_nonblocking(true)?;
         let bound = listener.local_addr()?;
-        let app = Arc::new(App {
-            station,
-            history,
-            rules: ArcSwap::from_pointee(rules),
-            rates: guard::Rates::default(),
-            bound,
-            reading: watch::Sender::new(Bytes::new()),
-            mel: watch::Sender::new(Bytes::new()),
-            joined: tokio::sync::Notify::new(),
-            counts: Counts::default(),
-        });
+        let app = App::new(station, history, bound, rules);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()

@@ -15,6 +15,7 @@ use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
 use super::guard::{Asked, Counted, Refusal};
@@ -77,27 +78,38 @@ pub(super) async fn run(
         let Some(place) = places.take(peer.ip()) else { continue };
         let _ = socket.set_nodelay(true);
         let _ = socket2::SockRef::from(&socket).set_send_buffer_size(SEND_BYTES);
-        let routes = TowerToHyperService::new(routes.clone());
-        let service = hyper::service::service_fn(move |mut request: hyper::Request<_>| {
-            request.extensions_mut().insert(ConnectInfo(peer));
-            routes.call(request.map(Body::new))
-        });
-        let socket = TokioIo::new(Patient::new(socket, limits.taking));
+        let connection = converse(socket, peer, routes.clone(), limits);
         tokio::spawn(async move {
             let _place = place;
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(limits.head)
-                .max_buf_size(HEAD_BYTES)
-                .serve_connection(socket, service)
-                .with_upgrades();
-            // What a client does wrong is its own affair.
-            let _ = connection.await;
+            connection.await;
         });
     }
 }
 
-fn routes(app: Arc<App>, limits: Limits) -> Router {
+/// Answers all requests of one connection.
+pub(super) async fn converse(
+    socket: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: SocketAddr,
+    routes: Router,
+    limits: Limits,
+) {
+    let routes = TowerToHyperService::new(routes);
+    let service = hyper::service::service_fn(move |mut request: hyper::Request<_>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        routes.call(request.map(Body::new))
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head)
+        .max_buf_size(HEAD_BYTES)
+        .serve_connection(TokioIo::new(Patient::new(socket, limits.taking)), service)
+        .with_upgrades();
+    // What a client does wrong is its own affair.
+    let _ = connection.await;
+}
+
+/// What is there to be asked for.
+pub(super) fn routes(app: Arc<App>, limits: Limits) -> Router {
     answers::routes()
         .merge(assets::routes())
         .fallback(answers::nothing_here)

@@ -1,6 +1,5 @@
 //! Running a model: optimised plans, shared by all sessions of one shape, and each session's state.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tract_onnx::prelude::TypedModel;
@@ -14,6 +13,7 @@ use tract_onnx::tract_hir::infer::InferenceFact;
 
 use super::check::StateInfo;
 use super::{Contract, Model, ModelError};
+use crate::guard;
 
 /// Most values in one tensor that a model computes, and in all its tensors together: a graph of a few
 /// nodes could ask for all memory.
@@ -197,12 +197,5 @@ fn run_error(model: &Model, reason: String) -> ModelError {
 
 /// Runs code of tract's that may panic on graphs it did not expect, and turns that into an error.
 pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-        let text = panic
-            .downcast_ref::<String>()
-            .map(String::as_str)
-            .or_else(|| panic.downcast_ref::<&str>().copied())
-            .unwrap_or("unknown reason");
-        Err(format!("the inference engine gave up: {text}"))
-    })
+    guard::guarded("the inference engine", work)
 }

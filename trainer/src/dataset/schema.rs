@@ -60,7 +60,11 @@ impl Schema {
         Self::parse(&text).with_context(|| format!("cannot use {name}"))
     }
 
-    fn parse(text: &str) -> Result<Self> {
+    /// Reads a schema from its text.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn parse(text: &str) -> Result<Self> {
         let table: toml::Table = toml_text::parse(text)?;
         for (key, value) in &table {
             if key != "columns" {

@@ -1,6 +1,7 @@
 //! The file that describes an experiment. Unknown keys are errors.
 
 mod data;
+mod finite;
 mod model;
 mod overrides;
 mod training;
@@ -102,6 +103,8 @@ impl Recipe {
     pub fn from_table(table: toml::Table) -> Result<Self> {
         let recipe: Self = overrides::read(toml::Value::Table(table))?;
         recipe.validate()?;
+        // As it is kept: what TOML can say may be too large for it.
+        finite::check(&toml::Value::try_from(&recipe)?, "")?;
         Ok(recipe)
     }
 
@@ -272,5 +275,14 @@ mod tests {
         assert!(set("model.kind=knn").contains("missing field `k`"));
         assert!(set("model.kind=knn;model.k=3").contains("yes-or-no"));
         assert!(set("split.kind=column").contains("column"));
+        for (key, value) in [
+            ("augmentation.gain_db", "nan"),
+            ("augmentation.tilt_db", "1e300"),
+            ("optimiser.learning_rate", "inf"),
+            ("heads.0.weight", "inf"),
+        ] {
+            let said = set(&format!("{key}={value}"));
+            assert!(said.contains(key), "{key}={value}: {said}");
+        }
     }
 }

@@ -104,12 +104,17 @@ impl Plan {
                 (name, text)
             }
         };
-        let read = || -> Result<Self> {
-            let plan: Self = toml::from_str(&text)?;
-            plan.validate()?;
-            Ok(plan)
-        };
-        read().with_context(|| format!("cannot use {name}"))
+        Self::parse(&text).with_context(|| format!("cannot use {name}"))
+    }
+
+    /// Reads a list from its text.
+    ///
+    /// # Errors
+    /// When it does not hold together; the message names the system.
+    pub fn parse(text: &str) -> Result<Self> {
+        let plan: Self = toml::from_str(text)?;
+        plan.validate()?;
+        Ok(plan)
     }
 
     fn validate(&self) -> Result<()> {
