@@ -23,6 +23,16 @@ pub(crate) use self::macos::MacOSEventLoop as OsEventLoop;
 #[cfg(target_os = "windows")]
 pub(crate) use self::windows::WindowsEventLoop as OsEventLoop;
 
+// Earworm: tells threads apart without allocating, as `thread::current()` does on its first call on a
+// thread, which may be the audio thread's first parameter event. The number is an address that only this
+// thread has.
+pub(crate) fn this_thread() -> usize {
+    thread_local! {
+        static HERE: u8 = const { 0 };
+    }
+    HERE.with(|here| std::ptr::from_ref(here) as usize)
+}
+
 // This needs to be pretty high to make sure parameter change events don't get dropped when there's
 // lots of automation/modulation going on
 pub(crate) const TASK_QUEUE_CAPACITY: usize = 4096;
