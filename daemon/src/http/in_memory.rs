@@ -118,7 +118,8 @@ mod tests {
             let said = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n");
             String::from_utf8(server.answer(said.as_bytes(), &["studio"], None)).unwrap()
         };
-        assert!(ask("/api/v1/reading", "studio").contains("\"type\":\"reading\""));
+        let answer = ask("/api/v1/reading", "studio");
+        assert!(answer.contains("\"type\":\"reading\""), "{answer}");
         assert!(ask("/api/v1/reading", "evil.example").starts_with("HTTP/1.1 403"));
         assert!(ask("/api/v1/songs", "localhost").contains("\"title\":\"One\""));
     }

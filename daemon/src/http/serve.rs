@@ -100,6 +100,8 @@ pub(super) async fn converse(
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
+        // Who has said everything may still want the answer.
+        .half_close(true)
         .header_read_timeout(limits.head)
         .max_buf_size(HEAD_BYTES)
         .serve_connection(TokioIo::new(Patient::new(socket, limits.taking)), service)

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-use earworm_kit::whole_file::write_bytes;
+use earworm_kit::whole_file::{folder_of, write_bytes};
 
 use super::unit;
 use crate::cli::{ServiceArgs, ServiceCommand};
@@ -34,8 +34,8 @@ fn install(print: bool, no_start: bool) -> anyhow::Result<Outcome> {
         return Ok(Outcome::Done);
     }
     let path = unit::path()?;
-    let folder = path.parent().context("a unit's file has a folder")?;
-    std::fs::create_dir_all(folder)
+    let folder = folder_of(&path);
+    std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     write_bytes(&path, &text)?;
     writeln!(io::stdout(), "wrote {}", path.display())?;
