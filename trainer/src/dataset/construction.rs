@@ -20,9 +20,9 @@ use super::shard::{self, Layout, Place, Shard, ShardWriter};
 use super::tracks;
 use crate::files;
 
-/// Least time between two saves.
+/// Least time between two saves, if nothing else is asked for.
 const SAVE_AFTER: Duration = Duration::from_millis(100);
-/// Saving may take this part of the time.
+/// Saving may then take this part of the time.
 const SAVE_SHARE: u32 = 20;
 
 /// A data set that is being written. Only one process at a time has it open so.
@@ -31,6 +31,8 @@ pub(super) struct Construction<'a> {
     layout: Layout,
     tracks: &'a [(u64, Track)],
     state: Mutex<State>,
+    /// Time between two saves, if the user chose one.
+    save_every: Option<Duration>,
     _lock: File,
 }
 
@@ -60,6 +62,7 @@ impl<'a> Construction<'a> {
         header: &[String],
         tracks: &'a [(u64, Track)],
         largest_shard: u64,
+        save_every: Option<Duration>,
     ) -> Result<Self> {
         let before = Description::find(folder)?;
         std::fs::create_dir_all(folder)
@@ -86,7 +89,7 @@ impl<'a> Construction<'a> {
             changed: false,
         };
         let state = Mutex::new(state);
-        Ok(Self { folder: folder.to_owned(), layout, tracks, state, _lock: lock })
+        Ok(Self { folder: folder.to_owned(), layout, tracks, state, save_every, _lock: lock })
     }
 
     fn take_over(
@@ -179,7 +182,7 @@ impl<'a> Construction<'a> {
     }
 
     fn save_in_time(&self, state: &mut State) -> Result<()> {
-        let wait = SAVE_AFTER.max(SAVE_SHARE * state.save_took);
+        let wait = self.save_every.unwrap_or_else(|| SAVE_AFTER.max(SAVE_SHARE * state.save_took));
         if state.saved.elapsed() >= wait { self.save_now(state) } else { Ok(()) }
     }
 
