@@ -55,7 +55,7 @@ fn block(c: &mut Criterion) {
                     }
                     spent += start.elapsed();
                     done += now;
-                    wait_until_taken(&host);
+                    host.wait_until_taken();
                 }
                 spent
             });
@@ -101,19 +101,6 @@ fn plain_ring(b: &mut Bencher<'_>, block: &[f32]) {
     });
     ended.store(true, Ordering::Relaxed);
     reader.join().expect("it only reads");
-}
-
-/// Waits until the worker has taken all of it in.
-fn wait_until_taken(host: &Host) {
-    let mut last = f64::NAN;
-    loop {
-        std::thread::sleep(Duration::from_millis(40));
-        let now = host.session().reading().time_s;
-        if now == last {
-            return;
-        }
-        last = now;
-    }
 }
 
 /// Opening an instance, the model being loaded.

@@ -10,7 +10,7 @@
 mod linux {
     use std::hint::black_box;
     use std::sync::atomic::{AtomicBool, Ordering};
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     use earworm_plugin::harness::{Host, Playhead};
     use nice_plug::prelude::ProcessMode;
@@ -64,7 +64,7 @@ mod linux {
                 nanoseconds.push(u32::try_from(start.elapsed().as_nanos()).unwrap_or(u32::MAX));
             }
             put_aside += involuntary_switches() - before;
-            wait_until_taken(&host);
+            host.wait_until_taken();
         }
         nanoseconds.sort_unstable();
         let at = |part: f64| {
@@ -85,19 +85,6 @@ mod linux {
             "over_100_us": over(100),
             "put_aside_by_the_system": put_aside,
         })
-    }
-
-    /// Waits until the worker has taken all of it in.
-    fn wait_until_taken(host: &Host) {
-        let mut last = f64::NAN;
-        loop {
-            let now = host.session().reading().time_s;
-            if now == last {
-                return;
-            }
-            last = now;
-            std::thread::sleep(Duration::from_millis(40));
-        }
     }
 
     /// How often the system took the processor away from this thread.

@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use nice_plug::context::gui::{AsyncExecutor, GuiContext, GuiContextInner};
 use nice_plug::context::process::SendEventError;
@@ -102,6 +103,19 @@ impl Host {
     /// What the instance knows.
     pub fn session(&self) -> &Arc<Session> {
         self.plugin.session()
+    }
+
+    /// Waits until the worker has taken in all that was played.
+    pub fn wait_until_taken(&self) {
+        let mut last = f64::NAN;
+        loop {
+            std::thread::sleep(Duration::from_millis(40));
+            let now = self.session().reading().time_s;
+            if now == last {
+                return;
+            }
+            last = now;
+        }
     }
 
     /// Its editor, and what the editor speaks to.
