@@ -131,6 +131,8 @@ pub(crate) struct Describe {
     extractor: Extractor,
     /// Place of each input of the model among the features that are extracted.
     places: Vec<usize>,
+    /// The sound, its ends softened.
+    softened: Vec<f32>,
     values: Vec<f32>,
 }
 
@@ -144,7 +146,7 @@ impl Describe {
             Extractor::new(model.metadata().front_end.sample_rate, &sets).map_err(|e| {
                 ModelError::Run { origin: model.origin().into(), reason: e.to_string() }
             })?;
-        Ok(Self { extractor, places: places.collect(), values: Vec::new() })
+        Ok(Self { extractor, places: places.collect(), softened: Vec::new(), values: Vec::new() })
     }
 
     /// The descriptors in the model's order; `None` where the sound has none, being no audio.
@@ -153,7 +155,10 @@ impl Describe {
     }
 
     fn of(&mut self, sound: &[f32]) -> Option<&[f32]> {
-        let all = self.extractor.extract(sound).ok()?;
+        self.softened.clear();
+        self.softened.extend(sound);
+        features::soften_ends(&mut self.softened);
+        let all = self.extractor.extract(&self.softened).ok()?;
         self.values.clear();
         self.values.extend(self.places.iter().map(|&place| all[place]));
         Some(&self.values)

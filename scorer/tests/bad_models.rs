@@ -642,6 +642,18 @@ fn small_files_cannot_ask_for_huge_tensors() {
     }
 }
 
+/// No tensor of this graph is large, but multiplying them would take hours.
+#[test]
+fn small_files_cannot_ask_for_hours() {
+    let products = |times: usize| {
+        let name = |i: usize| if i == times { "grown".into() } else { format!("product {i}") };
+        let chain = (0..times).map(|i| node("MatMul", &[&name(i), &name(i)], &name(i + 1)));
+        adding(squared("MatMul", "mel", &name(0)).into_iter().chain(chain.collect::<Vec<_>>()))
+    };
+    Model::from_bytes(&products(2).encode_to_vec(), "few").unwrap();
+    assert_refused("products", &products(100), &["multiplications"]);
+}
+
 #[test]
 fn states_cannot_be_huge_together() {
     let model = with_graph(STREAMING, |g| {

@@ -147,6 +147,45 @@ fn names_are_unique_and_as_many_as_values() {
     assert!(extract(&[0.1; 3000], RATE, &[]).unwrap().is_empty());
 }
 
+/// A song with nothing above 5 kHz that begins and ends softly, as those that models learn from.
+fn song_without_treble(seconds: usize) -> Vec<f32> {
+    let samples = seconds * RATE as usize;
+    (0..samples)
+        .map(|i| {
+            let t = i as f64 / f64::from(RATE);
+            let swell = (std::f64::consts::PI * i as f64 / samples as f64).sin();
+            let partials = (1..=9).map(|n| {
+                let hz = 523.25 * f64::from(n);
+                (std::f64::consts::TAU * hz * t + f64::from(n)).sin() / f64::from(n)
+            });
+            (0.2 * swell * partials.sum::<f64>()) as f32
+        })
+        .collect()
+}
+
+/// Models learn from whole songs and listen to windows: a window must not have treble that the song has not.
+#[test]
+fn a_window_that_is_cut_out_is_like_the_song() {
+    let song = song_without_treble(12);
+    // Cut where the sound is far from zero.
+    let from = (4 * RATE as usize..).find(|&i| song[i] > 0.3).unwrap();
+    let mut window = song[from..][..4 * RATE as usize].to_vec();
+    let treble = |samples: &[f32]| {
+        let values = extract(samples, RATE, &[FeatureSet::LowLevel]).unwrap();
+        let at = features::names(FeatureSet::LowLevel).iter().position(|n| n == "mel_127").unwrap();
+        values[at]
+    };
+    let (whole, hard) = (treble(&song), treble(&window));
+    features::soften_ends(&mut window);
+    let soft = treble(&window);
+    assert!(hard > 1e4 * whole, "a hard cut clicks: {hard:e} against {whole:e}");
+    assert!(soft < 10.0 * whole, "{soft:e} against {whole:e}");
+    assert_eq!(window[RATE as usize], song[from + RATE as usize], "only the ends are changed");
+    for length in 0..5 {
+        features::soften_ends(&mut vec![1.0; length]);
+    }
+}
+
 #[test]
 fn silence_and_direct_current_are_finite() {
     for level in [0.0, 1e-20, 1.0] {

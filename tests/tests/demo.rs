@@ -3,19 +3,16 @@
 mod common;
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use earworm_scorer::decode::{AudioFile, AudioFormat};
-use serde_json::Value;
-
-fn demo() -> PathBuf {
-    common::in_checkout("demo/demo.ogg")
-}
 
 #[test]
 fn the_song_is_as_its_readme_says() {
-    assert!(demo().metadata().unwrap().len() < 1_000_000, "it stays small in the repository");
-    let mut file = AudioFile::open(demo()).unwrap();
+    assert!(
+        common::demo().metadata().unwrap().len() < 1_000_000,
+        "it stays small in the repository"
+    );
+    let mut file = AudioFile::open(common::demo()).unwrap();
     assert_eq!(file.format(), AudioFormat { sample_rate: 44_100, channels: 2 });
     let (mut samples, mut sum, mut peak) = (0usize, 0.0f64, 0.0f32);
     while let Some(block) = file.next_block().unwrap() {
@@ -34,18 +31,18 @@ fn the_song_is_as_its_readme_says() {
 #[test]
 fn a_file_and_a_stream_score_alike() {
     for model in models() {
-        let score = score(&model);
+        let score = common::score(&model);
         let duration = score["duration_s"].as_f64().unwrap();
         assert!((64.0..65.0).contains(&duration), "{score}");
-        let value = in_points(&score["score"]);
+        let value = common::in_points(&score["score"]);
         let hook = &score["hook"];
-        in_points(&hook["score"]);
+        common::in_points(&hook["score"]);
         let (start, end) = (hook["start_s"].as_f64().unwrap(), hook["end_s"].as_f64().unwrap());
         assert!(0.0 <= start && start < end && end <= duration, "{score}");
         assert!(score["error"].is_null(), "{score}");
 
-        let last = last_of_listening(&model);
-        let integrated = in_points(&last["integrated"]);
+        let last = common::last_of_listening(&model);
+        let integrated = common::in_points(&last["integrated"]);
         assert!((value - integrated).abs() < 1e-3, "{score}\n{last}");
         assert_eq!(last["dropped"], 0, "{last}");
         let heard = last["t"].as_f64().unwrap();
@@ -62,33 +59,4 @@ fn models() -> Vec<Vec<PathBuf>> {
     // The built-in model.
     models.push(Vec::new());
     models
-}
-
-fn earworm(args: &[&str], model: &[PathBuf]) -> Command {
-    let mut earworm = common::program("earworm");
-    earworm.args(args).arg(demo()).args(model);
-    earworm
-}
-
-fn score(model: &[PathBuf]) -> Value {
-    let printed = common::stdout_of(&mut earworm(&["score", "--json"], model));
-    serde_json::from_str(&printed).unwrap()
-}
-
-/// The last reading when the song is streamed; every line is checked to be one.
-fn last_of_listening(model: &[PathBuf]) -> Value {
-    let args = ["listen", "--fast", "--json", "--input"];
-    let printed = common::stdout_of(&mut earworm(&args, model));
-    let readings: Vec<Value> =
-        printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let times: Vec<_> = readings.iter().map(|reading| reading["t"].as_f64().unwrap()).collect();
-    assert!(times.is_sorted(), "time goes forward");
-    readings.last().expect("there is at least one reading").clone()
-}
-
-/// A score: a number from 0 to 100.
-fn in_points(value: &Value) -> f64 {
-    let points = value.as_f64().unwrap_or_else(|| panic!("no score: {value}"));
-    assert!((0.0..=100.0).contains(&points), "{points}");
-    points
 }

@@ -94,7 +94,9 @@ fn listen(model: &Arc<Model>, samples: &[f32]) -> (Reading, usize) {
 /// The trained model's outputs for this sound, by the trainer's own path.
 fn by_hand(model: &RowsModel, samples: &[f32]) -> Vec<f32> {
     let sets = FeatureSet::ALL;
-    let values = features::extract(samples, RATE, &sets).unwrap();
+    let mut samples = samples.to_vec();
+    features::soften_ends(&mut samples);
+    let values = features::extract(&samples, RATE, &sets).unwrap();
     let names: Vec<String> = sets.into_iter().flat_map(features::names).collect();
     let row = values.into_iter().map(|v| Some(f64::from(v))).collect();
     let table = Table::new(vec!["song".into()], names, vec![row], BTreeMap::new()).unwrap();

@@ -6,7 +6,7 @@ use candle_core::{Device, Tensor};
 use earworm_scorer::features::{self, FeatureSet as Columns};
 use earworm_train::Rng;
 use earworm_train::dataset::FeatureSet;
-use earworm_train::dataset::build::{BuildOptions, build};
+use earworm_train::dataset::build::build;
 use earworm_train::fit::FitOptions;
 use earworm_train::nn::{self, Blueprint};
 use earworm_train::recipe::Model;
@@ -15,7 +15,7 @@ use rand::SeedableRng;
 
 mod common;
 
-use common::{made_songs, song, write_wav};
+use common::{made_songs, smallest_suite, songs_for_all_systems};
 
 const SUITE: &str = r#"
     name = "made systems"
@@ -191,40 +191,13 @@ fn a_system_that_cannot_be_measured_does_not_end_the_table() {
     assert_eq!(table.failed[0].0, "table-published");
 }
 
-/// Songs of 12 s with the columns of Emotify, in the default front end.
-fn songs_for_all_systems(folder: &Path) -> BuildOptions {
-    let mut options = made_songs(folder);
-    let mut manifest = "track_id,file,artist,genre,annotations,liked\n".to_owned();
-    for n in 0..24u32 {
-        let liked = (n / 2) % 2 == 0;
-        let once = song(n, liked);
-        write_wav(&options.audio.join(format!("{n}.wav")), &[once.clone(), once].concat());
-        let likes = if liked { 12 } else { 4 } + n % 5;
-        manifest += &format!("{n},{n}.wav,artist {},g{},20,{likes}\n", n / 2, n % 3);
-    }
-    std::fs::write(&options.manifest, manifest).unwrap();
-    options.front_end = None;
-    options.features = vec![FeatureSet::Descriptors, FeatureSet::LowLevel];
-    options
-}
-
 /// The suite that comes with the trainer, cut down to two folds and two passes: every system is trained and
 /// measured.
 #[test]
 fn every_system_of_the_built_in_suite_is_trained_and_measured() {
     let dir = tempfile::tempdir().unwrap();
     build(&songs_for_all_systems(dir.path())).unwrap();
-    let mut plan = Plan::load(None).unwrap();
-    plan.quick.insert("split.folds".into(), 2.into());
-    for system in &mut plan.systems {
-        if system.recipe.contains_key("budget") {
-            system.quick.insert("budget.epochs".into(), 2.into());
-            system.quick.insert("budget.batch".into(), 8.into());
-        }
-        if system.recipe["model"].get("preparation").is_some() {
-            system.quick.insert("model.preparation".into(), 1.into());
-        }
-    }
+    let plan = smallest_suite();
     let table = run(&plan, &options(dir.path())).unwrap().unwrap();
     assert!(table.failed.is_empty(), "{:?}", table.failed);
     assert_eq!(table.rows.len() + table.apart.len(), plan.systems.len());

@@ -8,6 +8,7 @@
 
 mod calibration;
 mod check;
+mod cost;
 mod lstm;
 mod metadata;
 mod plan;

@@ -12,7 +12,7 @@ use tract_onnx::tract_core::ops::scan::Scan;
 use tract_onnx::tract_hir::infer::InferenceFact;
 
 use super::check::StateInfo;
-use super::{Contract, Model, ModelError};
+use super::{Contract, Model, ModelError, cost};
 use crate::guard;
 
 /// Most values in one tensor that a model computes, and in all its tensors together: a graph of a few
@@ -41,6 +41,7 @@ impl Plan {
             }
             let mut typed = graph.into_typed().map_err(|e| format!("{e:#}"))?;
             check_sizes(&typed)?;
+            cost::check(&typed, batch)?;
             start_scans_from_their_inputs(&mut typed);
             typed
                 .into_optimized()

@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 use std::sync::Once;
 
 use earworm_scorer::decode::AudioFormat;
+use serde_json::Value;
 
 /// The models that judge nothing but have the shape of either contract.
 pub const TINY_MODELS: [&str; 2] =
@@ -43,12 +44,49 @@ pub fn bundle(folder: &Path) {
     stdout_of(xtask.arg("--to").arg(folder));
 }
 
+/// The song that comes with Earworm.
+pub fn demo() -> PathBuf {
+    in_checkout("demo/demo.ogg")
+}
+
+/// A call of `earworm` on the demo song. `model` is `--model` and its value, or nothing for the one
+/// built in.
+fn earworm(args: &[&str], model: &[PathBuf]) -> Command {
+    let mut earworm = program("earworm");
+    earworm.args(args).arg(demo()).args(model);
+    earworm
+}
+
+/// What `earworm score` says of the demo song.
+pub fn score(model: &[PathBuf]) -> Value {
+    let printed = stdout_of(&mut earworm(&["score", "--json"], model));
+    serde_json::from_str(&printed).unwrap()
+}
+
+/// The last reading when the demo song is streamed; every line is checked to be one.
+pub fn last_of_listening(model: &[PathBuf]) -> Value {
+    let args = ["listen", "--fast", "--json", "--input"];
+    let printed = stdout_of(&mut earworm(&args, model));
+    let readings: Vec<Value> =
+        printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let times: Vec<_> = readings.iter().map(|reading| reading["t"].as_f64().unwrap()).collect();
+    assert!(times.is_sorted(), "time goes forward");
+    readings.last().expect("there is at least one reading").clone()
+}
+
+/// A score: a number from 0 to 100.
+pub fn in_points(value: &Value) -> f64 {
+    let points = value.as_f64().unwrap_or_else(|| panic!("no score: {value}"));
+    assert!((0.0..=100.0).contains(&points), "{points}");
+    points
+}
+
 /// The last window score that `earworm score` gives for the demo song.
 pub fn last_window_of_the_demo() -> f64 {
     let mut earworm = program("earworm");
-    earworm.args(["score", "--timeline", "--json"]).arg(in_checkout("demo/demo.ogg"));
+    earworm.args(["score", "--timeline", "--json"]).arg(demo());
     let printed = stdout_of(&mut earworm);
-    let points: Vec<serde_json::Value> = printed
+    let points: Vec<Value> = printed
         .lines()
         .map(|line| serde_json::from_str(line).expect("earworm prints JSON"))
         .collect();

@@ -9,6 +9,8 @@ use anyhow::{Context, Result, ensure};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 
+use super::table_file::undamaged;
+
 /// Rows of text under named columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawTable {
@@ -32,7 +34,10 @@ impl RawTable {
         };
         let table = { open }()
             .map_err(anyhow::Error::from)
-            .and_then(|is_parquet| if is_parquet { read_parquet(path) } else { read_csv(path) })
+            .and_then(|is_parquet| match is_parquet {
+                true => undamaged(|| read_parquet(path)),
+                false => read_csv(path),
+            })
             .with_context(|| format!("cannot read {name}"))?;
         let mut seen = HashSet::new();
         for column in &table.header {
@@ -96,6 +101,31 @@ mod tests {
 
     fn golden(name: &str) -> std::path::PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
+    }
+
+    /// Whatever happens to a file, reading it ends with rows or with an error that names it.
+    #[test]
+    fn damaged_parquet_is_an_error_or_a_table() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("damaged.parquet");
+        let whole = std::fs::read(golden("manifest-snappy.parquet")).unwrap();
+        let mut refused = 0;
+        let mut read = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            if let Err(error) = RawTable::load(&path) {
+                assert!(format!("{error:#}").contains("damaged.parquet"), "{error:#}");
+                refused += 1;
+            }
+        };
+        for at in (0..whole.len()).step_by(3) {
+            for value in [0, 0x7f, 0xff] {
+                let mut bytes = whole.clone();
+                bytes[at] = value;
+                read(&bytes);
+            }
+            read(&whole[..at]);
+        }
+        assert!(refused > whole.len() / 3, "{refused}: a file that is cut off is never a table");
     }
 
     #[test]

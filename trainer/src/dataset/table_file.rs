@@ -163,10 +163,13 @@ fn write_typed<T: DataType, W: std::io::Write + Send>(
 /// # Errors
 /// When the file is no such table or is damaged; the message names it.
 pub(super) fn read(path: &Path) -> Result<TableFile> {
-    // The Parquet crate answers most damage with an error, but not all.
-    let read = catch_unwind(AssertUnwindSafe(|| read_unguarded(path)));
-    read.unwrap_or_else(|_| bail!("it is damaged"))
-        .with_context(|| format!("cannot read {}", path.display()))
+    undamaged(|| read_unguarded(path)).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Reads a Parquet file. The Parquet crate answers most damage with an error, but not all: where it
+/// panics, that is an error, too.
+pub(super) fn undamaged<T>(read: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| bail!("it is damaged"))
 }
 
 /// The notes of a table, without its rows.
@@ -174,12 +177,7 @@ pub(super) fn read(path: &Path) -> Result<TableFile> {
 /// # Errors
 /// As [`read`].
 pub(super) fn notes(path: &Path) -> Result<HashMap<String, String>> {
-    let read = || -> Result<HashMap<String, String>> {
-        let reader = SerializedFileReader::new(File::open(path)?)?;
-        Ok(notes_of(&reader))
-    };
-    let read = catch_unwind(AssertUnwindSafe(read));
-    read.unwrap_or_else(|_| bail!("it is damaged"))
+    undamaged(|| Ok(notes_of(&SerializedFileReader::new(File::open(path)?)?)))
         .with_context(|| format!("cannot read {}", path.display()))
 }
 

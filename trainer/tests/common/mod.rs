@@ -4,7 +4,9 @@
 
 use std::path::Path;
 
+use earworm_train::dataset::FeatureSet;
 use earworm_train::dataset::build::BuildOptions;
+use earworm_train::suite::Plan;
 
 pub const RATE: u32 = 16_000;
 
@@ -72,4 +74,37 @@ pub fn made_songs(folder: &Path) -> BuildOptions {
         front_end: Some(front_end_path),
         ..BuildOptions::default()
     }
+}
+
+/// Songs of 12 s with the columns of Emotify, in the default front end.
+pub fn songs_for_all_systems(folder: &Path) -> BuildOptions {
+    let mut options = made_songs(folder);
+    let mut manifest = "track_id,file,artist,genre,annotations,liked\n".to_owned();
+    for n in 0..24u32 {
+        let liked = (n / 2) % 2 == 0;
+        let once = song(n, liked);
+        write_wav(&options.audio.join(format!("{n}.wav")), &[once.clone(), once].concat());
+        let likes = if liked { 12 } else { 4 } + n % 5;
+        manifest += &format!("{n},{n}.wav,artist {},g{},20,{likes}\n", n / 2, n % 3);
+    }
+    std::fs::write(&options.manifest, manifest).unwrap();
+    options.front_end = None;
+    options.features = vec![FeatureSet::Descriptors, FeatureSet::LowLevel];
+    options
+}
+
+/// The suite that comes with the trainer, cut down to two folds and two passes.
+pub fn smallest_suite() -> Plan {
+    let mut plan = Plan::load(None).unwrap();
+    plan.quick.insert("split.folds".into(), 2.into());
+    for system in &mut plan.systems {
+        if system.recipe.contains_key("budget") {
+            system.quick.insert("budget.epochs".into(), 2.into());
+            system.quick.insert("budget.batch".into(), 8.into());
+        }
+        if system.recipe["model"].get("preparation").is_some() {
+            system.quick.insert("model.preparation".into(), 1.into());
+        }
+    }
+    plan
 }

@@ -240,4 +240,10 @@ impl TypedOp for LstmLayer {
             f32::datum_type().fact(c.shape.clone()),
         ))
     }
+
+    fn cost(&self, inputs: &[&TypedFact]) -> TractResult<TVec<(Cost, TDim)>> {
+        let rows = inputs[0].shape[0].clone() * &inputs[0].shape[1];
+        let each = 4 * self.layer.hidden() * (self.layer.inputs() + self.layer.hidden());
+        Ok(tvec!((Cost::FMA(f32::datum_type()), rows * each)))
+    }
 }
