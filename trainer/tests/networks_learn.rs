@@ -148,6 +148,7 @@ fn every_kind_learns_what_is_there_and_nothing_else() {
         ("popularity-cnn-colour", 3e-3, 15, None),
         ("vggish", 1e-3, 30, None),
         ("cnn3-straight", 3e-3, 8, None),
+        ("cnn3-eight-bit", 3e-3, 8, None),
         ("transformer-band", 3e-3, 20, None),
         ("single-autoencoder", 1e-2, 30, None),
         ("lstm-and-autoencoder", 1e-2, 30, None),

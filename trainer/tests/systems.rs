@@ -478,7 +478,7 @@ fn catalogues_are_told_by_bandwidth_and_by_codec() {
 #[test]
 fn the_recipes_of_the_seeds_are_valid() {
     let mut count = 0;
-    for folder in ["seed-b", "seed-c", "seed-d", "seed-e"] {
+    for folder in ["seed-a", "seed-b", "seed-c", "seed-d", "seed-e"] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes").join(folder);
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -488,5 +488,5 @@ fn the_recipes_of_the_seeds_are_valid() {
             }
         }
     }
-    assert_eq!(count, 15);
+    assert_eq!(count, 23);
 }

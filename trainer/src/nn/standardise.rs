@@ -56,11 +56,16 @@ impl Standardise {
     pub(super) fn open_window(
         &self,
         graph: &mut Graph,
-        (frames, outputs): (usize, usize),
+        sizes: (usize, usize),
     ) -> Result<&'static str> {
+        self.declare_window(graph, sizes);
+        self.write_onnx(graph)
+    }
+
+    /// Declares the input and output of such a graph.
+    pub(super) fn declare_window(&self, graph: &mut Graph, (frames, outputs): (usize, usize)) {
         graph.input("mel", &[Dim::Any("batch"), Dim::Size(frames), Dim::Size(self.bands())]);
         graph.output("score", &[Dim::Any("batch"), Dim::Size(outputs)]);
-        self.write_onnx(graph)
     }
 
     /// The standardised input; returns its name.

@@ -26,7 +26,7 @@ pub struct Tiny<'a> {
 }
 
 /// One of each kind.
-pub const TINY: [Tiny<'static>; 25] = [
+pub const TINY: [Tiny<'static>; 26] = [
     Tiny {
         name: "mean-lstm",
         recipe: "kind = 'mean-lstm'\nhidden = 12\nlayers = 2\nhead = [8]\ndropout = 0.0",
@@ -144,6 +144,12 @@ pub const TINY: [Tiny<'static>; 25] = [
     Tiny {
         name: "cnn3-straight",
         recipe: "kind = 'cnn3'\nchannels = [4, 6, 4]\nwidth = 16\nstraight = true",
+        bands: 20,
+        frames: 30,
+    },
+    Tiny {
+        name: "cnn3-eight-bit",
+        recipe: "kind = 'cnn3'\nchannels = [4, 6, 4]\nwidth = 16\neight_bit = true\ndropout = 0.0",
         bands: 20,
         frames: 30,
     },

@@ -121,8 +121,9 @@ pub(super) fn measure(workspace: &Workspace, runs: u32) -> Result<Comparison> {
     Ok(Comparison { files, earworm: a, python: b })
 }
 
-/// The files to measure with, and what they are.
-fn songs(workspace: &Workspace, program: &Path) -> Result<(String, Vec<PathBuf>)> {
+/// Real songs, if there are any here: mixed, as genres lie next to each other and the first files,
+/// timed one by one, are to be of all of them.
+pub(super) fn real_songs(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     let folder = workspace.root.join(SONGS);
     let mut songs: Vec<PathBuf> = match std::fs::read_dir(&folder) {
         Ok(entries) => entries
@@ -133,15 +134,19 @@ fn songs(workspace: &Workspace, program: &Path) -> Result<(String, Vec<PathBuf>)
             .collect(),
         Err(_) => Vec::new(),
     };
-    // Genres lie next to each other; the first files, timed one by one, are to be of all of them.
     songs.sort();
     let step = songs.len().div_ceil(4).max(1);
     let mixed: Vec<_> = (0..step).flat_map(|at| songs.iter().skip(at).step_by(step)).collect();
-    let songs: Vec<PathBuf> = mixed.into_iter().cloned().collect();
+    Ok(mixed.into_iter().cloned().collect())
+}
+
+/// The files to measure with, and what they are.
+fn songs(workspace: &Workspace, program: &Path) -> Result<(String, Vec<PathBuf>)> {
+    let songs = real_songs(workspace)?;
     if !songs.is_empty() {
         return Ok((format!("{} one-minute mp3 files of the Emotify set", songs.len()), songs));
     }
-    eprintln!("{} is not there: made songs take its place", folder.display());
+    eprintln!("{SONGS} is not there: made songs take its place");
     let made = workspace.target.join("bench");
     std::fs::create_dir_all(&made)?;
     let listed = output(Command::new(program).arg("--make").arg(&made))?;

@@ -11,6 +11,7 @@ mod footprint;
 mod inference;
 mod line;
 mod measure;
+mod narrow_weights;
 mod page;
 mod plugin;
 mod training;
@@ -33,6 +34,7 @@ struct Summary {
     engine: Option<Vec<engine::Estimate>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     inference: Option<inference::Comparison>,
+    narrow_weights: Option<narrow_weights::Narrow>,
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<file::Comparison>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,6 +79,7 @@ pub(crate) fn bench(workspace: &Workspace, args: BenchArgs) -> Result<ExitCode> 
         machine,
         engine: None,
         inference: None,
+        narrow_weights: None,
         file: None,
         training: None,
         features: None,
@@ -93,6 +96,9 @@ pub(crate) fn bench(workspace: &Workspace, args: BenchArgs) -> Result<ExitCode> 
         summary.lines.extend(found.lines()?);
         summary.notes.push(found.limit());
         summary.inference = Some(found);
+        let found = narrow_weights::measure(workspace)?;
+        summary.notes.push(found.note());
+        summary.narrow_weights = Some(found);
     }
     if wanted(BenchPart::File) {
         let found = file::measure(workspace, args.runs)?;

@@ -30,6 +30,7 @@ pub(in crate::nn) fn mlp(recipe: &MlpRecipe, blueprint: &Blueprint<'_>) -> Resul
 /// otherwise be one, lie a leaky rectifier and dropout; with `straight`, as published, nothing does.
 pub(in crate::nn) fn cnn3(recipe: &Cnn3Recipe, blueprint: &Blueprint<'_>) -> Result<ImageNetwork> {
     let mut net = Builder::new("cnn3", blueprint);
+    net.eight_bit(recipe.eight_bit);
     for (n, &outputs) in recipe.channels.iter().enumerate() {
         let kernel = Kernel { outputs, size: 5, stride: 1, padding: 2, draw: Draw::Default };
         net.conv_norm(&format!("blocks.{n}.conv"), kernel, &format!("blocks.{n}.norm"))?
@@ -56,7 +57,7 @@ pub(in crate::nn) fn vgg11(
     blueprint: &Blueprint<'_>,
 ) -> Result<ImageNetwork> {
     let mut net = Builder::new("vgg11", blueprint);
-    net.coloured();
+    net.coloured().eight_bit(recipe.eight_bit);
     // Number in torchvision's `features`, channels, and whether a pool follows.
     for (number, channels, pooled) in [
         (0, 64, true),
@@ -90,7 +91,7 @@ pub(in crate::nn) fn alexnet(
     blueprint: &Blueprint<'_>,
 ) -> Result<ImageNetwork> {
     let mut net = Builder::new("alexnet", blueprint);
-    net.coloured();
+    net.coloured().eight_bit(recipe.eight_bit);
     // Number in torchvision's `features`, channels, kernel, stride, padding, and whether a pool follows.
     for (number, channels, size, stride, padding, pooled) in [
         (0, 64, 11, 4, 2, true),
@@ -134,7 +135,7 @@ pub(in crate::nn) fn mobilenet_v2(
         padding: (size - 1) / 2,
         draw: Draw::FanOut,
     };
-    net.coloured();
+    net.coloured().eight_bit(recipe.eight_bit);
     let first = kernel(divisible(32.0 * recipe.width), 3, 2);
     net.conv_norm("features.0.0", first, "features.0.1")?.rectify(0.0, Some(6.0));
     // Factor of expansion, channels, repeats, and stride of the first.

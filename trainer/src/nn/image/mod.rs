@@ -7,6 +7,7 @@
 mod architectures;
 mod conv;
 mod depthwise;
+mod eight_bit;
 mod layers;
 mod matrix;
 mod network;

@@ -8,10 +8,10 @@ use super::super::init::{Fill, Maker, default_limit};
 use super::super::linear::Linear;
 use super::super::standardise::Standardise;
 use super::super::{Blueprint, Network, Weights, check_frames};
-use super::Sweep;
 use super::layers::{Adaptive, Convolution, Layer, run};
 use super::norm::BatchNorm;
 use super::pool::Pool;
+use super::{Sweep, eight_bit};
 use crate::Rng;
 use crate::export::{Attribute, Dim, Graph};
 
@@ -19,6 +19,8 @@ use crate::export::{Attribute, Dim, Graph};
 pub(in crate::nn) struct ImageNetwork {
     weights: Weights,
     standardise: Standardise,
+    /// Windows are pictures of 256 greys, not standardised bands.
+    eight_bit: bool,
     /// All layers but the last.
     layers: Vec<Layer>,
     last: (String, Linear),
@@ -33,9 +35,12 @@ impl Network for ImageNetwork {
         mut training: Option<&mut Rng>,
     ) -> Result<Tensor> {
         check_frames(frames, self.frames)?;
+        let image = match self.eight_bit {
+            true => eight_bit::picture(frames)?,
+            false => self.standardise.forward(frames)?,
+        };
         // [frames, batch, bands] → [batch, 1, bands, frames]
-        let image = self.standardise.forward(frames)?.permute((1, 2, 0))?;
-        let image = image.unsqueeze(1)?.contiguous()?;
+        let image = image.permute((1, 2, 0))?.unsqueeze(1)?.contiguous()?;
         let x = run(&self.layers, &image, &mut training)?;
         Ok(self.last.1.forward(&x)?.unsqueeze(0)?)
     }
@@ -45,8 +50,12 @@ impl Network for ImageNetwork {
     }
 
     fn write_onnx(&self, graph: &mut Graph, outputs: usize) -> Result<()> {
-        let x = self.standardise.open_window(graph, (self.frames, outputs))?;
-        let turned = graph.apply("Transpose", &[x], vec![Attribute::ints("perm", &[0, 2, 1])]);
+        self.standardise.declare_window(graph, (self.frames, outputs));
+        let x = match self.eight_bit {
+            true => eight_bit::write_onnx(graph),
+            false => self.standardise.write_onnx(graph)?.to_owned(),
+        };
+        let turned = graph.apply("Transpose", &[&x], vec![Attribute::ints("perm", &[0, 2, 1])]);
         graph.integers("axis.channel", &[1]);
         let mut x = graph.apply("Unsqueeze", &[&turned, "axis.channel"], vec![]);
         for layer in &self.layers {
@@ -121,6 +130,7 @@ pub(super) struct Builder<'a> {
     channels: usize,
     image: (usize, usize),
     layers: Vec<Layer>,
+    eight_bit: bool,
 }
 
 impl<'a> Builder<'a> {
@@ -131,7 +141,14 @@ impl<'a> Builder<'a> {
             channels: 1,
             image: (blueprint.bands, blueprint.frames),
             layers: Vec::new(),
+            eight_bit: false,
         }
+    }
+
+    /// Whether windows are to be pictures of 256 greys in place of standardised bands.
+    pub(super) fn eight_bit(&mut self, eight_bit: bool) -> &mut Self {
+        self.eight_bit = eight_bit;
+        self
     }
 
     fn moves(&mut self, sweep: Sweep) -> Result<()> {
@@ -331,6 +348,7 @@ impl<'a> Builder<'a> {
         Ok(ImageNetwork {
             weights: self.maker.weights,
             standardise,
+            eight_bit: self.eight_bit,
             layers: self.layers,
             last: (name.to_owned(), last),
             frames: self.maker.blueprint.frames,

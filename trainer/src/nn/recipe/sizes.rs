@@ -63,6 +63,10 @@ pub struct Cnn3Recipe {
     /// The published defect: nothing lies between the last two linear layers, which then are one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub straight: bool,
+    /// Whether the network sees each window as a picture of 256 greys from its weakest value to its
+    /// strongest, as the seed's convolutional variant did, in place of standardised bands.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub eight_bit: bool,
 }
 
 /// Sizes of a MobileNetV2.
@@ -78,6 +82,10 @@ pub struct MobileNetV2Recipe {
     /// ImageNet weights to start from: safetensors or ONNX with torchvision's names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<PathBuf>,
+    /// Whether the network sees each window as a picture of 256 greys from its weakest value to its
+    /// strongest, as the seed's convolutional variant did, in place of standardised bands.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub eight_bit: bool,
 }
 
 /// Sizes of a VGG11.
@@ -93,6 +101,10 @@ pub struct Vgg11Recipe {
     /// ImageNet weights to start from: safetensors or ONNX with torchvision's names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<PathBuf>,
+    /// Whether the network sees each window as a picture of 256 greys from its weakest value to its
+    /// strongest, as the seed's convolutional variant did, in place of standardised bands.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub eight_bit: bool,
 }
 
 /// Sizes of an AlexNet.
@@ -108,6 +120,10 @@ pub struct AlexNetRecipe {
     /// ImageNet weights to start from: safetensors or ONNX with torchvision's names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<PathBuf>,
+    /// Whether the network sees each window as a picture of 256 greys from its weakest value to its
+    /// strongest, as the seed's convolutional variant did, in place of standardised bands.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub eight_bit: bool,
 }
 
 /// Sizes of a transformer encoder.
