@@ -31,6 +31,7 @@ mod guard;
 mod lanes;
 pub mod live;
 pub mod model;
+mod offline;
 mod reading;
 mod resample;
 mod scorer;
@@ -39,7 +40,8 @@ mod windows;
 
 pub use downmix::downmix_interleaved;
 pub use model::Model;
+pub use offline::score_offline;
 pub use reading::{Hook, Reading, Status};
 pub use resample::{RATES, ResampleError, Resampler};
-pub use scorer::{CompletedWindow, Observer, Scorer, ScorerError, ScorerOptions, score_offline};
+pub use scorer::{CompletedWindow, Observer, Scorer, ScorerError, ScorerOptions};
 pub use span::Span;
