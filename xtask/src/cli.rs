@@ -81,6 +81,9 @@ pub(crate) enum BenchPart {
     /// Training steps of an LSTM: ours and PyTorch's. PyTorch is taken from the Python that
     /// EARWORM_PYTHON names, else it is installed, which takes some gigabytes.
     Training,
+    /// Models of rows beside scikit-learn's, which is taken from the Python that EARWORM_PYTHON names, else
+    /// installed.
+    Tables,
     /// The plugin: its callback beside a copy of the block, what whole instances cost.
     Plugin,
     /// Sizes of programs, time to start and memory; writes `docs/footprint.md`.

@@ -14,6 +14,7 @@ mod measure;
 mod narrow_weights;
 mod page;
 mod plugin;
+mod tables;
 mod training;
 
 use std::path::Path;
@@ -39,6 +40,7 @@ struct Summary {
     file: Option<file::Comparison>,
     #[serde(skip_serializing_if = "Option::is_none")]
     training: Option<training::Comparison>,
+    tables: Option<tables::Comparison>,
     #[serde(skip_serializing_if = "Option::is_none")]
     features: Option<features::Comparison>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -82,6 +84,7 @@ pub(crate) fn bench(workspace: &Workspace, args: BenchArgs) -> Result<ExitCode> 
         narrow_weights: None,
         file: None,
         training: None,
+        tables: None,
         features: None,
         plugin: None,
         footprint: None,
@@ -109,6 +112,11 @@ pub(crate) fn bench(workspace: &Workspace, args: BenchArgs) -> Result<ExitCode> 
         let found = training::measure(workspace, args.runs)?;
         summary.lines.extend(found.lines());
         summary.training = Some(found);
+    }
+    if wanted(BenchPart::Tables) {
+        let found = tables::measure(workspace, args.runs)?;
+        summary.lines.extend(found.lines()?);
+        summary.tables = Some(found);
     }
     if wanted(BenchPart::Features) {
         let found = features::measure(workspace, args.runs)?;
