@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything CI checks, in order, up to the first failure.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, ensure};
@@ -12,9 +12,6 @@ use crate::steps::Steps;
 use crate::system;
 use crate::venv;
 use crate::workspace::{Workspace, shown, succeed, succeeds};
-
-/// Tells the tests which Python has the reference implementations.
-const PYTHON: &str = "EARWORM_PYTHON";
 
 /// Names a file to which tests add a line, `test: why`, when they leave out what this machine cannot do.
 const SKIPS: &str = "EARWORM_SKIPS";
@@ -71,8 +68,8 @@ fn all_steps(
     steps.step("tests, then doc tests", || {
         let mut cargo = workspace.cargo(["test", "--workspace", "--no-fail-fast"]);
         match &python {
-            Some(python) => cargo.env(PYTHON, python),
-            None => cargo.env_remove(PYTHON),
+            Some(python) => cargo.env(venv::NAMED, python),
+            None => cargo.env_remove(venv::NAMED),
         };
         let skips = workspace.target.join("tmp/skips.txt");
         std::fs::create_dir_all(workspace.target.join("tmp"))?;
@@ -112,12 +109,8 @@ fn component(
 
 /// The interpreter that EARWORM_PYTHON names, or one made for the purpose.
 fn reference_python(workspace: &Workspace) -> Result<PathBuf> {
-    if let Some(python) = std::env::var_os(PYTHON) {
-        println!("{PYTHON} names {}", Path::new(&python).display());
-        return Ok(python.into());
-    }
     let requirements = workspace.root.join("tests/python/requirements.txt");
-    venv::ensure(&workspace.target.join("pyref"), &requirements)
+    venv::named_or_made(&workspace.target.join("pyref"), &requirements)
 }
 
 /// How many tests ended how.

@@ -8,8 +8,19 @@ use anyhow::{Context, Result};
 use crate::system;
 use crate::workspace::{output, succeed};
 
+/// Names an interpreter that has all that is needed.
+pub(crate) const NAMED: &str = "EARWORM_PYTHON";
+
 /// Inside an environment: what it was made from. It is written last, so half an environment has none.
 const STAMP: &str = "earworm-stamp.txt";
+
+/// The interpreter that `EARWORM_PYTHON` names, which has all that is needed; else that of [`ensure`].
+pub(crate) fn named_or_made(dir: &Path, requirements: &Path) -> Result<PathBuf> {
+    match std::env::var_os(NAMED) {
+        Some(python) => Ok(PathBuf::from(python)),
+        None => ensure(dir, requirements),
+    }
+}
 
 /// Makes the environment in `dir` hold what `requirements` asks for and gives its interpreter.
 /// Nothing is done where it was made from the same requirements with the same Python.

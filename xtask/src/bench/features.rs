@@ -13,8 +13,6 @@ use super::measure::Spread;
 use crate::venv;
 use crate::workspace::{Workspace, output};
 
-/// An interpreter that has the packages already; they are large.
-const PYTHON: &str = "EARWORM_PYTHON";
 /// One-minute mp3 files, where the shared data lie beside the repository.
 const SONGS: &str = "../shared/data/emotify/audio";
 
@@ -100,13 +98,8 @@ pub(super) struct Comparison {
 /// Lets both measure `runs` times, A B A B.
 pub(super) fn measure(workspace: &Workspace, runs: u32) -> Result<Comparison> {
     let scripts = workspace.root.join("xtask/bench");
-    let python = match std::env::var_os(PYTHON) {
-        Some(python) => PathBuf::from(python),
-        None => {
-            let requirements = scripts.join("features-requirements.txt");
-            venv::ensure(&workspace.target.join("pybench-features"), &requirements)?
-        }
-    };
+    let requirements = scripts.join("features-requirements.txt");
+    let python = venv::named_or_made(&workspace.target.join("pybench-features"), &requirements)?;
     let program = workspace.bench_program("features")?;
     let (files, songs) = songs(workspace, &program)?;
     let (mut a, mut b) = (Vec::new(), Vec::new());

@@ -1,7 +1,6 @@
 //! Models of rows beside scikit-learn's: the same rows, one thread each, in turn.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -38,13 +37,8 @@ pub(super) struct Comparison {
 /// Lets both measure `runs` times, A B A B.
 pub(super) fn measure(workspace: &Workspace, runs: u32) -> Result<Comparison> {
     let scripts = workspace.root.join("xtask/bench");
-    let python = match std::env::var_os("EARWORM_PYTHON") {
-        Some(python) => PathBuf::from(python),
-        None => venv::ensure(
-            &workspace.target.join("pytables"),
-            &scripts.join("tables-requirements.txt"),
-        )?,
-    };
+    let requirements = scripts.join("tables-requirements.txt");
+    let python = venv::named_or_made(&workspace.target.join("pytables"), &requirements)?;
     let program = workspace.bench_program("tables")?;
     let (mut earworm, mut scikit_learn) = (Vec::new(), Vec::new());
     for nth in 1..=runs {

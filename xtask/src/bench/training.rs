@@ -2,7 +2,6 @@
 //! both see the same machine.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
@@ -46,13 +45,8 @@ struct Row {
 /// Lets both take `turns` turns, after one to warm up.
 pub(super) fn measure(workspace: &Workspace, turns: u32) -> Result<Comparison> {
     let scripts = workspace.root.join("xtask/bench");
-    let python = match std::env::var_os("EARWORM_PYTHON") {
-        Some(python) => PathBuf::from(python),
-        None => venv::ensure(
-            &workspace.target.join("pytrain"),
-            &scripts.join("requirements-training.txt"),
-        )?,
-    };
+    let requirements = scripts.join("requirements-training.txt");
+    let python = venv::named_or_made(&workspace.target.join("pytrain"), &requirements)?;
     let program = workspace.bench_program("training")?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut rows = Vec::new();
