@@ -642,6 +642,17 @@ fn small_files_cannot_ask_for_huge_tensors() {
     }
 }
 
+/// tract would count up to it.
+#[test]
+fn axes_are_near_zero() {
+    for axis in [i64::MIN, -(1 << 61) - 1, -17, 17, i64::MAX] {
+        let norm = with_int(node("Softmax", &["mel"], "grown"), "axis", axis);
+        assert_refused("axis", &adding([norm]), &["axis", &axis.to_string()]);
+        let mean = with_ints(node("ReduceMean", &["mel"], "grown"), "axes", &[1, axis]);
+        assert_refused("axes", &adding([mean]), &["axis", &axis.to_string()]);
+    }
+}
+
 /// No tensor of this graph is large, but multiplying them would take hours.
 #[test]
 fn small_files_cannot_ask_for_hours() {

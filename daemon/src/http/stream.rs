@@ -12,6 +12,7 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgr
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use futures::SinkExt;
 use serde::Deserialize;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
@@ -156,7 +157,12 @@ async fn feed(mut socket: WebSocket, place: Place, mel: bool) {
 /// Says goodbye to a client that talks too much.
 async fn refuse(mut socket: WebSocket) {
     let why = CloseFrame { code: close_code::POLICY, reason: "too many messages".into() };
-    let _ = timeout(PATIENCE, socket.send(Message::Close(Some(why)))).await;
+    let goodbye = async {
+        // An answer to a ping that is still to be sent would go out behind the end.
+        socket.flush().await?;
+        socket.send(Message::Close(Some(why))).await
+    };
+    let _ = timeout(PATIENCE, goodbye).await;
 }
 
 async fn next_frames(frames: &mut Option<watch::Receiver<Bytes>>) -> Bytes {

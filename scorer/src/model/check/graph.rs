@@ -82,6 +82,8 @@ const CONSTANT_OPERATORS: [&str; 34] = [
 const SHAPE_OPERATORS: [&str; 2] = ["Shape", "Size"];
 /// More axes than any tensor has.
 const MOST_AXES: usize = 16;
+/// Attributes that name axes.
+const AXIS_ATTRIBUTES: [&str; 2] = ["axis", "axes"];
 
 pub(super) fn check_graph(graph: &GraphProto) -> Result<(), CheckError> {
     if graph.node.len() > MOST_NODES {
@@ -167,6 +169,9 @@ fn check_node(node: &NodeProto) -> Result<usize, CheckError> {
         if node.op_type == "LRN" && attribute.name == "size" && attribute.i > MOST_NEIGHBOURS {
             return onnx(format!("the size of node {:?} is too large: {}", node.name, attribute.i));
         }
+        if AXIS_ATTRIBUTES.contains(&attribute.name.as_str()) {
+            check_axes(node, attribute)?;
+        }
         if REACH_ATTRIBUTES.contains(&attribute.name.as_str()) {
             check_reach(node, attribute)?;
         }
@@ -182,6 +187,15 @@ fn is_permutation(ints: &[i64]) -> bool {
     let mut sorted = ints.to_vec();
     sorted.sort_unstable();
     sorted.into_iter().eq(0..ints.len() as i64)
+}
+
+/// tract counts from an axis that is far off to those that there are.
+fn check_axes(node: &NodeProto, attribute: &AttributeProto) -> Result<(), CheckError> {
+    let mut axes = attribute.ints.iter().chain([&attribute.i]);
+    match axes.find(|axis| axis.unsigned_abs() > MOST_AXES as u64) {
+        Some(axis) => onnx(format!("node {:?} names the axis {axis}", node.name)),
+        None => Ok(()),
+    }
 }
 
 fn check_reach(node: &NodeProto, attribute: &AttributeProto) -> Result<(), CheckError> {
