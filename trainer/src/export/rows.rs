@@ -78,3 +78,42 @@ pub(super) fn ensure_heard(run: &Path, names: &[String]) -> Result<()> {
     );
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A chord that swells, with a beat of noise: 8 s at 22 050 Hz.
+    fn song() -> Vec<f32> {
+        let mut noise = 1u32;
+        (0..8 * 22_050)
+            .map(|i| {
+                let t = i as f32 / 22_050.0;
+                let tone = |hz: f32| (std::f32::consts::TAU * hz * t).sin();
+                noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let hiss = (noise >> 8) as f32 / (1 << 23) as f32 - 1.0;
+                let chord = tone(220.0) + tone(277.2) + 0.5 * tone(2_637.0) + 0.2 * tone(7_040.0);
+                0.02 * chord * (1.0 + (0.7 * t).sin()) + 0.05 * hiss * (-(t % 0.5) * 12.0).exp()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn features_without_a_warning_do_not_change_with_the_level() {
+        let of = |gain: f32| {
+            let samples: Vec<f32> = song().iter().map(|x| gain * x).collect();
+            features::extract(&samples, 22_050, &FeatureSet::ALL).unwrap()
+        };
+        let names: Vec<String> = FeatureSet::ALL.into_iter().flat_map(features::names).collect();
+        let before = of(1.0);
+        for gain in [0.25f32, 4.0] {
+            for ((name, a), b) in names.iter().zip(&before).zip(of(gain)) {
+                let changes = (a - b).abs() > 0.005 * a.abs() + 0.005;
+                let warned = level_warning(std::slice::from_ref(name)).is_some();
+                assert!(warned || !changes, "{name}: {a} becomes {b} at {gain}");
+            }
+        }
+        let warning = level_warning(&names).unwrap();
+        assert!(warning.contains("rmse, mfcc, mfcc_0, 128 mel_ columns"), "{warning}");
+    }
+}
