@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use tracing_subscriber::filter::Builder;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::reload::{self, Handle};
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -45,13 +46,18 @@ pub(crate) fn tell(chosen: Option<&str>, service: bool) {
 
 /// Whether a filter means something.
 pub(crate) fn check(text: &str) -> Result<String, String> {
-    EnvFilter::builder().parse(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
+    builder().parse(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
+}
+
+/// Values of fields are texts, not patterns: a pattern of a few dozen characters can take minutes to read.
+fn builder() -> Builder {
+    EnvFilter::builder().with_regex(false)
 }
 
 /// What `RUST_LOG` says, or else this.
 fn filter(default: &str) -> EnvFilter {
     let chosen = std::env::var("RUST_LOG").unwrap_or_default();
-    EnvFilter::builder().parse_lossy(if chosen.is_empty() { default } else { &chosen })
+    builder().parse_lossy(if chosen.is_empty() { default } else { &chosen })
 }
 
 /// Holds log lines back until the guard is dropped, which prints them.
@@ -85,5 +91,17 @@ impl Write for Lines {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+
+    #[test]
+    fn values_in_filters_are_texts() {
+        // As a pattern it would have an unclosed group.
+        assert!(check("earworm[song{title=wait(}]=info").is_ok());
+        assert!(check("earworm=lots").is_err());
     }
 }

@@ -137,6 +137,10 @@ fn write<T: Serialize>(
         csv.flush()?;
         return Ok(());
     }
+    let mut rows = rows.peekable();
+    if rows.peek().is_none() && !args.json {
+        eprintln!("nothing was heard in that time");
+    }
     for row in rows {
         if args.json {
             serde_json::to_writer(&mut *out, &row)?;

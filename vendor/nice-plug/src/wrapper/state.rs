@@ -180,6 +180,8 @@ pub(crate) unsafe fn deserialize_object<P: Plugin>(
                     }
                 }
                 (param_ptr, param_value) => {
+                    // Earworm: without debug assertions nothing else reads them.
+                    let _ = (&param_ptr, &param_value);
                     #[cfg(debug_assertions)]
                     crate::nice_warn!(
                         "Invalid serialized value {:?} for parameter \"{}\" ({:?})",
