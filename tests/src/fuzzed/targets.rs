@@ -11,7 +11,7 @@ pub const METADATA: Target = Target { name: "metadata", run: model::metadata, gu
 /// What the trainer reads as TOML.
 pub const RECIPE: Target = Target { name: "recipe", run: recipe::recipe, guarded: false };
 /// Tables of songs.
-pub const MANIFEST: Target = Target { name: "manifest", run: manifest::manifest, guarded: false };
+pub const MANIFEST: Target = Target { name: "manifest", run: manifest::manifest, guarded: true };
 /// The daemon's settings.
 pub const CONFIG: Target = Target { name: "config", run: config::config, guarded: false };
 /// Connections to the dashboard's server.
