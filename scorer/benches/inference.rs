@@ -3,16 +3,16 @@
 //!
 //!     cargo bench --workspace --bench inference
 
-use std::hint::black_box;
-use std::time::{Duration, Instant};
+mod common;
 
+use std::hint::black_box;
+
+use common::{shares, times_us};
 use earworm_scorer::Model;
 use pulp::{Arch, Simd, WithSimd};
 use serde_json::{Value, json};
 
 const LANES: [usize; 2] = [1, 4];
-/// How long each shape is measured.
-const SPAN: Duration = Duration::from_millis(400);
 
 fn main() {
     let model = Model::embedded();
@@ -64,29 +64,13 @@ impl WithSimd for Sum<'_> {
     }
 }
 
-/// Decibels as loud music has them, from a generator that the peer has too.
+/// Decibels as loud music has them.
 fn input(values: usize) -> Vec<f32> {
-    let mut state = 1u32;
-    (0..values)
-        .map(|_| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 8) as f32 / (1 << 24) as f32 * 40.0 - 30.0
-        })
-        .collect()
+    shares(values).map(|share| share * 40.0 - 30.0).collect()
 }
 
-/// Microseconds a frame: the least and the median of many calls.
-fn per_frame(frames: usize, mut call: impl FnMut()) -> Value {
-    for _ in 0..3 {
-        call();
-    }
-    let mut times = Vec::new();
-    let started = Instant::now();
-    while times.len() < 5 || started.elapsed() < SPAN {
-        let start = Instant::now();
-        call();
-        times.push(start.elapsed().as_secs_f64() * 1e6 / frames as f64);
-    }
-    times.sort_by(f64::total_cmp);
-    json!({ "least": times[0], "median": times[times.len() / 2] })
+/// Microseconds a frame.
+fn per_frame(frames: usize, call: impl FnMut()) -> Value {
+    let (least, median) = times_us(call);
+    json!({ "least": least / frames as f64, "median": median / frames as f64 })
 }

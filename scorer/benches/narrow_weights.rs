@@ -6,6 +6,8 @@
 //!
 //! Without files the demo song is scored.
 
+mod common;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -111,33 +113,26 @@ fn step_times() -> Value {
 
 #[cfg(target_arch = "x86_64")]
 fn step_times() -> Value {
-    let can = ["avx2", "fma", "f16c"];
-    if !(is_x86_feature_detected!("avx2")
+    let can = is_x86_feature_detected!("avx2")
         && is_x86_feature_detected!("fma")
-        && is_x86_feature_detected!("f16c"))
-    {
-        eprintln!("this processor lacks one of {can:?}");
-        return Value::Null;
-    }
-    avx2::step_times()
+        && is_x86_feature_detected!("f16c");
+    if can { avx2::step_times() } else { Value::Null }
 }
 
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
     use std::arch::x86_64::*;
     use std::hint::black_box;
-    use std::time::{Duration, Instant};
 
     use earworm_scorer::Model;
     use serde_json::{Value, json};
     use tract_onnx::tract_core::prelude::f16;
 
+    use super::common::{shares, times_us};
     use super::scale_of;
 
     const HIDDEN: usize = 128;
     const LAYERS: usize = 3;
-    /// How long each width is measured.
-    const SPAN: Duration = Duration::from_millis(400);
 
     /// A layer's weights `[4 hidden, inputs + hidden]` in each width.
     struct Layer {
@@ -150,13 +145,8 @@ mod avx2 {
 
     impl Layer {
         fn new(columns: usize) -> Self {
-            let mut state = 1u32;
-            let f32s: Vec<f32> = (0..4 * HIDDEN * columns)
-                .map(|_| {
-                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                    (state >> 8) as f32 / (1 << 24) as f32 * 0.2 - 0.1
-                })
-                .collect();
+            let f32s: Vec<f32> =
+                shares(4 * HIDDEN * columns).map(|share| share * 0.2 - 0.1).collect();
             let scales: Vec<f32> = f32s.chunks_exact(columns).map(scale_of).collect();
             let rows = f32s.chunks_exact(columns).zip(&scales);
             let i8s =
@@ -286,18 +276,13 @@ mod avx2 {
 
     fn median<W: Width>(layers: &[Layer], x: &[f32]) -> f64 {
         let mut y = vec![0.0f32; 4 * HIDDEN];
-        let mut times = Vec::new();
-        let started = Instant::now();
-        while times.len() < 5 || started.elapsed() < SPAN {
-            let start = Instant::now();
+        let step = || {
             for layer in layers {
                 // SAFETY: it was looked whether the processor can.
                 unsafe { product::<W>(black_box(layer), black_box(&x[..layer.columns]), &mut y) };
                 black_box(&y);
             }
-            times.push(start.elapsed().as_secs_f64() * 1e6);
-        }
-        times.sort_by(f64::total_cmp);
-        times[times.len() / 2]
+        };
+        times_us(step).1
     }
 }

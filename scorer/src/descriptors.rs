@@ -117,7 +117,7 @@ impl Descriptors {
             return Ok(None);
         }
         self.since_evaluation = 0;
-        let Some(values) = self.describe.values(&mut self.sound) else {
+        let Some(values) = self.describe.values(&self.sound) else {
             return Ok(None);
         };
         let raw = self.session.run(values)?;
@@ -150,13 +150,15 @@ impl Describe {
     }
 
     /// The descriptors in the model's order; `None` where the sound has none, being no audio.
-    pub(crate) fn values(&mut self, sound: &mut Sound) -> Option<&[f32]> {
-        self.of(sound.heard.make_contiguous())
+    pub(crate) fn values(&mut self, sound: &Sound) -> Option<&[f32]> {
+        let (first, second) = sound.heard.as_slices();
+        self.of(&[first, second])
     }
 
-    fn of(&mut self, sound: &[f32]) -> Option<&[f32]> {
+    /// The same for sound in pieces.
+    fn of(&mut self, sound: &[&[f32]]) -> Option<&[f32]> {
         self.softened.clear();
-        self.softened.extend(sound);
+        sound.iter().for_each(|piece| self.softened.extend_from_slice(piece));
         features::soften_ends(&mut self.softened);
         let all = self.extractor.extract(&self.softened).ok()?;
         self.values.clear();
@@ -171,7 +173,7 @@ pub(crate) fn of_samples(model: &Model, samples: &[f32]) -> Result<Vec<f32>, Mod
         return Ok(vec![]);
     }
     let mut describe = Describe::new(model)?;
-    describe.of(samples).map(<[f32]>::to_vec).ok_or_else(|| ModelError::Run {
+    describe.of(&[samples]).map(<[f32]>::to_vec).ok_or_else(|| ModelError::Run {
         origin: model.origin().into(),
         reason: "the sound has no descriptors: it is empty, or no audio".to_owned(),
     })

@@ -17,7 +17,10 @@ const STAMP: &str = "earworm-stamp.txt";
 /// The interpreter that `EARWORM_PYTHON` names, which has all that is needed; else that of [`ensure`].
 pub(crate) fn named_or_made(dir: &Path, requirements: &Path) -> Result<PathBuf> {
     match std::env::var_os(NAMED) {
-        Some(python) => Ok(PathBuf::from(python)),
+        Some(python) => {
+            println!("{NAMED} names {}", Path::new(&python).display());
+            Ok(PathBuf::from(python))
+        }
         None => ensure(dir, requirements),
     }
 }

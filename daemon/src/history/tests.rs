@@ -1,37 +1,11 @@
 //! The history under rough handling.
 
 use super::query::Reader;
-use super::songs::Song;
+use super::sample::{row, song};
 use super::store::{self, Store};
 use super::table::Row;
-use crate::station::Track;
 
 const DAY: i64 = 24 * 3600;
-
-fn row(time: i64, window: f32) -> Row {
-    Row {
-        time,
-        seconds: 1,
-        momentary: None,
-        window: Some(window),
-        integrated: Some(50.0),
-        level_db: -20.0,
-    }
-}
-
-fn song(start: f64) -> Song {
-    Song {
-        id: None,
-        track: Some(Track { id: "1".into(), title: Some("One".into()), ..Track::default() }),
-        start,
-        end: start + 60.0,
-        began: start,
-        heard_s: 60.0,
-        score: Some(57.0),
-        hook: Some(earworm_scorer::Hook { score: 61.0, start_s: 10.0, end_s: 40.0 }),
-        details: [("joy".to_owned(), 0.5)].into(),
-    }
-}
 
 #[test]
 fn what_is_written_is_read() {

@@ -1,7 +1,6 @@
 //! What clients send to the dashboard's server.
 
 use std::cell::LazyCell;
-use std::path::Path;
 
 use earworm::fuzzed::InMemory;
 use serde_json::Value;
@@ -28,12 +27,8 @@ thread_local! {
         let folder = tempfile::tempdir().expect("a folder for the history");
         // The file is opened anew for each request, so the folder stays.
         let history = folder.keep().join("history.db");
-        server(&history)
+        InMemory::new(&history).expect("the server can be made")
     });
-}
-
-fn server(history: &Path) -> InMemory {
-    InMemory::new(history).expect("the server can be made")
 }
 
 fn answer(said: &[u8], token: Option<&str>) -> String {

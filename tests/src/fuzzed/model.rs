@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use earworm_scorer::model::{METADATA_KEY, Metadata};
 use earworm_scorer::{Model, Scorer, ScorerOptions};
 
+use super::changes::wire::{self, Field, Value};
 use super::check_message;
 
 /// What the model is called in messages.
@@ -35,23 +36,9 @@ pub(super) fn metadata(bytes: &[u8]) {
 
 /// An entry of an ONNX file's `metadata_props`. Of two with one name the first one counts.
 fn property(key: &[u8], value: &[u8]) -> Vec<u8> {
-    let mut entry = field(1, key);
-    entry.extend(field(2, value));
-    field(14, &entry)
-}
-
-/// A field of a protobuf message that holds bytes.
-fn field(number: u8, content: &[u8]) -> Vec<u8> {
-    const BYTES: u8 = 2;
-    let mut field = vec![number << 3 | BYTES];
-    let mut length = content.len();
-    while length >= 0x80 {
-        field.push(length as u8 | 0x80);
-        length >>= 7;
-    }
-    field.push(length as u8);
-    field.extend_from_slice(content);
-    field
+    let field = |number, content: &[u8]| Field { number, value: Value::Bytes(content.to_owned()) };
+    let entry = wire::write(&[field(1, key), field(2, value)]);
+    wire::write(&[field(14, &entry)])
 }
 
 fn use_it(model: &Arc<Model>) {

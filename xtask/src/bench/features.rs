@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::line::Line;
 use super::measure::Spread;
-use crate::venv;
+use super::peer::{self, last_line};
 use crate::workspace::{Workspace, output};
 
 /// One-minute mp3 files, where the shared data lie beside the repository.
@@ -97,16 +97,14 @@ pub(super) struct Comparison {
 
 /// Lets both measure `runs` times, A B A B.
 pub(super) fn measure(workspace: &Workspace, runs: u32) -> Result<Comparison> {
-    let scripts = workspace.root.join("xtask/bench");
-    let requirements = scripts.join("features-requirements.txt");
-    let python = venv::named_or_made(&workspace.target.join("pybench-features"), &requirements)?;
+    let python = peer::python(workspace, "pybench-features", "features-requirements.txt")?;
     let program = workspace.bench_program("features")?;
     let (files, songs) = songs(workspace, &program)?;
     let (mut a, mut b) = (Vec::new(), Vec::new());
     for nth in 1..=runs {
         let ours: Ours = last_line(Command::new(&program).args(&songs))?;
-        let peer = scripts.join("features_peer.py");
-        let theirs: Theirs = last_line(Command::new(&python).arg(peer).args(&songs))?;
+        let script = peer::script(workspace, "features_peer.py");
+        let theirs: Theirs = last_line(Command::new(&python).arg(script).args(&songs))?;
         eprintln!("run {nth}/{runs}: {ours:?}, {theirs:?}");
         a.push(ours);
         b.push(theirs);
@@ -146,12 +144,6 @@ fn songs(workspace: &Workspace, program: &Path) -> Result<(String, Vec<PathBuf>)
     let songs: Vec<_> = String::from_utf8(listed)?.lines().map(PathBuf::from).collect();
     ensure!(!songs.is_empty(), "no song was made");
     Ok((format!("{} made songs (wav)", songs.len()), songs))
-}
-
-pub(super) fn last_line<T: for<'a> Deserialize<'a>>(command: &mut Command) -> Result<T> {
-    let text = String::from_utf8(output(command)?)?;
-    let line = text.lines().last().context("nothing was printed")?;
-    serde_json::from_str(line).with_context(|| format!("not what was to be printed: {line}"))
 }
 
 fn median<T>(runs: &[T], value: impl Fn(&T) -> f64) -> f64 {

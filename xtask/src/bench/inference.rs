@@ -7,9 +7,9 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::features::last_line;
 use super::line::Line;
 use super::measure::Spread;
+use super::peer::last_line;
 use crate::venv;
 use crate::workspace::Workspace;
 

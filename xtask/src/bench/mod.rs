@@ -13,6 +13,7 @@ mod line;
 mod measure;
 mod narrow_weights;
 mod page;
+mod peer;
 mod plugin;
 mod tables;
 mod training;
@@ -35,11 +36,13 @@ struct Summary {
     engine: Option<Vec<engine::Estimate>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     inference: Option<inference::Comparison>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     narrow_weights: Option<narrow_weights::Narrow>,
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<file::Comparison>,
     #[serde(skip_serializing_if = "Option::is_none")]
     training: Option<training::Comparison>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     tables: Option<tables::Comparison>,
     #[serde(skip_serializing_if = "Option::is_none")]
     features: Option<features::Comparison>,

@@ -5,7 +5,8 @@ use std::process::Command;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::features::{last_line, real_songs};
+use super::features::real_songs;
+use super::peer::last_line;
 use crate::workspace::Workspace;
 
 /// Songs that are scored with rounded weights.

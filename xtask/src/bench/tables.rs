@@ -6,9 +6,8 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::features::last_line;
 use super::line::Line;
-use crate::venv;
+use super::peer::{self, last_line};
 use crate::workspace::Workspace;
 
 /// Most that shares of right answers may differ: libraries break ties and end their searches in ways of their
@@ -36,14 +35,13 @@ pub(super) struct Comparison {
 
 /// Lets both measure `runs` times, A B A B.
 pub(super) fn measure(workspace: &Workspace, runs: u32) -> Result<Comparison> {
-    let scripts = workspace.root.join("xtask/bench");
-    let requirements = scripts.join("tables-requirements.txt");
-    let python = venv::named_or_made(&workspace.target.join("pytables"), &requirements)?;
+    let python = peer::python(workspace, "pytables", "tables-requirements.txt")?;
+    let script = peer::script(workspace, "tables_peer.py");
     let program = workspace.bench_program("tables")?;
     let (mut earworm, mut scikit_learn) = (Vec::new(), Vec::new());
     for nth in 1..=runs {
         earworm.push(last_line(Command::new(&program).env("RAYON_NUM_THREADS", "1"))?);
-        scikit_learn.push(last_line(Command::new(&python).arg(scripts.join("tables_peer.py")))?);
+        scikit_learn.push(last_line(Command::new(&python).arg(&script))?);
         eprintln!("tables, run {nth}/{runs}");
     }
     Ok(Comparison { earworm, scikit_learn })

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::line::Line;
 use super::measure::Spread;
-use crate::venv;
+use super::peer;
 use crate::workspace::{Workspace, shown};
 
 /// Steps of each sequence and sequences of a step: the crops that the default recipe trains on.
@@ -44,9 +44,7 @@ struct Row {
 
 /// Lets both take `turns` turns, after one to warm up.
 pub(super) fn measure(workspace: &Workspace, turns: u32) -> Result<Comparison> {
-    let scripts = workspace.root.join("xtask/bench");
-    let requirements = scripts.join("requirements-training.txt");
-    let python = venv::named_or_made(&workspace.target.join("pytrain"), &requirements)?;
+    let python = peer::python(workspace, "pytrain", "requirements-training.txt")?;
     let program = workspace.bench_program("training")?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut rows = Vec::new();
@@ -54,7 +52,7 @@ pub(super) fn measure(workspace: &Workspace, turns: u32) -> Result<Comparison> {
         let mut ours = Command::new(&program);
         ours.args([FRAMES.to_string(), BATCH.to_string()]);
         let mut theirs = Command::new(&python);
-        theirs.arg(scripts.join("train_peer.py")).arg(threads.to_string());
+        theirs.arg(peer::script(workspace, "train_peer.py")).arg(threads.to_string());
         theirs.args([FRAMES.to_string(), BATCH.to_string()]);
         let mut peers = [Peer::start(ours, threads)?, Peer::start(theirs, threads)?];
         let mut times = [Vec::new(), Vec::new()];

@@ -16,11 +16,11 @@ const MOST_CONSTANT_VALUES: usize = 1 << 26;
 const FARTHEST_REACH: u64 = 1 << 16;
 /// … and the largest product of such an attribute's entries.
 const LARGEST_KERNEL: u64 = 1 << 20;
-/// Most channels that a local response normalisation may look at for each value.
-const MOST_NEIGHBOURS: i64 = 1 << 10;
 /// Those attributes.
 const REACH_ATTRIBUTES: [&str; 6] =
     ["kernel_shape", "pads", "strides", "dilations", "output_padding", "output_shape"];
+/// Most channels that a local response normalisation may look at for each value.
+const MOST_NEIGHBOURS: i64 = 1 << 10;
 /// Operators whose cost or output size their inputs do not bound: a small file could ask for all
 /// memory or never end.
 const UNBOUNDED_OPERATORS: [&str; 13] = [

@@ -1,5 +1,7 @@
 //! The checksums of FLAC frames.
 
+use super::checksum::checksum;
+
 /// Sets both checksums of everything that begins like a frame, up to where the next one begins.
 pub(super) fn put_right(file: &mut [u8]) {
     if !file.windows(4).any(|start| start == b"fLaC") {
@@ -14,15 +16,9 @@ pub(super) fn put_right(file: &mut [u8]) {
         let Some(head) = head_length(frame).filter(|&head| head + 3 <= frame.len()) else {
             continue;
         };
-        frame[head] = frame[..head].iter().fold(0, |sum, &byte| {
-            (0..8).fold(sum ^ byte, |sum, _| sum << 1 ^ if sum & 0x80 == 0 { 0 } else { 7 })
-        });
+        frame[head] = checksum(&frame[..head], 8, 0x07) as u8;
         let end = frame.len() - 2;
-        let sum = frame[..end].iter().fold(0u16, |sum, &byte| {
-            (0..8).fold(sum ^ u16::from(byte) << 8, |sum, _| {
-                sum << 1 ^ if sum & 0x8000 == 0 { 0 } else { 0x8005 }
-            })
-        });
+        let sum = checksum(&frame[..end], 16, 0x8005) as u16;
         frame[end..].copy_from_slice(&sum.to_be_bytes());
     }
 }

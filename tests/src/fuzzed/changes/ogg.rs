@@ -1,5 +1,7 @@
 //! The checksums of Ogg pages.
 
+use super::checksum::checksum;
+
 const HEAD: usize = 27;
 
 /// Sets the checksum of every page.
@@ -10,7 +12,7 @@ pub(super) fn put_right(file: &mut [u8]) {
         let Some(end) = end_of(&file[at..]) else { return };
         let page = &mut file[at..at + end];
         page[22..26].fill(0);
-        let sum = page.iter().fold(0, |sum, &byte| step(sum, byte));
+        let sum = checksum(page, 32, 0x04c1_1db7);
         page[22..26].copy_from_slice(&sum.to_le_bytes());
         at += 4;
     }
@@ -21,12 +23,6 @@ fn end_of(page: &[u8]) -> Option<usize> {
     let lengths = page.get(HEAD..HEAD + segments)?;
     let end = HEAD + segments + lengths.iter().map(|&length| usize::from(length)).sum::<usize>();
     Some(end.min(page.len()))
-}
-
-fn step(sum: u32, byte: u8) -> u32 {
-    (0..8).fold(sum ^ u32::from(byte) << 24, |sum, _| {
-        if sum & 1 << 31 == 0 { sum << 1 } else { sum << 1 ^ 0x04c1_1db7 }
-    })
 }
 
 #[cfg(test)]

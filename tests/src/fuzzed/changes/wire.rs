@@ -2,14 +2,14 @@
 
 /// A field.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Field {
-    pub(super) number: u64,
-    pub(super) value: Value,
+pub(in crate::fuzzed) struct Field {
+    pub(in crate::fuzzed) number: u64,
+    pub(in crate::fuzzed) value: Value,
 }
 
 /// What a field holds.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Value {
+pub(in crate::fuzzed) enum Value {
     Number(u64),
     Long([u8; 8]),
     Short([u8; 4]),
@@ -18,7 +18,7 @@ pub(super) enum Value {
 }
 
 /// The fields of a message, if these bytes are one.
-pub(super) fn read(mut bytes: &[u8]) -> Option<Vec<Field>> {
+pub(in crate::fuzzed) fn read(mut bytes: &[u8]) -> Option<Vec<Field>> {
     let mut fields = Vec::new();
     while !bytes.is_empty() {
         let key = take_number(&mut bytes)?;
@@ -61,7 +61,7 @@ fn take_number(bytes: &mut &[u8]) -> Option<u64> {
 }
 
 /// The message's bytes.
-pub(super) fn write(fields: &[Field]) -> Vec<u8> {
+pub(in crate::fuzzed) fn write(fields: &[Field]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for Field { number, value } in fields {
         let kind = match value {
