@@ -9,6 +9,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use daemon::{Daemon, PATIENCE};
+use earworm_scorer::decode::AudioFormat;
 use serde_json::Value;
 
 fn listen(history: &Path, args: &[&str]) -> Command {
@@ -224,4 +225,23 @@ fn a_history_that_cannot_be_written_is_told() {
     let output = command.args(["history", "--history", "no-such-file.db"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8(output.stderr).unwrap().contains("no history yet"));
+}
+
+#[test]
+fn a_history_without_songs_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, sound) = (folder.path().join("history.db"), folder.path().join("silence.wav"));
+    let format = AudioFormat { sample_rate: 48_000, channels: 1 };
+    let mut wav = common::wav(&sound, format);
+    (0..48_000).for_each(|_| wav.write_sample(0.0f32).unwrap());
+    wav.finalize().unwrap();
+    let mut listen = common::program("earworm");
+    listen.args(["listen", "--fast", "--json", "--history"]).arg(&file).arg("--input").arg(&sound);
+    common::stdout_of(&mut listen);
+    let mut earworm = common::program("earworm");
+    let told = earworm.args(["history", "--history"]).arg(&file).output().unwrap();
+    assert!(told.status.success() && told.stdout.is_empty(), "{told:?}");
+    assert!(String::from_utf8(told.stderr).unwrap().contains("nothing was heard"));
+    // Programs are told nothing.
+    assert!(history(&file, &[]).is_empty());
 }
