@@ -16,6 +16,10 @@ use crate::guard::guarded;
 /// What is said to have given up where symphonia panics.
 const DECODER: &str = "the decoder";
 
+/// Most links without audio that may follow each other in a chained file: to begin one takes far longer
+/// than its few bytes suggest.
+const MOST_EMPTY_LINKS: u32 = 64;
+
 /// Why a file gives no audio.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
@@ -68,6 +72,8 @@ pub struct AudioFile {
     pending: bool,
     ended: bool,
     damaged: u64,
+    /// Links of a chained file that began since there was audio.
+    empty_links: u32,
     expected_frames: Option<u64>,
 }
 
@@ -126,19 +132,19 @@ impl AudioFile {
         extension: &str,
     ) -> Result<Self, DecodeError> {
         let not_audio = |reason: String| DecodeError::NotAudio { path: path.clone(), reason };
-        let (reader, track, expected_frames, decoder) =
-            guarded(DECODER, || find_track(stream, extension)).map_err(not_audio)?;
+        let (reader, track) = guarded(DECODER, || probe(stream, extension)).map_err(not_audio)?;
         let mut file = Self {
-            track,
-            expected_frames,
+            track: track.id,
+            expected_frames: track.frames,
+            decoder: track.decoder,
             path,
             reader,
-            decoder,
             format: None,
             block: Vec::new(),
             pending: false,
             ended: false,
             damaged: 0,
+            empty_links: 0,
         };
         file.pending = file.decode_next()?;
         if file.format.is_none() {
@@ -152,12 +158,13 @@ impl AudioFile {
         self.format.expect("open() decodes until the format is known")
     }
 
-    /// Number of frames the container announces, where it does.
+    /// Number of frames the container announces, where it does. The links of a chained Ogg file, such as a
+    /// recorded broadcast, announce their own: then it is the first one's.
     pub fn expected_frames(&self) -> Option<u64> {
         self.expected_frames
     }
 
-    /// Packets that could not be decoded so far and were skipped.
+    /// Packets that could not be decoded so far and were skipped, and a rest that could not be read.
     pub fn damaged_packets(&self) -> u64 {
         self.damaged
     }
@@ -209,7 +216,17 @@ impl AudioFile {
                 Err(SymphoniaError::IoError(source)) => {
                     return Err(DecodeError::Io { path: self.path.clone(), source });
                 }
-                Err(SymphoniaError::ResetRequired) => return Ok(false),
+                Err(SymphoniaError::ResetRequired) => match self.begin_link() {
+                    Ok(()) => continue,
+                    Err(reason) if self.format.is_none() => {
+                        return Err(DecodeError::NotAudio { path: self.path.clone(), reason });
+                    }
+                    Err(reason) => {
+                        tracing::debug!(path = %self.path.display(), reason, "the rest is not heard");
+                        self.damaged += 1;
+                        return Ok(false);
+                    }
+                },
                 Err(e) if self.format.is_none() => {
                     return Err(DecodeError::NotAudio {
                         path: self.path.clone(),
@@ -243,20 +260,48 @@ impl AudioFile {
                 });
             }
             decoded.copy_to_vec_interleaved(&mut self.block);
+            self.empty_links = 0;
             return Ok(true);
         }
     }
+
+    /// Turns to the next link of a chained file, which is as a file of its own.
+    fn begin_link(&mut self) -> Result<(), String> {
+        if self.empty_links == MOST_EMPTY_LINKS {
+            return Err(format!("{MOST_EMPTY_LINKS} links in a row hold no audio"));
+        }
+        self.empty_links += 1;
+        let track = find_track(&*self.reader)?;
+        (self.track, self.decoder) = (track.id, track.decoder);
+        // What links say about themselves, pictures too, would be kept for all of a broadcast.
+        self.reader.metadata().skip_to_latest();
+        Ok(())
+    }
 }
 
-type Track = (Box<dyn FormatReader>, u32, Option<u64>, Box<dyn AudioDecoder>);
+/// An audio track: its number, its announced length, and what decodes it.
+struct Track {
+    id: u32,
+    frames: Option<u64>,
+    decoder: Box<dyn AudioDecoder>,
+}
 
-/// The audio in a stream: what reads it, its number and announced length, and its decoder.
-fn find_track(stream: MediaSourceStream<'static>, extension: &str) -> Result<Track, String> {
+/// What reads a stream, and the audio in it.
+fn probe(
+    stream: MediaSourceStream<'static>,
+    extension: &str,
+) -> Result<(Box<dyn FormatReader>, Track), String> {
     let mut hint = Hint::new();
     hint.with_extension(extension);
     let reader = symphonia::default::get_probe()
         .probe(&hint, stream, FormatOptions::default(), MetadataOptions::default())
         .map_err(|e| describe(&e))?;
+    let track = find_track(&*reader)?;
+    Ok((reader, track))
+}
+
+/// The audio that a reader has come to.
+fn find_track(reader: &dyn FormatReader) -> Result<Track, String> {
     let track = reader.default_track(TrackType::Audio).ok_or("it has no audio track")?;
     let parameters = track.codec_params.as_ref().and_then(|p| p.audio());
     let decoder = symphonia::default::get_codecs()
@@ -265,8 +310,7 @@ fn find_track(stream: MediaSourceStream<'static>, extension: &str) -> Result<Tra
             &AudioDecoderOptions::default(),
         )
         .map_err(|e| describe(&e))?;
-    let (id, frames) = (track.id, track.num_frames);
-    Ok((reader, id, frames, decoder))
+    Ok(Track { id: track.id, frames: track.num_frames, decoder })
 }
 
 fn describe(error: &SymphoniaError) -> String {

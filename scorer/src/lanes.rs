@@ -26,6 +26,8 @@ pub(crate) struct Step<'a> {
 }
 
 struct Lane {
+    /// Where in a window's length of frames it starts, and starts again.
+    start: usize,
     /// Frames since the lane started; `None` until its first start.
     age: Option<usize>,
     level: LevelNormaliser,
@@ -34,19 +36,27 @@ struct Lane {
 
 /// Staggered lanes of one streaming model.
 pub(crate) struct Lanes {
+    /// Takes a chunk of frames, and has the states between steps.
     session: Session,
+    /// Takes the frames that are too few for a chunk, one by one, where such are left over.
+    single: Option<Session>,
     lanes: Vec<Lane>,
     window_frames: usize,
     warm_up_frames: usize,
-    /// Frames between the starts of neighbouring lanes.
-    stagger: usize,
-    /// Normalised frames waiting for the next step: `[lanes, chunk, bands]`.
+    /// Normalised frames waiting for the next step: `[lanes, step_frames, bands]`.
     chunk: Vec<f32>,
     waiting: usize,
-    /// Frames taken since the reset.
-    frames: usize,
-    /// The lane that completed in the last step and starts again with the next frame.
-    completed: Option<usize>,
+    /// Frames that the next step takes.
+    step_frames: usize,
+    /// Frames taken since the reset, whole windows left out: where the next one stands among the starts.
+    place: usize,
+}
+
+/// Where in a window's length of frames `count` lanes start (fewer if the window is shorter), and start
+/// again: as equally far apart as whole frames allow, the first at 0.
+pub fn lane_starts(window_frames: usize, count: usize) -> impl Iterator<Item = usize> {
+    let count = count.min(window_frames);
+    (0..count).map(move |lane| (2 * lane * window_frames + count) / (2 * count))
 }
 
 impl Lanes {
@@ -59,26 +69,29 @@ impl Lanes {
         chunk: usize,
     ) -> Result<Self, ModelError> {
         let metadata = model.metadata();
-        // Lanes must start and complete between steps, and be equally far apart.
-        let count = (1..=count.clamp(1, window_frames))
-            .rev()
-            .find(|&n| window_frames.is_multiple_of(n))
-            .unwrap_or(1);
-        let stagger = window_frames / count;
-        let chunk =
-            (1..=chunk.clamp(1, stagger)).rev().find(|&n| stagger.is_multiple_of(n)).unwrap_or(1);
+        let count = count.clamp(1, window_frames);
+        // Lanes must start and complete between steps. Where they are equally far apart, chunks that divide
+        // the distance see to it; elsewhere neighbours are `apart` frames from each other or one more, which
+        // no chunk divides both, so that some frames are left over before a lane starts.
+        let (apart, is_equal) = (window_frames / count, window_frames.is_multiple_of(count));
+        let most = chunk.clamp(1, apart);
+        let chunk = match is_equal {
+            true => (1..=most).rev().find(|&n| apart.is_multiple_of(n)).unwrap_or(1),
+            false => most,
+        };
+        let has_rest = !is_equal && chunk > 1;
         let level = LevelNormaliser::new(metadata.front_end.level);
-        let lane = || Lane { age: None, level, span: Span::default() };
+        let lane = |start| Lane { start, age: None, level, span: Span::default() };
         Ok(Self {
             session: model.session(count, chunk)?,
-            lanes: (0..count).map(|_| lane()).collect(),
+            single: has_rest.then(|| model.session(count, 1)).transpose()?,
+            lanes: lane_starts(window_frames, count).map(lane).collect(),
             window_frames,
             warm_up_frames: metadata.warm_up_frames,
-            stagger,
             chunk: vec![0.0; count * chunk * metadata.front_end.n_mels],
             waiting: 0,
-            frames: 0,
-            completed: None,
+            step_frames: chunk,
+            place: 0,
         })
     }
 
@@ -89,8 +102,7 @@ impl Lanes {
         }
         self.chunk.fill(0.0);
         self.waiting = 0;
-        self.frames = 0;
-        self.completed = None;
+        self.place = 0;
     }
 
     /// Takes the next audible frame; gives a step when it fills the chunk.
@@ -99,36 +111,45 @@ impl Lanes {
         frame: Frame<'_>,
         span: Span,
     ) -> Result<Option<Step<'_>>, ModelError> {
-        self.start_lanes(span);
+        self.start_lane(span);
+        if self.waiting == 0 {
+            self.step_frames = self.next_step();
+        }
         let bands = frame.mel_db.len();
-        let chunk_frames = self.session.frames();
         for (index, lane) in self.lanes.iter_mut().enumerate() {
             let Some(age) = &mut lane.age else { continue };
             *age += 1;
             lane.span.end_s = span.end_s;
-            let at = (index * chunk_frames + self.waiting) * bands;
+            let at = (index * self.step_frames + self.waiting) * bands;
             lane.level.next_frame(frame.mel_db, frame.level_db, &mut self.chunk[at..at + bands]);
         }
-        self.frames += 1;
+        self.place = (self.place + 1) % self.window_frames;
         self.waiting += 1;
-        if self.waiting < chunk_frames {
+        if self.waiting < self.step_frames {
             return Ok(None);
         }
         self.waiting = 0;
         self.step().map(Some)
     }
 
-    fn start_lanes(&mut self, span: Span) {
-        let first_start = (self.frames.is_multiple_of(self.stagger))
-            .then_some(self.frames / self.stagger)
-            .filter(|&index| index < self.lanes.len());
-        for index in self.completed.take().into_iter().chain(first_start) {
-            let lane = &mut self.lanes[index];
-            lane.age = Some(0);
-            lane.level.reset();
-            lane.span = span;
-            self.session.reset_lane(index);
-        }
+    /// Starts the lane whose turn it is, if it is one's turn: for the first time, or because it has lived a
+    /// whole window.
+    fn start_lane(&mut self, span: Span) {
+        let Some(index) = self.lanes.iter().position(|lane| lane.start == self.place) else {
+            return;
+        };
+        let lane = &mut self.lanes[index];
+        lane.age = Some(0);
+        lane.level.reset();
+        lane.span = span;
+        self.session.reset_lane(index);
+    }
+
+    /// Frames of the step that begins here: a chunk, unless a lane starts before that is full.
+    fn next_step(&self) -> usize {
+        let later = self.lanes.iter().map(|lane| lane.start).find(|&start| start > self.place);
+        let chunk = self.session.frames();
+        if later.unwrap_or(self.window_frames) - self.place >= chunk { chunk } else { 1 }
     }
 
     fn step(&mut self) -> Result<Step<'_>, ModelError> {
@@ -140,11 +161,17 @@ impl Lanes {
         let youngest =
             ages().filter(|&(age, _)| age >= self.warm_up_frames).min().map_or(oldest, |(_, i)| i);
         let complete = window_frames == self.window_frames;
-        if complete {
-            self.completed = Some(oldest);
-        }
         let span = lanes[oldest].span;
-        let raw = self.session.run(&self.chunk)?;
+        let raw = match &mut self.single {
+            Some(single) if self.step_frames == 1 => {
+                let bands = self.chunk.len() / (lanes.len() * self.session.frames());
+                single.swap_states(&mut self.session);
+                single.run(&self.chunk[..lanes.len() * bands])?;
+                single.swap_states(&mut self.session);
+                single.scores()
+            }
+            _ => self.session.run(&self.chunk)?,
+        };
         let classes = raw.len() / lanes.len();
         let row = |lane: usize| &raw[lane * classes..(lane + 1) * classes];
         Ok(Step { window: row(oldest), window_frames, span, complete, momentary: row(youngest) })

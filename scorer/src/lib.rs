@@ -39,6 +39,7 @@ mod span;
 mod windows;
 
 pub use downmix::downmix_interleaved;
+pub use lanes::lane_starts;
 pub use model::Model;
 pub use offline::score_offline;
 pub use reading::{Hook, Reading, Status};

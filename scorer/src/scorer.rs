@@ -1,5 +1,7 @@
 //! The scorer: samples in, readings out. No threads, no clock; the same input gives the same output.
 
+mod options;
+
 use std::sync::Arc;
 
 use crate::descriptors::{Descriptors, Sound};
@@ -11,6 +13,8 @@ use crate::reading::{Hook, Reading, Status};
 use crate::resample::{ResampleError, Resampler};
 use crate::span::Span;
 use crate::windows::Windows;
+
+pub use options::ScorerOptions;
 
 /// Seconds without an audible frame after which the status is silence.
 const SILENCE_AFTER_S: f64 = 1.0;
@@ -30,36 +34,6 @@ pub enum ScorerError {
     /// The model cannot be run.
     #[error(transparent)]
     Model(#[from] ModelError),
-}
-
-/// How a scorer runs its model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ScorerOptions {
-    /// Staggered lanes of a streaming model: a window completes every `window / lanes`.
-    pub lanes: usize,
-    /// Most frames a streaming model takes at a time: more is faster, fewer is sooner.
-    pub chunk_frames: usize,
-    /// Frames in a streaming model's window, where it shall be shorter than the model's own; no less
-    /// than its warm-up, as models are trained on every length from there. Window models ignore it.
-    pub window_frames: Option<usize>,
-}
-
-impl ScorerOptions {
-    /// For live audio: a reading every two frames (every 93 ms with the default model).
-    pub const LIVE: Self = Self { lanes: 4, chunk_frames: 2, window_frames: None };
-    /// For files: a reading every 16 frames (every 0.74 s with the default model).
-    pub const FILE: Self = Self { lanes: 4, chunk_frames: 16, window_frames: None };
-
-    /// Frames in a window of this model with these options.
-    pub fn window_frames(&self, metadata: &Metadata) -> usize {
-        let whole = metadata.window_frames;
-        match (metadata.contract, self.window_frames) {
-            (Contract::Streaming, Some(wanted)) => {
-                wanted.clamp(metadata.warm_up_frames.clamp(1, whole), whole)
-            }
-            _ => whole,
-        }
-    }
 }
 
 /// A window that has been heard from start to end.

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Once;
 
-use common::{Noise, fixture};
+use common::{Noise, content, proto, with_metadata};
 use earworm_scorer::model::{LARGEST_FILE, METADATA_KEY, Model};
 use prost::Message;
 use serde_json::{Value, json};
@@ -22,28 +22,10 @@ use tract_onnx::pb::{
 const STREAMING: &str = "tiny_lstm.onnx";
 const WINDOW: &str = "tiny_window.onnx";
 
-fn content(name: &str) -> Vec<u8> {
-    std::fs::read(fixture(name)).unwrap()
-}
-
-fn proto(name: &str) -> ModelProto {
-    ModelProto::decode(content(name).as_slice()).unwrap()
-}
-
 /// A fixture with its graph changed.
 fn with_graph(name: &str, change: impl FnOnce(&mut GraphProto)) -> ModelProto {
     let mut model = proto(name);
     change(model.graph.as_mut().unwrap());
-    model
-}
-
-/// A fixture with its metadata changed.
-fn with_metadata(name: &str, change: impl FnOnce(&mut Value)) -> ModelProto {
-    let mut model = proto(name);
-    let text = &mut model.metadata_props.iter_mut().find(|e| e.key == METADATA_KEY).unwrap().value;
-    let mut document = serde_json::from_str(text).unwrap();
-    change(&mut document);
-    *text = document.to_string();
     model
 }
 
@@ -230,7 +212,7 @@ fn unknown_fields_are_named() {
 #[test]
 fn values_that_cannot_be_honoured_are_named() {
     type Change = fn(&mut Value);
-    let cases: [(&str, Change, &[&str]); 16] = [
+    let cases: [(&str, Change, &[&str]); 18] = [
         ("contract", |m| m["contract"] = json!("batch"), &["field contract", "batch"]),
         ("task", |m| m["task"] = json!("ranking"), &["field task", "ranking"]),
         (
@@ -252,6 +234,9 @@ fn values_that_cannot_be_honoured_are_named() {
         ("n_fft", |m| m["front_end"]["n_fft"] = json!(513), &["front_end.n_fft", "513"]),
         ("n_fft", |m| m["front_end"]["n_fft"] = json!(-2), &["front_end.n_fft", "-2"]),
         ("hop", |m| m["front_end"]["hop"] = json!(0), &["front_end.hop"]),
+        // Half a minute of such frames could take gigabytes.
+        ("hop", |m| m["front_end"]["hop"] = json!(1), &["front_end.hop", "16000", "400"]),
+        ("hop", |m| m["front_end"]["hop"] = json!(39), &["front_end.hop", "411", "400"]),
         ("f_max", |m| m["front_end"]["f_max"] = json!(8001), &["front_end.f_max", "8000"]),
         ("amin", |m| m["front_end"]["amin"] = json!(1e300), &["front_end.amin"]),
         ("window_frames", |m| m["window_frames"] = json!(0), &["window_frames", "100000"]),

@@ -2,39 +2,11 @@
 
 mod common;
 
-use common::{Noise, fixture, music, tiny_streaming, tiny_window};
+use common::{Log, Noise, fixture, music, push_in_blocks, tiny_streaming, tiny_window};
 use earworm_scorer::front_end::FrontEnd;
 use earworm_scorer::model::Model;
-use earworm_scorer::{
-    CompletedWindow, Observer, Reading, Scorer, ScorerOptions, Span, Status, score_offline,
-};
+use earworm_scorer::{Reading, Scorer, ScorerOptions, Status, score_offline};
 use proptest::prelude::*;
-
-/// Keeps every completed window and reading.
-#[derive(Default)]
-struct Log {
-    windows: Vec<(Span, Vec<f32>)>,
-    readings: Vec<Reading>,
-}
-
-impl Observer for Log {
-    fn window(&mut self, window: &CompletedWindow<'_>) {
-        self.windows.push((window.span, window.raw.to_vec()));
-    }
-
-    fn reading(&mut self, reading: &Reading) {
-        self.readings.push(reading.clone());
-    }
-}
-
-fn push_in_blocks(scorer: &mut Scorer, samples: &[f32], blocks: &mut Noise, log: &mut Log) {
-    let mut rest = samples;
-    while !rest.is_empty() {
-        let (now, later) = rest.split_at(blocks.between(1..5000).min(rest.len()));
-        scorer.push_mono(now, log).unwrap();
-        rest = later;
-    }
-}
 
 #[test]
 fn every_completed_lane_equals_the_offline_score_of_its_seconds() {
@@ -75,13 +47,14 @@ fn a_shorter_window_is_the_offline_score_of_its_own_seconds() {
     }
     let last = log.readings.last().unwrap();
     assert!(last.coverage > 0.4 && last.coverage <= 1.0, "{}", last.coverage);
-    // Neither longer than the model's own nor shorter than its warm-up; window models have but one.
+    // Neither longer than the model's own nor so short that no lane is warm after another has
+    // completed; window models have but one.
     let clamped = |frames, metadata| {
         ScorerOptions { window_frames: Some(frames), ..ScorerOptions::FILE }.window_frames(metadata)
     };
     let metadata = model.metadata();
     assert_eq!(clamped(100_000, metadata), metadata.window_frames);
-    assert_eq!(clamped(0, metadata), metadata.warm_up_frames.max(1));
+    assert_eq!((metadata.warm_up_frames, clamped(0, metadata)), (16, 24));
     let window = tiny_window();
     assert_eq!(clamped(8, window.metadata()), window.metadata().window_frames);
 }

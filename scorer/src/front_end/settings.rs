@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Most frames a second. Known front ends have up to about a hundred; what keeps and draws frames needs
+/// memory for half a minute of them.
+const MOST_FRAMES_A_SECOND: usize = 400;
+
 /// A setting that this front end cannot honour.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("front_end.{field}: {problem}")]
@@ -65,7 +69,7 @@ pub struct FrontEndSettings {
     pub sample_rate: u32,
     /// Length of a frame and of its periodic Hann window in samples: even, 64 to 16 384.
     pub n_fft: usize,
-    /// Samples from one frame to the next, 1 to `n_fft`.
+    /// Samples from one frame to the next, at most `n_fft`, and enough for 400 frames a second or fewer.
     pub hop: usize,
     /// Number of mel bands, 1 to 512.
     pub n_mels: usize,
@@ -134,6 +138,17 @@ impl FrontEndSettings {
                 format!("{} is not between 1 and n_fft = {}", self.hop, self.n_fft),
             );
         }
+        if self.sample_rate as usize > MOST_FRAMES_A_SECOND * self.hop {
+            return fail(
+                "hop",
+                format!(
+                    "{} at {} Hz makes {:.0} frames a second, more than {MOST_FRAMES_A_SECOND}",
+                    self.hop,
+                    self.sample_rate,
+                    self.frame_rate().ceil()
+                ),
+            );
+        }
         if !(1..=512).contains(&self.n_mels) {
             return fail("n_mels", format!("{} is not between 1 and 512", self.n_mels));
         }
@@ -177,6 +192,7 @@ mod tests {
             ("n_fft", FrontEndSettings { n_fft: 1001, ..good.clone() }),
             ("hop", FrontEndSettings { hop: 0, ..good.clone() }),
             ("hop", FrontEndSettings { hop: 4096, ..good.clone() }),
+            ("hop", FrontEndSettings { hop: 55, ..good.clone() }),
             ("n_mels", FrontEndSettings { n_mels: 0, ..good.clone() }),
             ("f_min", FrontEndSettings { f_min: f32::NAN, ..good.clone() }),
             ("f_max", FrontEndSettings { f_max: 20_000.0, ..good.clone() }),
@@ -185,5 +201,17 @@ mod tests {
         for (field, settings) in cases {
             assert_eq!(settings.validate().unwrap_err().field, field);
         }
+    }
+
+    #[test]
+    fn the_fastest_front_end_is_valid() {
+        FrontEndSettings { hop: 56, ..FrontEndSettings::default_model() }.validate().unwrap();
+        // Descriptors are taken every 512 samples at any rate that they know.
+        let settings = FrontEndSettings {
+            sample_rate: 192_000,
+            hop: 512,
+            ..FrontEndSettings::default_model()
+        };
+        settings.validate().unwrap();
     }
 }

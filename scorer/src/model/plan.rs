@@ -167,6 +167,21 @@ impl Session {
         Ok(&self.scores)
     }
 
+    /// The raw outputs of the last call of [`run`](Self::run).
+    pub(crate) fn scores(&self) -> &[f32] {
+        &self.scores
+    }
+
+    /// Exchanges states with a session of the same model and number of sequences, which may take another
+    /// number of frames: each goes on from where the other had come to.
+    ///
+    /// # Panics
+    /// When the number of sequences differs.
+    pub(crate) fn swap_states(&mut self, other: &mut Self) {
+        assert_eq!(self.plan.batch, other.plan.batch, "states of as many sequences");
+        std::mem::swap(&mut self.states, &mut other.states);
+    }
+
     /// Sets the states of one sequence of the batch back to zero.
     ///
     /// # Panics

@@ -6,11 +6,35 @@ pub mod songs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use earworm_scorer::Model;
+use earworm_scorer::model::METADATA_KEY;
+use earworm_scorer::{CompletedWindow, Model, Observer, Reading, Scorer, Span};
+use prost::Message;
+use serde_json::Value;
+use tract_onnx::pb::ModelProto;
 
 /// A file in `tests/fixtures`.
 pub fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+/// The bytes of a file in `tests/fixtures`.
+pub fn content(name: &str) -> Vec<u8> {
+    std::fs::read(fixture(name)).unwrap()
+}
+
+/// The ONNX message of a model in `tests/fixtures`.
+pub fn proto(name: &str) -> ModelProto {
+    ModelProto::decode(content(name).as_slice()).unwrap()
+}
+
+/// The same with its metadata changed.
+pub fn with_metadata(name: &str, change: impl FnOnce(&mut Value)) -> ModelProto {
+    let mut model = proto(name);
+    let text = &mut model.metadata_props.iter_mut().find(|e| e.key == METADATA_KEY).unwrap().value;
+    let mut document = serde_json::from_str(text).unwrap();
+    change(&mut document);
+    *text = document.to_string();
+    model
 }
 
 /// The tiny streaming model: 16 kHz, windows of 64 frames.
@@ -21,6 +45,33 @@ pub fn tiny_streaming() -> Arc<Model> {
 /// The tiny window model: the same front end.
 pub fn tiny_window() -> Arc<Model> {
     Model::load(fixture("tiny_window.onnx")).expect("the fixture loads")
+}
+
+/// Keeps every completed window and reading.
+#[derive(Debug, Default, PartialEq)]
+pub struct Log {
+    pub windows: Vec<(Span, Vec<f32>)>,
+    pub readings: Vec<Reading>,
+}
+
+impl Observer for Log {
+    fn window(&mut self, window: &CompletedWindow<'_>) {
+        self.windows.push((window.span, window.raw.to_vec()));
+    }
+
+    fn reading(&mut self, reading: &Reading) {
+        self.readings.push(reading.clone());
+    }
+}
+
+/// Pushes samples in blocks of random sizes.
+pub fn push_in_blocks(scorer: &mut Scorer, samples: &[f32], blocks: &mut Noise, log: &mut Log) {
+    let mut rest = samples;
+    while !rest.is_empty() {
+        let (now, later) = rest.split_at(blocks.between(1..5000).min(rest.len()));
+        scorer.push_mono(now, log).unwrap();
+        rest = later;
+    }
 }
 
 /// Small, fast, seeded random numbers.
