@@ -1,5 +1,6 @@
 //! Files that are whole or not there, in folders that are made for them, and hashes of what they hold.
 
+use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -55,6 +56,25 @@ pub fn make_folder_of(path: &Path) -> Result<()> {
 /// SHA-256 in hexadecimal.
 pub fn sha256_hex(content: &[u8]) -> String {
     hex(&Sha256::digest(content))
+}
+
+/// SHA-256 of a file in hexadecimal, read a piece at a time.
+///
+/// # Errors
+/// When it cannot be read; the message names it.
+pub fn hash_file(path: &Path) -> Result<String> {
+    let read = || -> std::io::Result<String> {
+        let mut file = std::fs::File::open(path)?;
+        let mut hash = Sha256::new();
+        let mut piece = vec![0; 1 << 18];
+        loop {
+            match file.read(&mut piece)? {
+                0 => return Ok(hex(&hash.finalize())),
+                count => hash.update(&piece[..count]),
+            }
+        }
+    };
+    read().with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// Bytes in hexadecimal.

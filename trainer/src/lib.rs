@@ -1,11 +1,13 @@
 //! The offline trainer of Earworm: data sets, training, evaluation and export.
 //!
 //! - [`dataset`]: songs to mel frames and features on disk, through the scorer's own front end;
+//! - [`stats`], [`catalogues`]: what is in a data set and what to be warned of, [`dataset_cli`]: its commands;
 //! - [`embed`]: embeddings in place of frames;
 //! - [`recipe`] and [`targets`]: the file that describes an experiment, and what is learnt;
 //! - [`split`]: folds that keep an artist's songs together;
 //! - [`examples`]: crops, augmentation and batches;
 //! - [`nn`] and [`table`]: the networks in Candle, and the models of tables;
+//! - [`onnx`]: the graphs that both are written into;
 //! - [`loss`], [`schedule`]: what is minimised, and in what steps;
 //! - [`fit`]: training, cross-validation, search, checkpoints; [`run`]: the files it leaves;
 //! - [`evaluate`], [`metrics`], [`compare`], [`report`]: what a model is worth on songs it has not seen;
@@ -15,10 +17,12 @@
 //! - [`export`]: ONNX with metadata, parity check and model card.
 
 pub mod calibrate;
+pub mod catalogues;
 pub mod chorus;
 mod command_line;
 pub mod compare;
 pub mod dataset;
+pub mod dataset_cli;
 pub mod device;
 pub mod embed;
 pub mod evaluate;
@@ -32,6 +36,7 @@ pub mod loss;
 pub mod memory;
 pub mod metrics;
 pub mod nn;
+pub mod onnx;
 pub mod predict;
 pub mod recipe;
 pub mod report;
@@ -39,6 +44,7 @@ pub mod rows_model;
 pub mod run;
 pub mod schedule;
 pub mod split;
+pub mod stats;
 pub mod suite;
 pub mod table;
 pub mod targets;

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use candle_core::{Device, Tensor};
+use earworm_scorer::lane_starts;
 
 use crate::examples::{Examples, Songs, frames_first};
 use crate::nn::{Contract, Network};
@@ -12,13 +13,14 @@ pub const LANES: usize = 4;
 /// Sequences run side by side.
 const BATCH: usize = 32;
 
-/// First frames of the windows that `lanes` lanes complete in a song of `frames` frames. A song
-/// shorter than a window is one window by itself.
+/// First frames of the windows that the scorer's `lanes` lanes complete in a song of `frames` frames. A
+/// song shorter than a window is one window by itself.
 pub fn window_starts(frames: usize, window: usize, lanes: usize) -> Vec<usize> {
-    match frames.checked_sub(window) {
-        Some(last) => (0..=last).step_by((window / lanes).max(1)).collect(),
-        None => vec![0],
-    }
+    let Some(last) = frames.checked_sub(window) else { return vec![0] };
+    let rounds = (0..).map(|round| round * window);
+    let starts =
+        rounds.flat_map(|round| lane_starts(window, lanes).map(move |start| round + start));
+    starts.take_while(|&start| start <= last).collect()
 }
 
 /// The network's raw outputs for each of `songs`: the mean over the windows of `lanes` lanes. With
@@ -113,6 +115,8 @@ mod tests {
     #[test]
     fn windows_are_those_that_lanes_complete() {
         assert_eq!(window_starts(1290, 640, 4), [0, 160, 320, 480, 640]);
+        assert_eq!(window_starts(1300, 430, 4), [0, 108, 215, 323, 430, 538, 645, 753, 860]);
+        assert_eq!(window_starts(4, 2, 4), [0, 1, 2]);
         assert_eq!(window_starts(640, 640, 4), [0]);
         assert_eq!(window_starts(500, 640, 4), [0]);
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 
@@ -51,16 +51,19 @@ pub fn stratified_folds<S: AsRef<str>>(
 }
 
 /// Splits songs into a part for training and about `share` of them for validation, by group.
+///
+/// # Errors
+/// When all songs are of one group, so that nothing would be left to learn from.
 pub fn hold_out<S: AsRef<str>>(
     songs: &[usize],
     groups: &[S],
     share: f64,
     seed: u64,
-) -> (Vec<usize>, Vec<usize>) {
+) -> Result<(Vec<usize>, Vec<usize>)> {
     let parts = (1.0 / share).round().max(2.0) as usize;
     let own: Vec<&str> = songs.iter().map(|&song| groups[song].as_ref()).collect();
     let folds = grouped_folds(&own, parts, seed);
-    let pick = |wanted: bool| {
+    let pick = |wanted: bool| -> Vec<usize> {
         songs
             .iter()
             .zip(&folds)
@@ -68,7 +71,24 @@ pub fn hold_out<S: AsRef<str>>(
             .map(|(&s, _)| s)
             .collect()
     };
-    (pick(false), pick(true))
+    let (train, validation) = (pick(false), pick(true));
+    ensure!(
+        !train.is_empty(),
+        "split: the {} songs that may be learnt from are of one group, and validation needs another; leave budget.patience out, or choose a finer group",
+        songs.len()
+    );
+    Ok((train, validation))
+}
+
+/// Songs of one group alone say nothing of other groups. `whose` names the songs.
+fn ensure_two_groups(songs: &[usize], groups: &[String], whose: &str) -> Result<()> {
+    let first = songs.first().map(|&song| &groups[song]);
+    ensure!(
+        songs.len() < 2 || songs.iter().any(|&song| Some(&groups[song]) != first),
+        "split: the group {:?} fills {whose} by itself; choose another split or a finer group",
+        first.map_or("", |group| group)
+    );
+    Ok(())
 }
 
 /// One model to be trained, and the songs that judge it.
@@ -117,6 +137,7 @@ pub fn parts(
                 tracks.len(),
                 split.share * 100.0
             );
+            ensure_two_groups(&part.unseen, groups, "the test")?;
             Ok(vec![part])
         }
         SplitKind::Column => {
@@ -135,6 +156,7 @@ pub fn parts(
             if let Some(leak) = part.unseen.iter().map(|&i| &groups[i]).find(|g| seen.contains(g)) {
                 bail!("split: the group {leak:?} is on both sides of the column {column}");
             }
+            ensure_two_groups(&part.unseen, groups, "the test")?;
             Ok(vec![part])
         }
     }
@@ -151,14 +173,11 @@ pub fn folds_as_parts(fold_of: &[usize], folds: usize, groups: &[String]) -> Res
                 (0..fold_of.len()).filter(|&i| (fold_of[i] == fold) == unseen).collect()
             };
             let part = Part { name: format!("fold-{fold}"), seen: side(false), unseen: side(true) };
-            let first = part.unseen.first().with_context(|| {
-                format!("split: fold {fold} of {folds} is empty; there are too few groups for so many folds")
-            })?;
             ensure!(
-                part.unseen.len() == 1 || part.unseen.iter().any(|&i| groups[i] != groups[*first]),
-                "split: the group {:?} fills fold {fold} of {folds} by itself; choose fewer folds or a finer group",
-                groups[*first]
+                !part.unseen.is_empty(),
+                "split: fold {fold} of {folds} is empty; there are too few groups for so many folds"
             );
+            ensure_two_groups(&part.unseen, groups, &format!("fold {fold} of {folds}"))?;
             Ok(part)
         })
         .collect()
@@ -211,10 +230,24 @@ mod tests {
     fn hold_out_is_disjoint_by_group() {
         let groups: Vec<String> = (0..100).map(|i| format!("{}", i / 5)).collect();
         let songs: Vec<usize> = (0..100).filter(|i| i % 3 != 0).collect();
-        let (train, validation) = hold_out(&songs, &groups, 0.2, 7);
+        let (train, validation) = hold_out(&songs, &groups, 0.2, 7).unwrap();
         assert_eq!(train.len() + validation.len(), songs.len());
         assert!(validation.len() > 5);
         assert!(train.iter().all(|&t| validation.iter().all(|&v| groups[t] != groups[v])));
+    }
+
+    #[test]
+    fn one_group_is_no_test_and_leaves_nothing_to_learn_from() {
+        // Half of the songs are of one group.
+        let groups: Vec<String> =
+            (0..12).map(|i| if i < 6 { "a".into() } else { i.to_string() }).collect();
+        let all = tracks(12);
+        let all: Vec<&Track> = all.iter().collect();
+        let random = SplitRecipe { kind: SplitKind::Random, ..Default::default() };
+        let refused = parts(&random, &all, &groups, &[0; 12], 1).unwrap_err().to_string();
+        assert!(refused.contains("the group \"a\" fills the test"), "{refused}");
+        let one = hold_out(&[0, 1, 2], &groups, 0.2, 1).unwrap_err().to_string();
+        assert!(one.contains("one group"), "{one}");
     }
 
     fn tracks(n: usize) -> Vec<Track> {

@@ -48,11 +48,16 @@ c = 1.0
 
 /// Runs `fit` and returns its complaint, after checking its form.
 fn complaint(folder: &Path, more: &[&str]) -> String {
+    complaint_about(folder, &folder.join("run"), more)
+}
+
+/// The same with a run's folder of its own.
+fn complaint_about(folder: &Path, run: &Path, more: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_earworm-train"))
         .arg("fit")
         .arg(folder.join("recipe.toml"))
         .arg("--out")
-        .arg(folder.join("run"))
+        .arg(run)
         .args(more)
         .output()
         .unwrap();
@@ -268,6 +273,55 @@ fn a_run_of_something_else() {
     assert!(complaint(dir.path(), &["--set", "seed=4"]).contains("another recipe"));
     table(dir.path(), |n, row| row[2] = n.to_string());
     assert!(complaint(dir.path(), &[]).contains("the data have changed"));
+}
+
+/// What lies in a folder and is no run's is the user's.
+#[test]
+fn a_folder_with_files_of_ones_own() {
+    let dir = tempfile::tempdir().unwrap();
+    table(dir.path(), |_, _| ());
+    recipe(dir.path(), same);
+    let own = std::fs::read_to_string(dir.path().join("recipe.toml")).unwrap();
+    let said = complaint_about(dir.path(), dir.path(), &[]);
+    assert!(said.contains("recipe.toml that no training wrote"), "{said}");
+    assert_eq!(std::fs::read_to_string(dir.path().join("recipe.toml")).unwrap(), own);
+    let run = dir.path().join("run");
+    std::fs::create_dir(&run).unwrap();
+    for (name, content) in [("folds.csv", "my,folds\n"), ("run.json", "{\"my\": \"run\"}")] {
+        std::fs::write(run.join(name), content).unwrap();
+        let said = complaint(dir.path(), &[]);
+        assert!(said.contains(&format!("{name} that no training wrote")), "{said}");
+        assert_eq!(std::fs::read_to_string(run.join(name)).unwrap(), content);
+    }
+}
+
+/// A fold whose songs are all of one class has no AUC: the others decide, and the run can be read.
+#[test]
+fn a_fold_of_one_class_in_a_search() {
+    let dir = tempfile::tempdir().unwrap();
+    // Of the fifteen artists that may be learnt from, two are played much.
+    table(dir.path(), |n, row| {
+        row[4] = if [1, 2, 4].contains(&(n / 2)) { "90" } else { "1" }.into();
+    });
+    recipe(dir.path(), |text| {
+        let split = "kind = \"column\"\ncolumn = \"side\"\ntrain = \"train\"\ntest = \"test\"\nstratified = true";
+        let search = "[search]\nmetric = \"auc\"\nfolds = 3\ngrid = { \"model.c\" = [0.1, 1.0] }\n";
+        text.replace("folds = 2", split) + search
+    });
+    let output = Command::new(env!("CARGO_BIN_EXE_earworm-train"))
+        .args(["fit".as_ref(), dir.path().join("recipe.toml").as_os_str()])
+        .args(["--out".as_ref(), dir.path().join("run").as_os_str()])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let run = earworm_train::run::Run::open(&dir.path().join("run")).unwrap();
+    let search = run.search.unwrap();
+    for config in &search.configs {
+        let undefined = config.entry.scores.iter().filter(|score| score.is_nan()).count();
+        assert_eq!((config.entry.scores.len(), undefined), (3, 1), "{:?}", config.entry);
+        assert!(config.entry.mean.is_finite() && config.entry.sd.is_finite());
+    }
+    earworm_train::report::evaluate(&dir.path().join("run")).unwrap();
 }
 
 #[test]

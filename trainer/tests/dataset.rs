@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use earworm_train::dataset::build::{BuildOptions, BuildReport, build, build_with};
 use earworm_train::dataset::merge::{compact, merge};
-use earworm_train::dataset::stats::{Kind, Source, StatsOptions, stats};
 use earworm_train::dataset::{Dataset, FeatureSet, FeatureSource, Part};
+use earworm_train::stats::{Kind, Source, StatsOptions, stats};
 
 const RATE: u32 = 8_000;
 const SONGS: u32 = 14;
@@ -182,6 +182,38 @@ fn only_what_changed_is_read_again() {
     options.front_end = Some(other);
     assert_eq!(counts(&build(&options).unwrap()), (4, 0, 0));
     assert_eq!(Dataset::open(&options.out).unwrap().frames(0).bands, 9);
+}
+
+/// Files of one size and one time tell nothing of what is in them.
+#[test]
+fn a_size_and_a_time_are_no_content() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = made_songs(dir.path());
+    let all = SONGS as usize;
+    let keep_time = |name: &str| {
+        let file = std::fs::File::options().write(true).open(options.audio.join(name)).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH + Duration::from_secs(1_700_000_000)).unwrap();
+    };
+    ["2.wav", "5.wav"].into_iter().for_each(keep_time);
+    build(&options).unwrap();
+    let before = frames_of(&Dataset::open(&options.out).unwrap());
+
+    // Two songs change places in the manifest.
+    let text = std::fs::read_to_string(&options.manifest).unwrap();
+    let text = text.replace(",2.wav", ",#").replace(",5.wav", ",2.wav").replace(",#", ",5.wav");
+    std::fs::write(&options.manifest, text).unwrap();
+    assert_eq!(counts(&build(&options).unwrap()), (2, all - 2, 1));
+    let after = frames_of(&Dataset::open(&options.out).unwrap());
+    assert_eq!((&after["s2"], &after["s5"]), (&before["s5"], &before["s2"]));
+    assert_ne!(before["s2"], before["s5"]);
+
+    // One is written over, and its time set back: only looking at it shows that.
+    write_seconds(&options.audio.join("5.wav"), 500, 6 + 5 % 3);
+    keep_time("5.wav");
+    assert_eq!(counts(&build(&options).unwrap()), (0, all, 1));
+    options.verify = true;
+    assert_eq!(counts(&build(&options).unwrap()), (1, all - 1, 1));
+    assert_ne!(frames_of(&Dataset::open(&options.out).unwrap())["s2"], after["s2"]);
 }
 
 /// Waits until the index has been written anew, or the build has ended.
@@ -749,7 +781,7 @@ fn example(path: &str) -> PathBuf {
 /// The options that `earworm-train dataset NAME` has.
 fn options_of(name: &str) -> Vec<String> {
     use clap::Subcommand;
-    use earworm_train::dataset::cli::DatasetCommand;
+    use earworm_train::dataset_cli::DatasetCommand;
     let command = DatasetCommand::augment_subcommands(clap::Command::new("dataset"));
     let command = command.find_subcommand(name).unwrap_or_else(|| panic!("no command {name}"));
     command.get_arguments().filter_map(|a| Some(format!("--{}", a.get_long()?))).collect()

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use earworm_train::dataset::FeatureSet;
 use earworm_train::dataset::build::{BuildOptions, build};
-use earworm_train::dataset::stats::{Source, StatsOptions, stats};
-use earworm_train::evaluate::evaluate;
 use earworm_train::fit::{FitOptions, fit, learnt_sha256};
 use earworm_train::recipe::Recipe;
+use earworm_train::report::evaluate;
 use earworm_train::run::{Run, read_epochs, read_json, read_predictions};
+use earworm_train::stats::{Source, StatsOptions, stats};
 
 mod common;
 
@@ -93,6 +93,24 @@ fn songs_of_a_group_that_the_schema_names_stay_together() {
     let leak = dir.path().join("leak");
     fit(&recipe(&options.out, "leak = true"), &leak, &FitOptions::default()).unwrap();
     assert!(folds_of_bands(&leak, &options.out).iter().any(|&folds| folds > 1));
+}
+
+#[test]
+fn songs_without_an_entry_are_groups_of_their_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = songs_by_band(dir.path());
+    let text = std::fs::read_to_string(&options.manifest).unwrap();
+    // Nothing is known of the first six bands.
+    let blank = (0..6).fold(text, |text, n| text.replace(&format!("artist {n},"), " ,"));
+    std::fs::write(&options.manifest, blank).unwrap();
+    build(&options).unwrap();
+    let (run, resolved) = (dir.path().join("run"), dir.path().join("resolved"));
+    fit(&recipe(&options.out, ""), &run, &FitOptions::default()).unwrap();
+    assert_eq!(evaluate(&run).unwrap().groups, 6 + 12);
+    // Named by the resolved recipe, the column means the same.
+    fit(&load(&run.join("recipe.toml")), &resolved, &FitOptions::default()).unwrap();
+    let folds = |run: &Path| std::fs::read_to_string(run.join("folds.csv")).unwrap();
+    assert_eq!(folds(&run), folds(&resolved));
 }
 
 /// `dataset stats` splits as `fit` does, and knows features as targets.

@@ -10,10 +10,10 @@ use earworm_scorer::model::{Contract, Input};
 use earworm_scorer::{Model, Reading, Scorer, ScorerOptions, Status, score_offline};
 use earworm_train::dataset::FeatureSet as BuiltFeatures;
 use earworm_train::dataset::build::build;
-use earworm_train::evaluate::evaluate;
 use earworm_train::export::{LARGEST_DIFFERENCE, export};
 use earworm_train::fit::{FitOptions, fit};
 use earworm_train::recipe::Recipe;
+use earworm_train::report::evaluate;
 use earworm_train::rows_model::RowsModel;
 use earworm_train::table::Table;
 

@@ -7,7 +7,8 @@ use earworm_scorer::model::Calibration;
 use earworm_train::Rng;
 use earworm_train::calibrate::{FittedOn, Method};
 use earworm_train::compare::{Against, compare, write_csv, write_html};
-use earworm_train::evaluate::{Evaluation, Options, evaluate, measure};
+use earworm_train::evaluate::{Evaluation, Options, measure};
+use earworm_train::report::evaluate;
 use earworm_train::report::report;
 use earworm_train::run::{
     DataInfo, EpochRow, Outcome, PredictionRow, Run, RunInfo, SearchEntry, Split, Task,
@@ -72,6 +73,7 @@ impl Made {
             split: if self.folds == 1 { Split::Test } else { Split::Folds },
             data: DataInfo {
                 sha256: "00".repeat(32),
+                others: Default::default(),
                 songs: self.songs,
                 folder: "made".into(),
                 name: "Made songs".into(),

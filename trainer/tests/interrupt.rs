@@ -4,12 +4,22 @@
 use std::io::{BufRead, BufReader, Read};
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+/// The program, for which Ctrl-C means what it usually does. It may be ignored here (tests in the background
+/// of a script), and the program would do the same.
 fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_earworm-train"));
     command.args(arguments).stdout(Stdio::null());
+    let reset = || {
+        // SAFETY: no handler is set.
+        unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
+        Ok(())
+    };
+    // SAFETY: that call is allowed between fork and exec.
+    unsafe { command.pre_exec(reset) };
     command
 }
 

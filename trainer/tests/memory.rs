@@ -8,9 +8,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use earworm_train::dataset::build::{BuildOptions, build};
-use earworm_train::evaluate::evaluate;
 use earworm_train::fit::{Ended, FitOptions, fit};
 use earworm_train::recipe::Recipe;
+use earworm_train::report::evaluate;
 
 mod common;
 

@@ -451,7 +451,7 @@ fn image_networks_start_from_files_of_weights() {
         }
 
         // The same as initialisers of an ONNX file.
-        let mut graph = earworm_train::export::Graph::default();
+        let mut graph = earworm_train::onnx::Graph::default();
         for (name, tensor) in tensors.iter().filter(|(_, t)| t.rank() > 0) {
             graph.weights(name, tensor).unwrap();
         }

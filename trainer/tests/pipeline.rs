@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use earworm_scorer::{Model, Scorer, ScorerOptions};
 use earworm_train::dataset::build::build;
-use earworm_train::evaluate::evaluate;
 use earworm_train::export::{LARGEST_DIFFERENCE, export};
 use earworm_train::fit::{FitOptions, fit};
 use earworm_train::recipe::Recipe;
+use earworm_train::report::evaluate;
 
 mod common;
 

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use earworm_train::dataset::build::{BuildOptions, build, build_with};
 use earworm_train::dataset::{Dataset, FeatureSet, FeatureSource};
-use earworm_train::evaluate::evaluate;
 use earworm_train::examples::{Audible, Songs};
 use earworm_train::export::{LARGEST_DIFFERENCE, export};
 use earworm_train::fit::{FitOptions, fit, learnt_sha256};
 use earworm_train::recipe::Recipe;
+use earworm_train::report::evaluate;
 
 mod common;
 #[path = "common/tiny.rs"]

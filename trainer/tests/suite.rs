@@ -21,7 +21,6 @@ const SUITE: &str = r#"
     name = "made systems"
     seed = 3
     [data]
-    group = "artist"
     genre = "genre"
     name = "made songs"
     window_frames = 64

@@ -5,9 +5,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use earworm_train::evaluate::{Evaluation, evaluate};
+use earworm_train::evaluate::Evaluation;
 use earworm_train::fit::{Ended, FitOptions, fit, trained_recipe};
 use earworm_train::recipe::Recipe;
+use earworm_train::report::evaluate;
 
 /// A published test accuracy is met if it is missed by no more than this: 14 of its 983 songs.
 const TOLERANCE: f64 = 0.015;

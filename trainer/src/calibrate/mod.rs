@@ -60,8 +60,11 @@ pub struct Calibrated {
     /// calibrations that had not seen them. Empty for regressions.
     pub probability: Vec<f64>,
     /// What must be said about these probabilities, where they are not what they should be.
-    pub note: Option<String>,
+    pub notes: Vec<String>,
 }
+
+/// What is said of a calibration that does not rise.
+const FLAT: &str = "On the songs that the calibration was fitted on, a higher output did not mean a higher label: the calibrated score is the same for every song.";
 
 /// What is learnt from: rows with their labels.
 struct Labelled<'a> {
@@ -94,7 +97,7 @@ pub fn calibrate(run: &Run, method: Method, score: usize) -> Calibrated {
             calibration: Calibration::Identity,
             fitted_on: FittedOn::Nothing,
             probability: Vec::new(),
-            note: None,
+            notes: Vec::new(),
         };
     }
     let middle = middle(run);
@@ -145,11 +148,18 @@ pub fn calibrate(run: &Run, method: Method, score: usize) -> Calibrated {
         (_, true) => FittedOn::Validation,
         (_, false) => FittedOn::Judged,
     };
-    Calibrated { calibration, fitted_on, probability, note }
+    let flat = matches!(calibration, Calibration::Platt { slope, .. } if slope == 0.0)
+        .then(|| FLAT.to_owned());
+    Calibrated {
+        calibration,
+        fitted_on,
+        probability,
+        notes: note.into_iter().chain(flat).collect(),
+    }
 }
 
 fn fit(info: &RunInfo, method: Method, score: usize, songs: &Labelled<'_>) -> Calibration {
-    let raws = || songs.rows.iter().map(|row| classes_of(info, &row.raw));
+    let raws = || songs.rows.iter().map(|row| info.classes_of(&row.raw));
     let evidences = || raws().map(|raw| evidence(info.task.of_model(), raw, score));
     let yes = if info.task == Task::Classes { score } else { 1 };
     let high: Vec<bool> = songs.labels.iter().map(|&label| label == yes).collect();
@@ -169,15 +179,10 @@ fn fit(info: &RunInfo, method: Method, score: usize, songs: &Labelled<'_>) -> Ca
     }
 }
 
-/// The raw outputs of the score head's classes, without heads that follow them.
-pub(crate) fn classes_of<'a>(info: &RunInfo, raw: &'a [f32]) -> &'a [f32] {
-    &raw[..info.class_outputs().min(raw.len())]
-}
-
 /// Probabilities of all classes. Platt and isotonic calibrations speak of the score's class only; what
 /// they leave is shared by the others as the model shares it.
 fn probabilities(info: &RunInfo, calibration: &Calibration, raw: &[f32], score: usize) -> Vec<f64> {
-    let raw = classes_of(info, raw);
+    let raw = info.classes_of(raw);
     let task = info.task.of_model();
     let of_score = f64::from(calibration.apply(task, raw, score));
     if info.task != Task::Classes {

@@ -2,9 +2,12 @@
 
 use earworm_scorer::model::Calibration;
 
-/// Fits `P(high) = 1 / (1 + exp(−(slope · raw + intercept)))` by maximum likelihood, with Platt's
-/// smoothed targets (J. Platt, "Probabilistic outputs for support vector machines", 1999) so that it
-/// stays finite for separable data.
+/// Fits `P(high) = 1 / (1 + exp(−(slope · raw + intercept)))` by maximum likelihood among curves that do
+/// not fall, with Platt's smoothed targets (J. Platt, "Probabilistic outputs for support vector
+/// machines", 1999) so that it stays finite for separable data.
+///
+/// Where the songs would have the curve fall the model knows nothing that it could be trusted with: the
+/// likeliest of the others is flat, and says of every song how common high ones are.
 pub fn platt(raw: &[f64], high: &[bool]) -> Calibration {
     let positives = high.iter().filter(|&&h| h).count() as f64;
     let negatives = high.len() as f64 - positives;
@@ -21,7 +24,10 @@ pub fn platt(raw: &[f64], high: &[bool]) -> Calibration {
             })
             .sum()
     };
-    let (mut slope, mut intercept) = (0.0f64, ((positives + 1.0) / (negatives + 1.0)).ln());
+    // The likeliest flat curve: the mean of the targets. Without songs, a coin.
+    let mean = (high.iter().map(|&h| target(h)).sum::<f64>() + 1e-9) / (high.len() as f64 + 2e-9);
+    let level = (mean / (1.0 - mean)).ln();
+    let (mut slope, mut intercept) = (0.0f64, level);
     let mut least = loss(slope, intercept);
     // Newton's method; the problem is convex in two unknowns.
     for _ in 0..100 {
@@ -59,6 +65,10 @@ pub fn platt(raw: &[f64], high: &[bool]) -> Calibration {
             break;
         }
     }
+    // The loss is convex: the best slope that is not below 0 is 0.
+    if slope < 0.0 {
+        (slope, intercept) = (0.0, level);
+    }
     Calibration::Platt { slope: slope as f32, intercept: intercept as f32 }
 }
 
@@ -91,14 +101,24 @@ mod tests {
         assert!(slope.is_finite() && slope > 0.0);
     }
 
+    #[test]
+    fn a_ranking_is_never_turned_round() {
+        let high = [true, true, false, false, false, false];
+        let (slope, intercept) = fitted(&[-3.0, -1.0, 0.0, 1.0, 2.0, 2.5], &high);
+        assert_eq!(slope, 0.0);
+        // Targets are 3/4 and 1/6 for two high songs and four others: their mean is 13/36.
+        assert!((intercept - (13.0f32 / 23.0).ln()).abs() < 1e-5, "{intercept}");
+    }
+
     proptest! {
         #[test]
-        fn whatever_was_said_the_curve_is_finite(
+        fn whatever_was_said_the_curve_is_finite_and_does_not_fall(
             songs in prop::collection::vec((-1e4f64..1e4, any::<bool>()), 0..40),
         ) {
             let (raw, high): (Vec<f64>, Vec<bool>) = songs.into_iter().unzip();
             let (slope, intercept) = fitted(&raw, &high);
             prop_assert!(slope.is_finite() && intercept.is_finite(), "{} {}", slope, intercept);
+            prop_assert!(slope >= 0.0, "{}", slope);
         }
     }
 }

@@ -58,7 +58,8 @@ pub struct BuildOptions {
     /// Time between two saves of what was read, so the most that a failing machine loses; zero
     /// saves after every song. Without it, saving takes a twentieth of the time.
     pub save_every: Option<Duration>,
-    /// Compare the frames that are there with their hashes, and read damaged songs again.
+    /// Compare the frames that are there, and the audio files, with their hashes, and read damaged and
+    /// changed songs again.
     pub verify: bool,
     /// Bytes after which a new shard is begun; a good many without it.
     pub shard_bytes: Option<u64>,
@@ -339,16 +340,24 @@ impl<'a> Work<'a> {
         let modified = meta.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
         let (bytes, modified_ns) = (meta.len(), modified.as_nanos() as u64);
         let known = known.filter(|song| !self.options.verify || self.place.is_sound(song));
+        // As `make` and `rsync` do, unless the content is to be looked at. The name counts as well: two
+        // songs that change places can have one size and one time.
         if let Some(song) = &known
-            && (song.bytes, song.modified_ns) == (bytes, modified_ns)
+            && (&song.file, song.bytes, song.modified_ns) == (&track.file, bytes, modified_ns)
+            && !self.options.verify
         {
             return Ok(Read::Kept(song.clone()));
         }
-        let audio_sha256 = song::hash_file(&path)?;
+        let audio_sha256 = files::hash_file(&path)?;
         if let Some(song) = known
             && song.audio_sha256 == audio_sha256
         {
-            return Ok(Read::Kept(BuiltSong { bytes, modified_ns, ..song }));
+            return Ok(Read::Kept(BuiltSong {
+                file: track.file.clone(),
+                bytes,
+                modified_ns,
+                ..song
+            }));
         }
         let features = self.description.feature_names.len();
         let From { source, embedder } = self.from;
@@ -362,6 +371,7 @@ impl<'a> Work<'a> {
             seconds: content.seconds,
             clipped: content.clipped,
             chorus: content.chorus,
+            file: track.file.clone(),
             bytes,
             modified_ns,
             audio_sha256,

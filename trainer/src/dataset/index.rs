@@ -33,6 +33,8 @@ pub(super) struct BuiltSong {
     pub(super) clipped: f64,
     /// Where the chorus starts, in seconds.
     pub(super) chorus: Option<f64>,
+    /// Where the audio file lies, as the manifest said; empty in an index of an older version.
+    pub(super) file: String,
     /// Size of the audio file in bytes.
     pub(super) bytes: u64,
     /// When the audio file was last changed, in nanoseconds since 1970.
@@ -43,7 +45,7 @@ pub(super) struct BuiltSong {
     pub(super) content_sha256: String,
 }
 
-const COLUMNS: [(&str, Kind); 13] = [
+const COLUMNS: [(&str, Kind); 14] = [
     ("track_id", Kind::Text),
     ("shard", Kind::Whole),
     ("offset", Kind::Whole),
@@ -52,6 +54,7 @@ const COLUMNS: [(&str, Kind); 13] = [
     ("seconds", Kind::Real),
     ("clipped", Kind::Real),
     ("chorus", Kind::Real),
+    ("file", Kind::Text),
     ("bytes", Kind::Whole),
     ("modified_ns", Kind::Whole),
     ("audio_sha256", Kind::Text),
@@ -104,6 +107,7 @@ fn cells_of<'a>(rows: impl Iterator<Item = (&'a str, &'a Entry)>) -> Vec<Cells> 
         real(|song| Some(song.seconds)),
         real(|song| Some(song.clipped)),
         real(|song| song.chorus),
+        text(|song| &song.file),
         whole(|song| song.bytes),
         whole(|song| song.modified_ns),
         text(|song| &song.audio_sha256),
@@ -135,6 +139,10 @@ fn read_rows(folder: &Path) -> Result<Vec<(String, Entry)>> {
     let (frames, audible) = (table.whole("frames")?, table.whole("audible")?);
     let (seconds, clipped) = (table.real("seconds")?, table.real("clipped")?);
     let chorus = table.real("chorus")?;
+    let mut files = match table.has("file") {
+        true => table.text("file")?,
+        false => vec![None; ids.len()],
+    };
     let (bytes, modified_ns) = (table.whole("bytes")?, table.whole("modified_ns")?);
     let (mut audio, mut content) = (table.text("audio_sha256")?, table.text("content_sha256")?);
     let mut reasons = table.text("skipped")?;
@@ -159,6 +167,7 @@ fn read_rows(folder: &Path) -> Result<Vec<(String, Entry)>> {
             seconds: seconds[row].with_context(missing)?,
             clipped: clipped[row].with_context(missing)?,
             chorus: chorus[row],
+            file: files[row].take().unwrap_or_default(),
             bytes: whole(&bytes)?,
             modified_ns: whole(&modified_ns)?,
             audio_sha256: audio[row].take().with_context(missing)?,
@@ -179,11 +188,11 @@ pub(super) mod tests {
         let built = (
             (any::<u32>(), 0u64..1 << 62, 0u64..1 << 40, 0.0f64..=1.0),
             (0.0f64..1e6, 0.0f64..=1.0, prop::option::of(0.0f64..1e4)),
-            (0u64..1 << 62, 0u64..1 << 62, "[0-9a-f]{64}", "[0-9a-f]{64}"),
+            ("[a-z/]{0,9}", 0u64..1 << 62, 0u64..1 << 62, "[0-9a-f]{64}", "[0-9a-f]{64}"),
         );
         let built =
             built.prop_map(|((shard, offset, frames, share), (seconds, clipped, chorus), rest)| {
-                let (bytes, modified_ns, audio_sha256, content_sha256) = rest;
+                let (file, bytes, modified_ns, audio_sha256, content_sha256) = rest;
                 Entry::Built(BuiltSong {
                     place: Place { shard, offset },
                     frames,
@@ -191,6 +200,7 @@ pub(super) mod tests {
                     seconds,
                     clipped,
                     chorus,
+                    file,
                     bytes,
                     modified_ns,
                     audio_sha256,

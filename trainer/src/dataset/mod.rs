@@ -14,28 +14,23 @@
 //! one of them.
 
 pub mod build;
-mod catalogues;
-pub mod cli;
 mod construction;
 mod description;
 pub mod fetch;
 mod index;
 mod manifest;
 pub mod merge;
-mod nearest;
+pub(crate) mod nearest;
 mod raw_table;
 mod schema;
 mod shard;
 mod song;
 mod song_features;
-pub mod stats;
 mod store;
 mod table_file;
 mod toml_text;
 mod tracks;
 
-pub(crate) use catalogues::warnings as catalogue_warnings;
-pub use catalogues::{CatalogueReport, Told, catalogues};
 pub use description::{Description, Extraction, Part};
 pub use manifest::{Manifest, Track};
 pub use raw_table::RawTable;

@@ -2,7 +2,7 @@
 
 /// Words that continue a message about an unknown name: the known one that looks most like it, or
 /// nothing where none does.
-pub(super) fn nearest<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn nearest<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let unknown = unknown.to_lowercase();
     known
         .into_iter()

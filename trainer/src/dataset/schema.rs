@@ -101,7 +101,7 @@ impl Schema {
     }
 
     /// Every column that the schema names outright.
-    pub(super) fn named(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn named(&self) -> impl Iterator<Item = &str> {
         let columns = &self.columns;
         [&columns.id, &columns.file, &columns.group, &columns.genre]
             .into_iter()

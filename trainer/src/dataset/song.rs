@@ -1,19 +1,15 @@
 //! One audio file: to mel frames, features and what there is to warn of.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use earworm_scorer::decode::AudioFile;
 use earworm_scorer::front_end::{FrontEnd, is_silent};
 use earworm_scorer::{Resampler, downmix_interleaved};
-use sha2::{Digest, Sha256};
 
 use super::description::Extraction;
 use super::song_features::FeatureSource;
 use crate::embed::Embedder;
-use crate::files;
 
 /// The largest sample of 16-bit audio: what reaches it has been cut off, or nearly.
 const FULL_SCALE: f32 = 32767.0 / 32768.0;
@@ -112,20 +108,4 @@ pub(super) fn read(
         clipped: clipped as f64 / total.max(1) as f64,
         chorus,
     })
-}
-
-/// SHA-256 of a file in hexadecimal, read a piece at a time.
-pub(super) fn hash_file(path: &Path) -> Result<String> {
-    let read = || -> std::io::Result<String> {
-        let mut file = File::open(path)?;
-        let mut hash = Sha256::new();
-        let mut piece = vec![0; 1 << 18];
-        loop {
-            match file.read(&mut piece)? {
-                0 => return Ok(files::hex(&hash.finalize())),
-                count => hash.update(&piece[..count]),
-            }
-        }
-    };
-    read().with_context(|| format!("cannot read {}", path.display()))
 }

@@ -65,11 +65,11 @@ pub struct Dataset {
     /// Songs that could not be read, with the reason.
     pub skipped: Vec<(String, String)>,
     /// The manifest's columns in their order.
-    pub(super) header: Vec<String>,
+    pub(crate) header: Vec<String>,
     /// Of each song: its row in the manifest and what the index says.
     pub(super) built: Vec<(u64, BuiltSong)>,
     /// Rows of tracks that were neither read nor skipped.
-    pub(super) unread: Vec<(u64, Track)>,
+    pub(crate) unread: Vec<(u64, Track)>,
     /// Rows of tracks that were skipped.
     pub(super) skipped_rows: Vec<(u64, Track)>,
     shards: BTreeMap<u32, Shard>,
@@ -154,6 +154,11 @@ impl Dataset {
         }
         dataset.sha256 = files::hex(&hash.finalize());
         Ok(dataset)
+    }
+
+    /// Number of songs of the manifest that no build has come to yet.
+    pub fn unread(&self) -> usize {
+        self.unread.len()
     }
 
     /// All frames of a song, silent ones included, as they lie on the disk.

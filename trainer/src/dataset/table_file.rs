@@ -63,6 +63,11 @@ impl TableFile {
         Ok(self.columns.swap_remove(at).1)
     }
 
+    /// Whether it has a column of that name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.columns.iter().any(|(column, _)| column == name)
+    }
+
     /// Takes a column of whole numbers out of the table.
     pub(super) fn whole(&mut self, name: &str) -> Result<Vec<Option<i64>>> {
         match self.take(name)? {

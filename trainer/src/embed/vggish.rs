@@ -9,9 +9,9 @@ use realfft::{RealFftPlanner, RealToComplex};
 /// Samples a second.
 pub const RATE: u32 = 16_000;
 /// Frames of a patch.
-pub const FRAMES: usize = 96;
+pub const FRAMES: usize = crate::nn::VGGISH_FRAMES;
 /// Mel bands of a frame.
-pub const BANDS: usize = 64;
+pub const BANDS: usize = crate::nn::VGGISH_BANDS;
 /// Samples from one frame to the next.
 pub const HOP: usize = 160;
 /// Samples from one patch to the next: 0.96 s.

@@ -16,7 +16,6 @@ use serde::{Deserialize, Serialize};
 use crate::calibrate::{Calibrated, FittedOn, Method, ReliabilityBin, calibrate, reliability};
 use crate::metrics::{bootstrap, confusion};
 use crate::run::{Run, Split, Task};
-use crate::{files, report};
 
 pub use figures::Figure;
 pub use groups::GroupResult;
@@ -99,6 +98,9 @@ pub struct Evaluation {
     pub groups: usize,
     /// What groups are called, such as `artists`; `songs` where there are none.
     pub unit: String,
+    /// Whether groups, or pieces of one song, are on both sides of the split: figures flatter.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leaks: bool,
     /// The figures that a model's metadata carry.
     pub metrics: Vec<Metric>,
     /// All figures.
@@ -113,7 +115,8 @@ pub struct Evaluation {
     pub calibration: Calibration,
     /// What the calibration was fitted on.
     pub calibration_fitted_on: FittedOn,
-    /// Mean probability by that calibration, observed share and number of songs in five bins.
+    /// Mean probability by calibrations that had not seen the songs, observed share and number of songs in
+    /// five bins.
     pub reliability: Vec<ReliabilityBin>,
     /// Which classes were taken for which; absent for regressions.
     pub confusion: Option<Confusion>,
@@ -147,26 +150,10 @@ pub struct Measured {
     pub evaluation: Evaluation,
 }
 
-/// Reads a run and measures it as its recipe says; writes `evaluation.json`, `report.html` and the
-/// pictures in `plots` beside its other files.
-///
-/// # Errors
-/// When the run is not complete or makes no sense; the message names file and row.
-pub fn evaluate(run: &Path) -> Result<Evaluation> {
-    let measured = measure(run, None)?;
-    let json = serde_json::to_vec_pretty(&measured.evaluation)?;
-    files::write_bytes(&run.join("evaluation.json"), json)?;
-    for (name, picture) in report::pictures(&measured)? {
-        files::write_bytes(&run.join("plots").join(format!("{name}.svg")), picture.alone())?;
-    }
-    files::write_bytes(&run.join("report.html"), report::html(&measured)?)?;
-    Ok(measured.evaluation)
-}
-
 /// Reads a run and measures it, with the options of its recipe where none are given.
 ///
 /// # Errors
-/// As [`evaluate`]; nothing is written.
+/// When the run is not complete or makes no sense; the message names file and row.
 pub fn measure(folder: &Path, options: Option<Options>) -> Result<Measured> {
     let run = Run::open(folder)?;
     let notes = Notes::read(folder, &run.info.score)?;
@@ -190,7 +177,7 @@ fn judge(
     let all = songs.all();
     let kinds = figures::kinds(info.task, songs.has_genres());
     let figures = figures::measure(songs, &all, &kinds, draws, seed);
-    let mut notes: Vec<String> = info.notes.iter().cloned().chain(calibrated.note).collect();
+    let mut notes: Vec<String> = info.notes.iter().cloned().chain(calibrated.notes).collect();
     let missing: Vec<&str> = kinds
         .iter()
         .filter(|kind| !figures.iter().any(|figure| figure.name == kind.name))
@@ -216,16 +203,13 @@ fn judge(
         songs: songs.len(),
         groups: songs.units.len(),
         unit: if songs.grouped { recipe.groups() } else { "songs".into() },
+        leaks: recipe.leaks,
         metrics: figures.iter().filter(|f| is_carried(info.task, f)).map(metric).collect(),
         majority,
         train_accuracy: (trained().count() > 0)
             .then(|| trained().sum::<f64>() / trained().count() as f64),
         calibration_method: if classified { options.calibration } else { Method::None },
-        reliability: if classified {
-            of_calibration(run, &calibrated.calibration, songs)
-        } else {
-            Vec::new()
-        },
+        reliability: if classified { of_score(songs) } else { Vec::new() },
         calibration: calibrated.calibration,
         calibration_fitted_on: calibrated.fitted_on,
         confusion: classified.then(|| Confusion {
@@ -266,17 +250,9 @@ fn metric(figure: &Figure) -> Metric {
     }
 }
 
-/// Reliability by the calibration that an exported model carries.
-fn of_calibration(run: &Run, calibration: &Calibration, songs: &Songs) -> Vec<ReliabilityBin> {
-    let score = run.info.score_index().unwrap_or(0);
-    let task = run.info.task.of_model();
-    let said: Vec<f64> = run
-        .songs()
-        .map(|(_, row)| {
-            let raw = crate::calibrate::classes_of(&run.info, &row.raw);
-            f64::from(calibration.apply(task, raw, score))
-        })
-        .collect();
+/// Reliability by calibrations that had not seen the songs they judge.
+fn of_score(songs: &Songs) -> Vec<ReliabilityBin> {
+    let said: Vec<f64> = (0..songs.len()).map(|song| songs.of_score(song)).collect();
     let high: Vec<bool> = (0..songs.len()).map(|song| songs.is_score(song)).collect();
     reliability(&said, &high, 5)
 }

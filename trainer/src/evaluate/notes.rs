@@ -17,6 +17,8 @@ pub struct Notes {
     pub calibration: Method,
     /// `data.group`: what a group of songs is called, such as `artist`.
     pub group: Option<String>,
+    /// `split.leak`: groups are on both sides of the split.
+    pub leaks: bool,
     /// `data.about`: where the data come from.
     pub about: Option<String>,
     /// `data.licence`.
@@ -55,6 +57,10 @@ impl Notes {
             seed: table.get("seed").and_then(|s| s.as_integer()).unwrap_or(0) as u64,
             calibration,
             group: of_data("group").filter(|group| !group.is_empty()),
+            leaks: table
+                .get("split")
+                .and_then(|split| split.get("leak")?.as_bool())
+                .unwrap_or(false),
             about: of_data("about"),
             licence: of_data("licence"),
             meaning: head.and_then(|h| Some(h.get("meaning")?.as_str()?.to_owned())),

@@ -16,6 +16,9 @@ impl Evaluation {
             true => format!("{} songs of {} {}", self.songs, self.groups, self.unit),
             false => format!("{} songs", self.songs),
         };
+        if self.leaks {
+            return format!("{songs}, judged by models that had seen others of the same {one}");
+        }
         match (self.split, grouped) {
             (Split::Folds, true) => {
                 format!("{songs}, each judged by a model that had not seen its {one}")

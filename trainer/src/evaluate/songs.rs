@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use earworm_scorer::model::{Calibration, evidence};
 
-use crate::calibrate::{Calibrated, classes_of, label, middle};
+use crate::calibrate::{Calibrated, label, middle};
 use crate::run::{Run, RunInfo, Task};
 
 /// All songs that were judged, in the order of [`Run::songs`]: every column has one value a song.
@@ -86,7 +86,7 @@ impl Songs {
         };
         for (part, row) in run.songs() {
             let task = info.task.of_model();
-            let raw = classes_of(info, &row.raw);
+            let raw = info.classes_of(&row.raw);
             let value = |index| f64::from(Calibration::Identity.apply(task, raw, index));
             songs.ids.push(row.track_id.clone());
             songs.part.push(part);

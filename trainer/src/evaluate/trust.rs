@@ -91,6 +91,12 @@ pub fn finding(evaluation: &Evaluation) -> String {
 /// How far to trust a score.
 pub fn trust(evaluation: &Evaluation) -> String {
     let nothing = "It was not measured; do not trust it.";
+    if evaluation.leaks {
+        return format!(
+            "Do not trust it: it was judged on {} of which it had learnt from others (split.leak).",
+            evaluation.unit
+        );
+    }
     match evaluation.task {
         Task::Regression => {
             let (Some(spearman), Some(error)) =
@@ -218,6 +224,7 @@ pub(crate) mod tests {
             songs: 321,
             groups: 102,
             unit: "artists".into(),
+            leaks: false,
             metrics: Vec::new(),
             figures,
             majority: Some(Majority { class: "no".into(), share: 0.6 }),

@@ -24,7 +24,6 @@ use anyhow::{Context, Result};
 use earworm_scorer::model::evidence;
 use serde::{Deserialize, Serialize};
 
-use crate::calibrate::classes_of;
 use crate::evaluate::number;
 use crate::files;
 use crate::fit::{Data, trained_recipe};
@@ -104,7 +103,7 @@ impl Score<'_> {
         let task = self.info.task.of_model();
         let one = |raw: &Vec<f32>| match self.info.task {
             Task::Regression => f64::from(raw[self.index]),
-            _ => f64::from(evidence(task, classes_of(self.info, raw), self.index)),
+            _ => f64::from(evidence(task, self.info.classes_of(raw), self.index)),
         };
         raw.iter().map(one).collect()
     }
@@ -142,6 +141,7 @@ pub fn explain(folder: &Path) -> Result<Explanation> {
     );
     let run = Run::open(folder)?;
     let data = Data::open(&recipe)?;
+    data.is_that_of(&run.info, folder)?;
     let table = data.rows.as_ref().context("the run's data have no rows")?;
     let row_of: HashMap<&str, usize> =
         data.tracks.iter().enumerate().map(|(row, track)| (track.id.as_str(), row)).collect();

@@ -29,6 +29,7 @@ fn info() -> RunInfo {
         split: Split::Folds,
         data: DataInfo {
             sha256: String::new(),
+            others: Default::default(),
             songs: 0,
             folder: "".into(),
             name: "made".into(),

@@ -125,6 +125,9 @@ fn how_it_hears(metadata: &Metadata) -> String {
 fn how_measured(recipe: &Recipe, evaluation: &Evaluation) -> String {
     let (songs, groups, unit) = (evaluation.songs, evaluation.groups, &evaluation.unit);
     let split = match (evaluation.split, unit.as_str()) {
+        _ if evaluation.leaks => format!(
+            "{songs} songs of {groups} {unit}, judged by models that had learnt from others of the same (`split.leak`): figures flatter. Intervals are 95 %, from a bootstrap over {unit}."
+        ),
         (Split::Folds, "songs") => format!(
             "Cross-validation in {} folds over {songs} songs: every song was judged by a model that had not heard it. Figures are taken within each fold and averaged; intervals are 95 %, from a bootstrap over songs.",
             recipe.split.folds

@@ -2,8 +2,8 @@
 //!
 //! The file only gets its name after tract has read it back and given what Candle gives.
 
+mod bytes;
 mod card;
-mod graph;
 mod parity;
 mod rows;
 
@@ -17,16 +17,17 @@ use earworm_scorer::front_end::FrontEndSettings;
 use earworm_scorer::model::{CONTRACT_VERSION, Class, Contract, DataSource, Input, Metadata};
 
 use crate::dataset::Dataset;
-use crate::evaluate::{Evaluation, evaluate};
+use crate::evaluate::Evaluation;
 use crate::files;
 use crate::fit::trained_recipe;
 use crate::nn::{Blueprint, build};
 use crate::recipe::{Model, Recipe};
+use crate::report::evaluate;
 use crate::run::{RunInfo, Task, read_json};
 use crate::table::Columns;
 
+pub use bytes::{onnx_bytes, rows_onnx_bytes, table_onnx_bytes};
 pub use card::model_card;
-pub use graph::{Attribute, Dim, Graph, onnx_bytes, rows_onnx_bytes, table_onnx_bytes};
 pub use parity::{LARGEST_DIFFERENCE, compare, largest_difference};
 
 /// What an export came to.

@@ -1,15 +1,17 @@
 //! What a recipe's data are: songs of a data set, or rows of a table.
 
-use std::path::PathBuf;
+use std::borrow::Borrow;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use earworm_scorer::front_end::FrontEndSettings;
 
 use super::rows;
 use crate::dataset::{Dataset, FeatureTable, Schema, Track};
 use crate::files;
-use crate::recipe::{Recipe, SplitKind};
-use crate::run::DataInfo;
+use crate::recipe::{Model, Recipe, SplitKind};
+use crate::run::{DataInfo, RunInfo};
 use crate::table::Table;
 
 /// The songs of a recipe.
@@ -20,13 +22,17 @@ pub(crate) struct Data {
     pub(crate) rows: Option<Table>,
     /// Names and manifest columns.
     pub(crate) tracks: Vec<Track>,
-    /// Group of each song; each its own where there is no column of groups.
+    /// Group of each song, which pieces of it share; each its own where there is no column of groups.
     pub(crate) groups: Vec<String>,
+    /// What a split keeps together: the groups, or each song or piece alone where it is to leak.
+    pub(crate) together: Vec<String>,
     /// The column of groups: the recipe's, or the one that the data set's schema names.
     pub(crate) group: Option<String>,
     /// Genre of each song; empty where the recipe names no column.
     pub(crate) genres: Vec<String>,
     sha256: String,
+    /// SHA-256 of other files by the recipe's key.
+    others: BTreeMap<String, String>,
     source: PathBuf,
 }
 
@@ -51,8 +57,10 @@ impl Data {
                     true => Some(rows::of_set(&tracks, features, data, folder)?),
                     false => None,
                 };
+                let (group, mut groups) = groups(recipe, Some(&set.description.schema), &tracks)?;
                 if let Some(pieces) = data.pieces {
                     tracks = rows::in_pieces(&tracks, pieces);
+                    groups = groups.into_iter().flat_map(|g| vec![g; pieces]).collect();
                     rows = rows.map(|table| rows::table_in_pieces(&table, pieces)).transpose()?;
                 }
                 let sha256 = set.sha256.clone();
@@ -60,10 +68,12 @@ impl Data {
                     set: Some(set),
                     rows,
                     tracks,
-                    group: None,
-                    groups: vec![],
+                    group,
+                    groups,
+                    together: vec![],
                     genres: vec![],
                     sha256,
+                    others: others(recipe)?,
                     source: folder.clone(),
                 }
             }
@@ -77,29 +87,46 @@ impl Data {
                     .with_context(|| format!("cannot read {}", path.display()))?;
                 let sha256 = files::sha256_hex(&content);
                 let tracks = table.tracks();
+                let (group, groups) = groups(recipe, None, &tracks)?;
                 Self {
                     set: None,
                     rows: Some(table),
                     tracks,
-                    group: None,
-                    groups: vec![],
+                    group,
+                    groups,
+                    together: vec![],
                     genres: vec![],
                     sha256,
+                    others: others(recipe)?,
                     source: path.clone(),
                 }
             }
             (None, None) => bail!("data: give either `set` or `table`"),
         };
-        let schema = opened.set.as_ref().map(|set| &set.description.schema);
-        let tracks: Vec<&Track> = opened.tracks.iter().collect();
-        let (group, groups) = groups(recipe, schema, &tracks)?;
+        opened.together = match recipe.split.leak {
+            true => opened.tracks.iter().map(|track| track.id.clone()).collect(),
+            false => opened.groups.clone(),
+        };
         let genre = |track: &Track| match &data.genre {
             Some(column) => track.text(column).map(str::to_owned),
             None => Ok(String::new()),
         };
         opened.genres = opened.tracks.iter().map(genre).collect::<Result<_>>()?;
-        (opened.group, opened.groups) = (group, groups);
         Ok(opened)
+    }
+
+    /// Checks that a run was made of these data.
+    ///
+    /// # Errors
+    /// Tells what has changed since.
+    pub(crate) fn is_that_of(&self, run: &RunInfo, folder: &Path) -> Result<()> {
+        let since = format!("changed since {} was begun", folder.display());
+        ensure!(run.data.sha256 == self.sha256, "the data have {since}");
+        for (key, hash) in &self.others {
+            let same = run.data.others.get(key).is_none_or(|before| before == hash);
+            ensure!(same, "the file of {key} has {since}");
+        }
+        Ok(())
     }
 
     /// Settings of the frames, where there are any.
@@ -111,6 +138,7 @@ impl Data {
     pub(super) fn info(&self, name: &str) -> DataInfo {
         DataInfo {
             sha256: self.sha256.clone(),
+            others: self.others.clone(),
             songs: self.tracks.len(),
             folder: self.source.clone(),
             name: name.to_owned(),
@@ -119,37 +147,50 @@ impl Data {
     }
 }
 
-/// The column of groups, and the group of each song, each its own where there is no column.
+/// Hashes of the files that a recipe names beside its data. One that is gone is not missed here: weights
+/// that others have been learnt from are no longer needed.
+fn others(recipe: &Recipe) -> Result<BTreeMap<String, String>> {
+    let weights = match &recipe.model {
+        Model::Network(network) => network.pretrained().map(|(path, _)| path),
+        Model::Table(_) => None,
+    };
+    let files = [("data.join", recipe.data.join.as_deref()), ("model.weights", weights)];
+    let named = files.into_iter().filter_map(|(key, path)| Some((key, path?)));
+    let named = named.filter(|(_, path)| path.exists());
+    named.map(|(key, path)| Ok((key.to_owned(), files::hash_file(path).context(key)?))).collect()
+}
+
+/// The column of groups, and the group of each song: its own id where there is no column, or nothing in
+/// it.
 ///
 /// A recipe that names no column, and whose split is not one of a column, gets the one that the schema
-/// names (by its usual name where there is no schema) if there is such a column; a song without an entry
-/// there is a group of its own.
+/// names (by its usual name where there is no schema) if there is such a column.
 ///
 /// # Errors
 /// When there is no column of the name that the recipe gives.
-pub(crate) fn groups(
+pub(crate) fn groups<T: Borrow<Track>>(
     recipe: &Recipe,
     schema: Option<&Schema>,
-    tracks: &[&Track],
+    tracks: &[T],
 ) -> Result<(Option<String>, Vec<String>)> {
-    let own = || tracks.iter().map(|track| track.id.clone()).collect::<Vec<_>>();
-    if let Some(column) = &recipe.data.group {
-        let of_column = || {
-            let texts = tracks.iter().map(|track| track.text(column).map(str::to_owned));
-            texts.collect::<Result<Vec<_>>>()
-        };
-        let groups = if recipe.split.leak { own() } else { of_column()? };
-        return Ok((Some(column.clone()), groups));
-    }
     let usual = Schema::default();
-    let column = schema.unwrap_or(&usual).group();
-    let texts: Option<Vec<&String>> =
-        tracks.iter().map(|track| track.columns.get(column)).collect();
-    let wanted = recipe.split.kind != SplitKind::Column && !recipe.split.leak;
-    let Some(texts) = texts.filter(|_| wanted) else { return Ok((None, own())) };
-    let group = |(text, track): (&String, &&Track)| match text.trim() {
-        "" => track.id.clone(),
-        _ => text.clone(),
+    let named = recipe.data.group.as_deref();
+    let column = named.unwrap_or_else(|| schema.unwrap_or(&usual).group());
+    let texts: Vec<&str> = if named.is_some() {
+        tracks.iter().map(|track| track.borrow().text(column)).collect::<Result<_>>()?
+    } else {
+        let found: Option<Vec<&str>> = tracks
+            .iter()
+            .map(|track| track.borrow().columns.get(column).map(String::as_str))
+            .collect();
+        match found.filter(|_| recipe.split.kind != SplitKind::Column) {
+            Some(texts) => texts,
+            None => return Ok((None, tracks.iter().map(|t| t.borrow().id.clone()).collect())),
+        }
+    };
+    let group = |(text, track): (&str, &T)| match text.trim() {
+        "" => track.borrow().id.clone(),
+        _ => text.to_owned(),
     };
     Ok((Some(column.to_owned()), texts.into_iter().zip(tracks).map(group).collect()))
 }

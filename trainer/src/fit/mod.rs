@@ -23,7 +23,7 @@ pub use self::part::FitOptions;
 use self::part::{Plan, check, classes, train_or_keep, workers};
 use self::pool::{Shown, Workers, in_parallel};
 use self::search::Search;
-use crate::dataset::catalogue_warnings;
+use crate::catalogues;
 use crate::files;
 use crate::metrics::median;
 use crate::recipe::{Model, Recipe};
@@ -53,7 +53,7 @@ pub fn fit(recipe: &Recipe, out: &Path, options: &FitOptions) -> Result<Ended> {
     let tracks: Vec<&_> = data.tracks.iter().collect();
     let all: Vec<usize> = (0..tracks.len()).collect();
     let classes = classes(&targets(&recipe.heads, &tracks, &all)?);
-    let parts = parts(&recipe.split, &tracks, &data.groups, &classes, recipe.seed)?;
+    let parts = parts(&recipe.split, &tracks, &data.together, &classes, recipe.seed)?;
     let search = match &recipe.search {
         None => None,
         Some(search) => {
@@ -85,7 +85,9 @@ pub fn fit(recipe: &Recipe, out: &Path, options: &FitOptions) -> Result<Ended> {
 /// What is chosen that the recipe does not say.
 fn notes(recipe: &Recipe, data: &Data) -> Vec<String> {
     let mut notes = Vec::new();
-    if let (None, Some(column)) = (&recipe.data.group, &data.group) {
+    if let (None, Some(column)) = (&recipe.data.group, &data.group)
+        && !recipe.split.leak
+    {
         notes.push(format!(
             "Songs that share a {column:?} are kept on one side of every split; data.group names another column."
         ));
@@ -99,12 +101,18 @@ fn notes(recipe: &Recipe, data: &Data) -> Vec<String> {
         ));
     }
     if let Some(set) = &data.set {
+        if set.unread() > 0 {
+            notes.push(format!(
+                "Warning: {} songs of the manifest were not read yet, and are missing here; `dataset build` goes on with them.",
+                set.unread()
+            ));
+        }
         // Where the songs of one class are another catalogue's, the target itself names the catalogues.
         let named = recipe.heads.iter().filter_map(|head| match &head.target {
             Target::Is(is) => Some(is.column.as_str()),
             _ => None,
         });
-        let warnings = catalogue_warnings(set, &named.collect::<Vec<_>>());
+        let warnings = catalogues::warnings(set, &named.collect::<Vec<_>>());
         notes.extend(warnings.into_iter().map(|(_, message)| format!("Warning: {message}.")));
     }
     notes
@@ -175,7 +183,7 @@ fn train(
 /// When the run is not finished.
 pub fn learnt_sha256(run: &Path) -> Result<String> {
     let info: RunInfo = read_json(&run.join("run.json"))?;
-    let last = run.join("final").exists().then(|| "final".to_owned());
+    let last = run.join("final/outcome.json").exists().then(|| "final".to_owned());
     let mut hashes = String::new();
     for part in info.parts.into_iter().chain(last) {
         let folder = run.join(part);

@@ -121,6 +121,10 @@ pub(super) fn check(recipe: &Recipe, data: &Data, parts: &[Part]) -> Result<()> 
             }
             Model::Network(model) => {
                 let (examples, _) = part.examples()?;
+                if recipe.budget.patience.is_some() {
+                    let (together, share) = (&data.together, recipe.budget.validation);
+                    hold_out(plan.seen, together, share, plan.seed)?;
+                }
                 if number == 0 {
                     let outputs = recipe.outputs().len();
                     let (mean, deviation) =
@@ -190,7 +194,7 @@ impl PartInHand<'_> {
         let (examples, columns) = self.examples()?;
         let (train, validation) = match (recipe.budget.patience, plan.stop_at) {
             (Some(_), None) => {
-                hold_out(plan.seen, &self.data.groups, recipe.budget.validation, plan.seed)
+                hold_out(plan.seen, &self.data.together, recipe.budget.validation, plan.seed)?
             }
             _ => (plan.seen.to_vec(), vec![]),
         };
@@ -315,7 +319,8 @@ impl PartInHand<'_> {
 
     fn write(&self, name: &str, songs: &[usize], raw: Vec<Vec<f32>>) -> Result<()> {
         let data = self.data;
-        let grouped = data.group.is_some();
+        // Pieces of a song are no more independent than songs of an artist.
+        let grouped = data.group.is_some() || self.recipe.data.pieces.is_some();
         let judged_by = self.judged_by()?;
         let rows: Vec<PredictionRow> = songs
             .iter()

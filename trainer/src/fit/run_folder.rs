@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::SystemTime;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 
 use super::data::Data;
 use super::part::FitOptions;
@@ -39,25 +39,35 @@ const LIBRARIES: [&str; 10] = [
 pub(super) fn is_begun(recipe: &Recipe, data: &Data, out: &Path) -> Result<bool> {
     let text = toml::to_string(recipe)?;
     let (recipe_path, info_path) = (out.join("recipe.toml"), out.join("run.json"));
-    let Ok(before) = std::fs::read_to_string(&recipe_path) else { return Ok(false) };
-    if !info_path.exists() {
+    let Ok(before) = std::fs::read_to_string(&recipe_path) else {
+        // What was stopped while it was begun has no recipe yet, and can be begun again.
+        if info_path.exists() {
+            read_json::<RunInfo>(&info_path).with_context(|| not_ours(out, "run.json"))?;
+        } else {
+            ensure!(!out.join("folds.csv").exists(), not_ours(out, "folds.csv"));
+        }
         return Ok(false);
-    }
+    };
+    ensure!(info_path.exists(), not_ours(out, "recipe.toml"));
     ensure!(
         before == text || but_for_the_last(&before, recipe),
         "{} was made by another recipe; choose another folder with --out",
         out.display()
     );
     let info: RunInfo = read_json(&info_path)?;
-    ensure!(
-        info.data.sha256 == data.info("").sha256,
-        "the data have changed since {} was begun; choose another folder with --out",
-        out.display()
-    );
+    data.is_that_of(&info, out)
+        .map_err(|error| anyhow!("{error}; choose another folder with --out"))?;
     if before != text && recipe.split.last {
         files::write_bytes(&recipe_path, text)?;
     }
     Ok(true)
+}
+
+fn not_ours(out: &Path, name: &str) -> String {
+    format!(
+        "{} has a {name} that no training wrote; choose another folder with --out",
+        out.display()
+    )
 }
 
 /// Makes the run's folder.

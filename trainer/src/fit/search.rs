@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use candle_core::{Device, Tensor};
 
 use super::data::Data;
@@ -126,12 +126,22 @@ impl<'a> Search<'a> {
         })?;
         let Some(scores) = scores else { return Ok(None) };
 
+        // A fold that no configuration can be scored in, as all its songs are of one class, says nothing.
+        let says: Vec<bool> = (0..folds.len())
+            .map(|fold| scores.iter().skip(fold).step_by(folds.len()).any(|s| !s.is_nan()))
+            .collect();
+        ensure!(
+            says.contains(&true),
+            "search: its metric cannot be told of the songs of any fold; choose another metric or fewer folds"
+        );
         let mut entries: Vec<SearchEntry> = configurations
             .iter()
             .zip(scores.chunks_exact(folds.len()))
             .map(|(changes, scores)| {
-                let mean = scores.iter().sum::<f64>() / scores.len() as f64;
-                let squares: f64 = scores.iter().map(|s| (s - mean).powi(2)).sum();
+                let told: Vec<f64> =
+                    scores.iter().zip(&says).filter(|(_, says)| **says).map(|(s, _)| *s).collect();
+                let mean = told.iter().sum::<f64>() / told.len() as f64;
+                let squares: f64 = told.iter().map(|s| (s - mean).powi(2)).sum();
                 Ok(SearchEntry {
                     config: changes
                         .iter()
@@ -139,7 +149,7 @@ impl<'a> Search<'a> {
                         .collect::<Result<_>>()?,
                     scores: scores.to_vec(),
                     mean,
-                    sd: (squares / scores.len() as f64).sqrt(),
+                    sd: (squares / told.len() as f64).sqrt(),
                     chosen: false,
                     folder: None,
                 })
@@ -148,7 +158,10 @@ impl<'a> Search<'a> {
         // Of equals the first, as scikit-learn's GridSearchCV chooses.
         let mut best = 0;
         for (index, entry) in entries.iter().enumerate() {
-            if entry.mean > entries[best].mean || entries[best].mean.is_nan() {
+            // What is not a number is worse than any.
+            if entry.mean > entries[best].mean
+                || (entries[best].mean.is_nan() && !entry.mean.is_nan())
+            {
                 best = index;
             }
         }
@@ -167,7 +180,7 @@ fn inner_folds(
     seen: &[usize],
     recipe: &Recipe,
 ) -> Result<Vec<Part>> {
-    let groups: Vec<String> = seen.iter().map(|&song| data.groups[song].clone()).collect();
+    let groups: Vec<String> = seen.iter().map(|&song| data.together[song].clone()).collect();
     let own: Vec<usize> = seen.iter().map(|&song| classes[song]).collect();
     let own = if recipe.split.stratified { own } else { vec![0; own.len()] };
     let fold_of = stratified_folds(&groups, &own, search.folds, recipe.seed);
@@ -179,7 +192,7 @@ fn inner_folds(
     Ok(parts)
 }
 
-/// How good predictions are; more is better.
+/// How good predictions are; more is better. Not a number where that cannot be told of these songs.
 fn score(recipe: &Recipe, metric: SearchMetric, rows: &[PredictionRow]) -> Result<f64> {
     let task = recipe.task();
     let outputs = rows.first().map_or(0, |row| row.raw.len());
@@ -209,7 +222,11 @@ fn score(recipe: &Recipe, metric: SearchMetric, rows: &[PredictionRow]) -> Resul
                 Task::Classes => {
                     metrics::auc(&raw, &truth.iter().map(|&t| t == top).collect::<Vec<_>>())
                 }
-                Task::Share | Task::Regression => metrics::spearman(&raw, &truth),
+                Task::Share | Task::Regression => match truth.iter().any(|&t| t != truth[0]) {
+                    // Of one value for all songs the order is no better than any.
+                    true => metrics::spearman(&raw, &truth).or(Some(0.0)),
+                    false => None,
+                },
             }
             .unwrap_or(f64::NAN)
         }

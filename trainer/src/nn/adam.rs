@@ -119,9 +119,11 @@ impl Step {
     }
 }
 
-/// Running means of a tensor's gradient and of its square.
+/// Running means of a tensor's gradient and of its square, and how many steps made them.
 #[derive(Debug, Clone)]
 pub(super) struct Moments {
+    /// Steps taken: tensors that a loss does not depend on stand still, and so do their counts.
+    pub(super) steps: u32,
     pub(super) first: Var,
     pub(super) second: Var,
 }
@@ -130,7 +132,7 @@ impl Moments {
     /// Zeros of a tensor's shape, where it lives.
     pub(super) fn of(weights: &Var) -> Result<Self> {
         let zeros = || Var::zeros(weights.shape(), weights.dtype(), weights.device());
-        Ok(Self { first: zeros()?, second: zeros()? })
+        Ok(Self { steps: 0, first: zeros()?, second: zeros()? })
     }
 }
 

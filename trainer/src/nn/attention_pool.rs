@@ -15,7 +15,7 @@ use super::softmax::softmax;
 use super::standardise::Standardise;
 use super::{Blueprint, Network, Weights, check_frames};
 use crate::Rng;
-use crate::export::{Attribute, Graph};
+use crate::onnx::{Attribute, Graph};
 
 /// See the module.
 pub(super) struct AttentionPool {

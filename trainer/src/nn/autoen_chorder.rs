@@ -22,7 +22,7 @@ use super::recipe::{AutoenChorderRecipe, Variant};
 use super::standardise::Standardise;
 use super::{Blueprint, Network, Weights, check_frames};
 use crate::Rng;
-use crate::export::{Attribute, Graph};
+use crate::onnx::{Attribute, Graph};
 
 /// See the module.
 pub(super) struct AutoenChorder {

@@ -7,7 +7,7 @@ use super::dropout::dropout;
 use super::init::{Fill, Maker};
 use super::linear::Linear;
 use crate::Rng;
-use crate::export::Graph;
+use crate::onnx::Graph;
 
 /// How the weights of linear layers are drawn.
 #[derive(Clone, Copy)]

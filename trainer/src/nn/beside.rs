@@ -6,7 +6,7 @@ use candle_core::Tensor;
 
 use super::Blueprint;
 use super::standardise::Standardise;
-use crate::export::{Attribute, Graph};
+use crate::onnx::{Attribute, Graph};
 
 /// Takes frames apart.
 pub(super) struct Beside {

@@ -17,7 +17,7 @@ use super::recipe::FewFeaturesRecipe;
 use super::standardise::Standardise;
 use super::{Blueprint, Network, Weights};
 use crate::Rng;
-use crate::export::{Attribute, Graph};
+use crate::onnx::{Attribute, Graph};
 
 /// See the module.
 pub(super) struct FewFeatures {

@@ -18,7 +18,7 @@ use super::recipe::LateFusionRecipe;
 use super::standardise::Standardise;
 use super::{Blueprint, Network, Weights, check_frames};
 use crate::Rng;
-use crate::export::{Attribute, Graph};
+use crate::onnx::{Attribute, Graph};
 
 /// See the module.
 pub(super) struct LateFusion {

@@ -4,7 +4,7 @@ use anyhow::Result;
 use candle_core::{Tensor, Var};
 
 use super::init::{Fill, Maker};
-use crate::export::{Attribute, Graph};
+use crate::onnx::{Attribute, Graph};
 
 /// Added to variances, as PyTorch does.
 const EPSILON: f64 = 1e-5;

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use candle_core::{Tensor, Var};
 
 use super::init::{Fill, Maker, default_limit};
-use crate::export::Graph;
+use crate::onnx::Graph;
 
 /// `y = W x + b`.
 pub(super) struct Linear {

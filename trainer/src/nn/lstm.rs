@@ -18,7 +18,7 @@ use super::recipe::LstmRecipe;
 use super::standardise::Standardise;
 use super::{Blueprint, Contract, LEAK, Network, Weights, judged};
 use crate::Rng;
-use crate::export::{Attribute, Dim, Graph};
+use crate::onnx::{Attribute, Dim, Graph};
 
 /// See the module.
 pub(super) struct Lstm {

@@ -5,7 +5,7 @@ use candle_core::{Tensor, Var};
 
 use super::init::{Fill, Maker};
 use super::lstm_layer::lstm_layer;
-use crate::export::{Attribute, Dim, Graph};
+use crate::onnx::{Attribute, Dim, Graph};
 
 /// One LSTM layer in one direction: gates in the order input, output, forget, cell, which is ONNX's
 /// (PyTorch's is input, forget, cell, output).

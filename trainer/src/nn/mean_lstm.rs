@@ -16,7 +16,7 @@ use super::running_mean::running_mean;
 use super::standardise::Standardise;
 use super::{Blueprint, Contract, LEAK, Network, Weights, judged};
 use crate::Rng;
-use crate::export::{Attribute, Dim, Graph};
+use crate::onnx::{Attribute, Dim, Graph};
 
 /// Standardised frames → LSTM layers → mean of the hidden states so far → linear layers.
 pub struct MeanLstm {

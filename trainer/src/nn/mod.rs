@@ -33,7 +33,7 @@ use anyhow::{Result, bail, ensure};
 use candle_core::{Device, Tensor};
 
 use crate::Rng;
-use crate::export::Graph;
+use crate::onnx::Graph;
 
 pub use dropout::Dropout;
 pub use earworm_scorer::model::Contract;
@@ -114,6 +114,11 @@ fn check_frames(frames: &Tensor, built_for: usize) -> Result<()> {
     );
     Ok(())
 }
+
+/// Frames of a patch that VGGish takes.
+pub const VGGISH_FRAMES: usize = 96;
+/// Mel bands of such a patch.
+pub const VGGISH_BANDS: usize = 64;
 
 /// VGGish's embedding as an ONNX file, with the weights of a safetensors file.
 ///

@@ -16,7 +16,7 @@ pub enum Kind {
     AdamW,
 }
 
-/// Keeps the step number in a saved state.
+/// Keeps the steps of each tensor, in the order of their names, in a saved state.
 const STEP: &str = "step";
 
 /// Adam or AdamW over the trained values of a network, with PyTorch's defaults β = (0.9, 0.999) and
@@ -30,7 +30,6 @@ pub struct Optimiser {
     trained: BTreeMap<String, (Var, Moments)>,
     weight_decay: f64,
     clip: Option<f64>,
-    steps: u32,
 }
 
 impl Optimiser {
@@ -53,11 +52,11 @@ impl Optimiser {
             .iter()
             .map(|(name, var)| Ok((name.clone(), (var.clone(), Moments::of(var)?))))
             .collect::<Result<_>>()?;
-        Ok(Self { kind, trained, weight_decay, clip, steps: 0 })
+        Ok(Self { kind, trained, weight_decay, clip })
     }
 
     /// One step down the gradient of `loss`; returns the gradient's norm before clipping. Values that
-    /// `loss` does not depend on stay as they are.
+    /// `loss` does not depend on stay as they are, and the step is none of theirs.
     ///
     /// # Errors
     /// When the norm is not a finite number, in which case nothing is changed, or the device fails.
@@ -75,26 +74,25 @@ impl Optimiser {
             "the gradient is no longer a number (its norm is {norm}); lower the learning rate, or look \
              for values in the data that are no numbers"
         );
-        self.steps = self.steps.saturating_add(1);
-        let mut step = Step::new(self.steps, learning_rate);
-        match self.kind {
-            Kind::Adam => step.coupled_decay = self.weight_decay,
-            Kind::AdamW => step.shrink = 1.0 - learning_rate * self.weight_decay,
-        }
-        if let Some(clip) = self.clip {
-            // As PyTorch's clip_grad_norm_.
-            step.scale = (clip / (norm + 1e-6)).min(1.0);
-        }
-        for (var, moments) in self.trained.values() {
-            if let Some(gradient) = gradients.get(var) {
-                step.take(var, gradient, moments)?;
+        for (var, moments) in self.trained.values_mut() {
+            let Some(gradient) = gradients.get(var) else { continue };
+            moments.steps = moments.steps.saturating_add(1);
+            let mut step = Step::new(moments.steps, learning_rate);
+            match self.kind {
+                Kind::Adam => step.coupled_decay = self.weight_decay,
+                Kind::AdamW => step.shrink = 1.0 - learning_rate * self.weight_decay,
             }
+            if let Some(clip) = self.clip {
+                // As PyTorch's clip_grad_norm_.
+                step.scale = (clip / (norm + 1e-6)).min(1.0);
+            }
+            step.take(var, gradient, moments)?;
         }
         Ok(norm)
     }
 
     /// What [`restore`](Self::restore) needs to go on as if never stopped: both moments of every tensor
-    /// as `first.NAME` and `second.NAME`, and the number of steps as `step`. They are copies.
+    /// as `first.NAME` and `second.NAME`, and the steps that each has taken as `step`. They are copies.
     ///
     /// # Errors
     /// When the device fails.
@@ -104,7 +102,8 @@ impl Optimiser {
             state.insert(format!("first.{name}"), moments.first.copy()?.detach());
             state.insert(format!("second.{name}"), moments.second.copy()?.detach());
         }
-        state.insert(STEP.to_owned(), Tensor::new(&[self.steps], &Device::Cpu)?);
+        let steps: Vec<u32> = self.trained.values().map(|(_, moments)| moments.steps).collect();
+        state.insert(STEP.to_owned(), Tensor::new(steps, &Device::Cpu)?);
         Ok(state)
     }
 
@@ -118,8 +117,8 @@ impl Optimiser {
         };
         let steps = find(STEP)?;
         ensure!(
-            steps.dims() == [1] && steps.dtype() == DType::U32,
-            "the optimiser's state has no number of steps in {STEP:?}"
+            steps.dims() == [self.trained.len()] && steps.dtype() == DType::U32,
+            "the optimiser's state has no number of steps for each tensor in {STEP:?}"
         );
         let mut moves = Vec::new();
         for (name, (_, moments)) in &self.trained {
@@ -145,11 +144,13 @@ impl Optimiser {
         }) {
             anyhow::bail!("{name:?} in the optimiser's state belongs to another network");
         }
-        let steps = steps.to_vec1::<u32>()?[0];
+        let steps = steps.to_vec1::<u32>()?;
         for (to, from) in moves {
             to.set(&from.to_device(to.device())?)?;
         }
-        self.steps = steps;
+        for ((_, moments), steps) in self.trained.values_mut().zip(steps) {
+            moments.steps = steps;
+        }
         Ok(())
     }
 }

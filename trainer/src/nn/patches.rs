@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use candle_core::Tensor;
 
-use crate::export::{Attribute, Graph};
+use crate::onnx::{Attribute, Graph};
 
 /// Added to variances before the root.
 const EPSILON: f64 = 1e-6;

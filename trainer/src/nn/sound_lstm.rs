@@ -16,7 +16,7 @@ use super::recipe::SoundLstmRecipe;
 use super::standardise::Standardise;
 use super::{Blueprint, Network, Weights};
 use crate::Rng;
-use crate::export::{Attribute, Graph};
+use crate::onnx::{Attribute, Graph};
 
 /// See the module.
 pub(super) struct SoundLstm {

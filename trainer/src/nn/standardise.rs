@@ -5,7 +5,7 @@ use candle_core::{Tensor, Var};
 
 use super::elementwise;
 use super::init::{Fill, Maker};
-use crate::export::{Dim, Graph};
+use crate::onnx::{Dim, Graph};
 
 /// Mean and standard deviation of each band over the training songs, each `[bands]`.
 pub(super) struct Standardise {

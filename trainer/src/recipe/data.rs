@@ -65,7 +65,7 @@ pub struct DataRecipe {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub join: Option<PathBuf>,
     /// Cuts each song's stretch into this many pieces, which are learnt from and judged as songs of their
-    /// own. Without `group` pieces of one song fall on both sides of a split: the leak of seed system D.
+    /// own. They stay on one side of every split, unless `split.leak` is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pieces: Option<usize>,
     /// Columns that are no features.

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::evaluate::{Measured, measure};
+use crate::evaluate::{Evaluation, Measured, measure};
 use crate::files;
 
 pub(crate) use html::{document, interval_bar, seconds, thousands};
@@ -22,6 +22,22 @@ pub use svg::Picture;
 /// The name of a figure as a heading writes it.
 pub(crate) fn capital(name: &str) -> String {
     page::Capital::to_uppercase_first(name)
+}
+
+/// Reads a run and measures it as its recipe says; writes `evaluation.json`, `report.html` and the
+/// pictures in `plots` beside its other files.
+///
+/// # Errors
+/// When the run is not complete or makes no sense; the message names file and row.
+pub fn evaluate(run: &Path) -> Result<Evaluation> {
+    let measured = measure(run, None)?;
+    let json = serde_json::to_vec_pretty(&measured.evaluation)?;
+    files::write_bytes(&run.join("evaluation.json"), json)?;
+    for (name, picture) in pictures(&measured)? {
+        files::write_bytes(&run.join("plots").join(format!("{name}.svg")), picture.alone())?;
+    }
+    files::write_bytes(&run.join("report.html"), html(&measured)?)?;
+    Ok(measured.evaluation)
 }
 
 /// Measures a run and writes its page to `out`, or to `report.html` in the run.

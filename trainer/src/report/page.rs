@@ -130,7 +130,9 @@ fn doubts(measured: &Measured) -> Vec<String> {
         evaluation.figures.iter().find(|f| f.name == name && f.scope == scope)
     };
     let mut doubts = Vec::new();
-    doubts.push(if evaluation.unit == "songs" {
+    doubts.push(if evaluation.leaks {
+        format!("What is judged had others of the same {one} among what was learnt from (split.leak): figures flatter, and say nothing of a new {one}.")
+    } else if evaluation.unit == "songs" {
         "Songs were drawn one by one for the intervals, and songs of one artist can lie on both sides of the split: figures may flatter. Name a group column to keep artists apart.".to_owned()
     } else {
         format!("No {one} is on both sides of a split, and the intervals are drawn over {}: they say what to expect of a new {one}, of the same kind of music as this data set.", evaluation.unit)

@@ -215,6 +215,7 @@ pub(super) fn data_and_recipe(measured: &Measured) -> Markup {
         Split::Test => "one test set".to_owned(),
     };
     let kept = match (evaluation.unit.as_str(), notes.group.as_deref()) {
+        _ if evaluation.leaks => "with a leak: groups are on both sides".to_owned(),
         ("songs", _) => "song by song".to_owned(),
         (_, Some(group)) => format!("by {group}: none is on both sides"),
         _ => "by group: none is on both sides".to_owned(),

@@ -6,7 +6,6 @@ use anyhow::Result;
 use earworm_scorer::model::Calibration;
 
 use super::{Run, Task};
-use crate::calibrate::classes_of;
 use crate::files;
 
 /// Least probability whose logarithm is taken.
@@ -34,7 +33,7 @@ pub fn losses(folder: &Path) -> Result<Vec<(String, f64)>> {
     };
     let songs = run.songs();
     Ok(songs
-        .map(|(_, row)| (row.track_id.clone(), of(classes_of(info, &row.raw), row.truth)))
+        .map(|(_, row)| (row.track_id.clone(), of(info.classes_of(&row.raw), row.truth)))
         .collect())
 }
 

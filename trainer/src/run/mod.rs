@@ -71,6 +71,9 @@ pub enum Split {
 pub struct DataInfo {
     /// Hash of the data set.
     pub sha256: String,
+    /// SHA-256 of other files that models learn from, by the recipe's key: `data.join`, `model.weights`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub others: BTreeMap<String, String>,
     /// Number of songs.
     pub songs: usize,
     /// The data set's folder or file when the run was made.
@@ -147,6 +150,11 @@ impl RunInfo {
             Task::Classes => self.classes.unwrap_or(self.outputs.len()).min(self.outputs.len()),
             _ => self.outputs.len(),
         }
+    }
+
+    /// The raw outputs of the score head's classes, without heads that follow them.
+    pub(crate) fn classes_of<'a>(&self, raw: &'a [f32]) -> &'a [f32] {
+        &raw[..self.class_outputs().min(raw.len())]
     }
 
     fn validate(&self) -> Result<()> {

@@ -2,8 +2,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
-use serde::{Deserialize, Serialize};
+use anyhow::{Context, ensure};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::{EpochRow, read_epochs, read_json};
@@ -13,17 +13,30 @@ use super::{EpochRow, read_epochs, read_json};
 pub struct SearchEntry {
     /// What it sets, by key of the recipe.
     pub config: Map<String, Value>,
-    /// Its score in each fold.
+    /// Its score in each fold; not a number where there was none, as where all songs are of one class.
+    #[serde(deserialize_with = "numbers")]
     pub scores: Vec<f64>,
-    /// Their mean.
+    /// Their mean; not a number where a fold has no score that other configurations have.
+    #[serde(deserialize_with = "number")]
     pub mean: f64,
     /// Their standard deviation.
+    #[serde(deserialize_with = "number")]
     pub sd: f64,
     /// Whether it was chosen.
     pub chosen: bool,
     /// Its folder in `search`; `config-<index>` where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folder: Option<String>,
+}
+
+/// JSON has no word for what is not a number, and serde_json writes `null`.
+fn number<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or(f64::NAN))
+}
+
+fn numbers<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f64>, D::Error> {
+    let values: Vec<Option<f64>> = Vec::deserialize(from)?;
+    Ok(values.into_iter().map(|value| value.unwrap_or(f64::NAN)).collect())
 }
 
 impl SearchEntry {
@@ -79,7 +92,7 @@ pub fn search_folder(run: &Path, index: usize) -> PathBuf {
 }
 
 /// Reads the search of a run, where there was one.
-pub(super) fn read_search(run: &Path) -> Result<Option<Search>> {
+pub(super) fn read_search(run: &Path) -> anyhow::Result<Option<Search>> {
     let path = run.join("search.json");
     if !path.exists() {
         return Ok(None);
@@ -106,11 +119,11 @@ pub(super) fn read_search(run: &Path) -> Result<Option<Search>> {
             };
             Ok(SearchConfig { folds: read_folds(&folder)?, entry })
         })
-        .collect::<Result<_>>()?;
+        .collect::<anyhow::Result<_>>()?;
     Ok(Some(Search { configs }))
 }
 
-fn read_folds(folder: &Path) -> Result<Vec<Vec<EpochRow>>> {
+fn read_folds(folder: &Path) -> anyhow::Result<Vec<Vec<EpochRow>>> {
     if !folder.exists() {
         return Ok(Vec::new());
     }

@@ -9,7 +9,8 @@ use super::{Form, Options, Plan, Row, System, Table, TestRow, show, values};
 use crate::command_line::command_line;
 use crate::compare::Test;
 use crate::dataset::Dataset;
-use crate::evaluate::{Songs, evaluate};
+use crate::evaluate::Songs;
+use crate::report::evaluate;
 use crate::run::Run;
 
 /// Measures what was trained.
@@ -31,7 +32,7 @@ pub(super) fn table(
     // Songs and parts are those of the first system that can be read.
     while let (None, Some(at)) = (&field, left.iter().position(|(system, _)| !system.apart)) {
         let (system, out) = left[at];
-        match Field::of(&truth, out, column("group"), column("genre")) {
+        match Field::of(&truth, out, column("genre")) {
             Ok(of) => field = Some(of),
             Err(error) => {
                 failed.push((system.name.clone(), format!("{error:#}")));

@@ -6,7 +6,6 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use earworm_scorer::model::evidence;
 
-use crate::calibrate::classes_of;
 use crate::compare::paired::{against_majority, tests};
 use crate::compare::{DRAWS, Test};
 use crate::dataset::{Dataset, Track};
@@ -50,20 +49,15 @@ pub(super) struct Field<'a> {
 
 impl<'a> Field<'a> {
     /// Songs and parts are those of a finished run, which all others are held against.
-    pub(super) fn of(
-        truth: &'a Truth,
-        run: &Path,
-        group: Option<&str>,
-        genre: Option<&str>,
-    ) -> Result<Self> {
+    pub(super) fn of(truth: &'a Truth, run: &Path, genre: Option<&str>) -> Result<Self> {
         let run = Run::open(run)?;
-        let mut part_of: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut judged: BTreeMap<usize, (usize, &str)> = BTreeMap::new();
         for (part, row) in run.songs() {
             let place = truth.place_of.get(&row.track_id);
             let place = place.with_context(|| format!("{} is no track", row.track_id))?;
-            part_of.insert(*place, part);
+            judged.insert(*place, (part, row.group.as_str()));
         }
-        let songs: Vec<usize> = part_of.keys().copied().collect();
+        let songs: Vec<usize> = judged.keys().copied().collect();
         let column = |name: Option<&str>| -> Result<Vec<String>> {
             songs
                 .iter()
@@ -74,9 +68,13 @@ impl<'a> Field<'a> {
                 .collect()
         };
         let ids: Vec<String> = songs.iter().map(|&song| truth.tracks[song].id.clone()).collect();
-        let groups = if group.is_some() { column(group)? } else { ids.clone() };
+        // The groups that the run's split kept together; songs without one stand alone.
+        let groups = judged.values().map(|&(_, group)| group.to_owned());
+        let grouped = groups.clone().any(|group| !group.is_empty());
+        let own =
+            |(group, id): (String, &String)| if group.is_empty() { id.clone() } else { group };
         let (genres, genre) = indexed(column(genre)?);
-        let (units, unit) = indexed(groups);
+        let (units, unit) = indexed(groups.zip(&ids).map(own).collect());
         let of = |values: &[f64]| songs.iter().map(|&song| values[song]).collect::<Vec<f64>>();
         let middle = metrics::median(&of(&truth.smooth));
         let label: Vec<usize> =
@@ -91,7 +89,7 @@ impl<'a> Field<'a> {
             decided: vec![0; songs.len()],
             probability: vec![0.5; 2 * songs.len()],
             plain: vec![0.5; 2 * songs.len()],
-            part: part_of.into_values().collect(),
+            part: judged.into_values().map(|(part, _)| part).collect(),
             parts: run.parts.len(),
             label,
             ids,
@@ -99,7 +97,7 @@ impl<'a> Field<'a> {
             genres,
             unit,
             units,
-            grouped: group.is_some(),
+            grouped,
         };
         Ok(Self { truth, blank })
     }
@@ -204,7 +202,7 @@ impl<'a> Field<'a> {
 fn ranked_by(info: &RunInfo, raw: &[f32], index: usize) -> f64 {
     match info.task {
         Task::Regression => f64::from(raw[index]),
-        _ => f64::from(evidence(info.task.of_model(), classes_of(info, raw), index)),
+        _ => f64::from(evidence(info.task.of_model(), info.classes_of(raw), index)),
     }
 }
 

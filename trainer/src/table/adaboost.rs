@@ -8,7 +8,7 @@ use smartcore::tree::decision_tree_regressor::{
 };
 
 use super::tree::{single_below, write_splits};
-use crate::export::Graph;
+use crate::onnx::Graph;
 
 /// A tree of one split, as a vote: +1 for the class, −1 against it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use smartcore::algorithm::neighbour::KNNAlgorithmName;
 use smartcore::linalg::basic::matrix::DenseMatrix;
 use smartcore::neighbors::knn_classifier::{KNNClassifier, KNNClassifierParameters};
 
-use crate::export::{Attribute, Graph};
+use crate::onnx::{Attribute, Graph};
 
 /// The `k` training rows that are nearest to a row, in Euclidean distance, vote with equal weight.
 ///

@@ -6,7 +6,7 @@ use smartcore::linalg::basic::arrays::Array;
 use smartcore::linalg::basic::matrix::DenseMatrix;
 use smartcore::linear::logistic_regression::{LogisticRegression, LogisticRegressionParameters};
 
-use crate::export::Graph;
+use crate::onnx::Graph;
 
 /// A linear function of the features: the log-odds of class 1, or for more than two classes one
 /// function each, the logarithms of their odds against each other.

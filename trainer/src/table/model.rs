@@ -11,8 +11,8 @@ use super::knn::Knn;
 use super::logistic::Logistic;
 use super::svm::{self, Svm};
 use super::tree::{Criterion, Tree};
-use crate::export::{Dim, Graph};
 use crate::files::write_bytes;
+use crate::onnx::{Dim, Graph};
 
 /// The log-odds of a share of 0 or 1 stop at plus or minus this: a share one millionth from either.
 pub const LARGEST_LOG_ODDS: f64 = 13.8;

@@ -6,7 +6,7 @@ use linfa::traits::Fit;
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
-use crate::export::{Attribute, Graph};
+use crate::onnx::{Attribute, Graph};
 
 /// Most training rows: the solver keeps the kernel of each pair of them, 8 bytes each, twice.
 pub const MOST_ROWS: usize = 20_000;

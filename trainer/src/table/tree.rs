@@ -7,7 +7,7 @@ use datarust::tree::{self, DecisionTreeClassifier};
 use serde::{Deserialize, Serialize};
 
 use super::model::log_odds_of;
-use crate::export::{Attribute, Graph};
+use crate::onnx::{Attribute, Graph};
 
 /// What a split should lower.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

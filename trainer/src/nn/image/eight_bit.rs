@@ -6,7 +6,7 @@
 use anyhow::Result;
 use candle_core::Tensor;
 
-use crate::export::{Attribute, Graph};
+use crate::onnx::{Attribute, Graph};
 
 /// The brightest grey.
 const BRIGHTEST: f64 = 255.0;

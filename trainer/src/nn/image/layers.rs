@@ -10,7 +10,7 @@ use super::pool::{Pool, pool2d};
 use super::rectify::rectify;
 use super::{super::dropout::dropout, super::linear::Linear, Sweep};
 use crate::Rng;
-use crate::export::{Attribute, Graph};
+use crate::onnx::{Attribute, Graph};
 
 /// A step from one image, or row of values, to the next.
 pub(super) enum Layer {

@@ -13,7 +13,7 @@ use super::norm::BatchNorm;
 use super::pool::Pool;
 use super::{Sweep, eight_bit};
 use crate::Rng;
-use crate::export::{Attribute, Dim, Graph};
+use crate::onnx::{Attribute, Dim, Graph};
 
 /// A network over windows: `[frames, batch, bands]` → one answer.
 pub(in crate::nn) struct ImageNetwork {

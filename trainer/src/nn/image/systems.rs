@@ -6,12 +6,12 @@ use anyhow::{Context, Result};
 use candle_core::Device;
 
 use super::super::recipe::{PopularityCnnRecipe, SoundCnnRecipe, VggishRecipe};
-use super::super::{Blueprint, Network};
+use super::super::{Blueprint, Network, VGGISH_BANDS, VGGISH_FRAMES};
 use super::Sweep;
 use super::network::{Builder, Draw, ImageNetwork, Kernel};
 use super::pool::Pool;
 use super::pretrained::start_from;
-use crate::export::Graph;
+use crate::onnx::Graph;
 
 /// Seed system C's network: 2, 4 or 6 blocks of convolution 3 × 3, ReLU, batch norm and max-pool, a
 /// linear layer of 512 with ReLU and dropout, and the outputs. Windows become images of `image` (height,
@@ -108,12 +108,12 @@ pub(in crate::nn) fn vggish_embedding_onnx(weights: &Path) -> Result<Vec<u8>> {
     let network = vggish(
         &recipe,
         &Blueprint {
-            bands: crate::embed::BANDS,
+            bands: VGGISH_BANDS,
             beside: 0,
-            frames: crate::embed::FRAMES,
+            frames: VGGISH_FRAMES,
             outputs: 1,
-            mean: &[0.0; crate::embed::BANDS],
-            deviation: &[1.0; crate::embed::BANDS],
+            mean: &[0.0; VGGISH_BANDS],
+            deviation: &[1.0; VGGISH_BANDS],
             output_bias: &[0.0],
             seed: 0,
             device: &Device::Cpu,

@@ -9,7 +9,7 @@ use std::fmt;
 
 use anyhow::{Context, Result, ensure};
 
-use super::store::Dataset;
+use crate::dataset::Dataset;
 use crate::metrics::bootstrap::{DRAWS, draw, interval};
 use crate::metrics::{auc, mean};
 use crate::split::grouped_folds;

@@ -1,10 +1,11 @@
-//! Builds ONNX graphs with the protobuf types that tract reads.
+//! ONNX graphs in the making, with the protobuf types that tract reads: what networks and models of tables
+//! write themselves into.
 
 use std::collections::HashSet;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use candle_core::{DType, Tensor};
-use earworm_scorer::model::{Contract, METADATA_KEY, Metadata};
+use earworm_scorer::model::{METADATA_KEY, Metadata};
 use prost::Message;
 use tract_onnx::pb::{
     AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
@@ -13,62 +14,11 @@ use tract_onnx::pb::{
     type_proto,
 };
 
-use crate::nn::Network;
-use crate::table::{Columns, TableModel};
-
 /// ONNX operator set: the latest that every operator used here has the same meaning in, old enough
 /// for any runtime of the last years.
 const OPSET: i64 = 17;
 /// Version of the file format that came with that operator set.
 const IR_VERSION: i64 = 8;
-
-/// A network as an ONNX file of its contract: input `mel [batch, frames, bands]`, output
-/// `score [batch, classes]`, and the states of a streaming network. The metadata's classes are the
-/// network's first outputs; auxiliary ones behind them are left out.
-///
-/// # Errors
-/// When the metadata name another contract, or a weight cannot be read from its device.
-pub fn onnx_bytes(network: &dyn Network, metadata: &Metadata) -> Result<Vec<u8>> {
-    ensure!(
-        metadata.contract == network.contract(),
-        "the network is for the contract {:?}, the metadata say {:?}",
-        network.contract(),
-        metadata.contract
-    );
-    let mut graph = Graph::default();
-    network.write_onnx(&mut graph, metadata.classes.len())?;
-    graph.encode(metadata)
-}
-
-/// A network over rows as an ONNX file: input `features [batch, 1, names]` as the scorer describes sound,
-/// which `columns` scales as in training.
-///
-/// # Errors
-/// As [`onnx_bytes`], or when the network judges frames one by one.
-pub fn rows_onnx_bytes(
-    network: &dyn Network,
-    columns: &Columns,
-    metadata: &Metadata,
-) -> Result<Vec<u8>> {
-    ensure!(network.contract() == Contract::Window, "the network does not take rows");
-    let mut graph = Graph::for_rows(columns);
-    network.write_onnx(&mut graph, metadata.classes.len())?;
-    graph.encode(metadata)
-}
-
-/// A table model as an ONNX file, with the input of [`rows_onnx_bytes`].
-///
-/// # Errors
-/// When the metadata cannot be written.
-pub fn table_onnx_bytes(
-    model: &TableModel,
-    columns: &Columns,
-    metadata: &Metadata,
-) -> Result<Vec<u8>> {
-    let mut graph = Graph::for_rows(columns);
-    model.write_onnx(&mut graph);
-    graph.encode(metadata)
-}
 
 /// A dimension of an input or output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,15 +71,15 @@ pub struct Graph {
 }
 
 impl Graph {
-    /// A graph that begins with `features [batch, 1, names]` and scales them, as `columns` does, to the
-    /// value that networks know as `mel`.
-    pub fn for_rows(columns: &Columns) -> Self {
+    /// A graph that begins with `features [batch, 1, columns]` and scales them, `(value − offset) · factor`,
+    /// to the value that networks know as `mel`. There are as many factors as offsets.
+    pub fn for_rows(offsets: &[f64], factors: &[f64]) -> Self {
         let mut graph = Self::default();
-        let width = columns.names.len();
+        let width = offsets.len();
         let single = |values: &[f64]| values.iter().map(|&v| v as f32).collect::<Vec<f32>>();
         graph.input("features", &[Dim::Any("batch"), Dim::Size(1), Dim::Size(width)]);
-        graph.values("features.offset", &[width], &single(&columns.offsets));
-        graph.values("features.factor", &[width], &single(&columns.factors));
+        graph.values("features.offset", &[width], &single(offsets));
+        graph.values("features.factor", &[width], &single(factors));
         let centred = graph.apply("Sub", &["features", "features.offset"], vec![]);
         graph.node("Mul", &[&centred, "features.factor"], &["mel"], vec![]);
         graph

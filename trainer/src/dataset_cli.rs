@@ -7,14 +7,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 
-use super::build::{self, BuildOptions};
-use super::catalogues;
-use super::description::Part;
-use super::fetch::{self, FetchOptions};
-use super::merge;
-use super::song_features::FeatureSet;
-use super::stats::{self, Source, StatsOptions};
-use super::store::Dataset;
+use crate::catalogues;
+use crate::dataset::build::{self, BuildOptions};
+use crate::dataset::fetch::{self, FetchOptions};
+use crate::dataset::{Dataset, FeatureSet, Part, merge};
+use crate::stats::{self, Source, StatsOptions};
 
 /// Exit code of a build that Ctrl-C stopped: 128 + SIGINT.
 const INTERRUPTED: u8 = 130;
@@ -58,7 +55,8 @@ pub enum DatasetCommand {
         /// song. Without it, saving takes a twentieth of the time.
         #[arg(long, value_name = "SECONDS")]
         save_every: Option<u64>,
-        /// Compare frames that are there with their hashes; read damaged songs again.
+        /// Compare frames and audio files with their hashes, whatever their times say; read damaged
+        /// and changed songs again.
         #[arg(long)]
         verify: bool,
         /// Songs that cannot be read are no failure: the exit code is 0, not 2.

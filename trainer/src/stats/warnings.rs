@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::columns::{Categories, Numbers};
 use super::recipe_view::Target;
-use crate::dataset::{Dataset, SongEntry, Track, catalogue_warnings};
+use crate::catalogues;
+use crate::dataset::{Dataset, SongEntry, Track};
 
 /// Songs named in a warning at most.
 const NAMED: usize = 20;
@@ -73,7 +74,7 @@ impl Warning {
 /// Catalogues that level, bandwidth or codec alone tell apart.
 pub(super) fn catalogues(set: &Dataset) -> Vec<Warning> {
     let warning = |(column, message)| Warning::new(Kind::Catalogues, message, [column]);
-    catalogue_warnings(set, &[]).into_iter().map(warning).collect()
+    catalogues::warnings(set, &[]).into_iter().map(warning).collect()
 }
 
 /// Groups that are on several sides of a split, however they are spelled.

@@ -55,7 +55,10 @@ impl RecipeView {
                 })
                 .collect::<Result<Vec<String>>>()
         };
-        let (group, groups) = groups(&recipe, Some(&material.schema), tracks)?;
+        let (group, mut groups) = groups(&recipe, Some(&material.schema), tracks)?;
+        if recipe.split.leak {
+            groups = tracks.iter().map(|track| track.id.clone()).collect();
+        }
         let targets: Vec<Target> = recipe.heads.iter().map(|head| target(head, tracks)).collect();
         let classes = targets.first().map_or_else(|| vec![0; tracks.len()], Target::classes);
         let split = &recipe.split;

@@ -91,8 +91,10 @@ pub fn stats(options: &StatsOptions) -> Result<Stats> {
         options.recipe.as_deref().map(|path| RecipeView::load(path, &material)).transpose()?;
     let asked = |column: &str| {
         material.cells(column).with_context(|| {
-            let nearest =
-                super::nearest::nearest(column, material.header.iter().map(String::as_str));
+            let nearest = crate::dataset::nearest::nearest(
+                column,
+                material.header.iter().map(String::as_str),
+            );
             format!("{} has no column {column:?}{nearest}", material.source.display())
         })
     };
