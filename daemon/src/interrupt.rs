@@ -16,7 +16,8 @@ static RELOADS: AtomicU64 = AtomicU64::new(0);
 /// Wakes whoever waits for a signal.
 static SIGNALS: (Mutex<()>, Condvar) = (Mutex::new(()), Condvar::new());
 
-/// From now on the first Ctrl-C (or SIGTERM) asks long work to stop, the second one stops at once.
+/// From now on the first Ctrl-C (or SIGTERM) asks long work to stop, the second one stops at once. So does
+/// a hang-up. Where Ctrl-C or hang-ups are ignored, as under `nohup`, they stay so.
 pub(crate) fn watch() {
     if let Err(error) = start() {
         tracing::debug!(%error, "Ctrl-C will end the program without cleaning up");
@@ -26,7 +27,10 @@ pub(crate) fn watch() {
 #[cfg(unix)]
 fn start() -> anyhow::Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP, SIGUSR1])?;
+    let mut heeded = earworm_kit::signals::not_ignored(&[SIGINT, SIGHUP]);
+    heeded.extend([SIGTERM, SIGUSR1]);
+    let mut signals = signal_hook::iterator::Signals::new(heeded)?;
+    let _ = HEEDED.set(signals.handle());
     std::thread::Builder::new().name("earworm-signals".into()).spawn(move || {
         for signal in signals.forever() {
             let hang_up_reloads = HANG_UP_RELOADS.load(Ordering::Relaxed);
@@ -39,6 +43,19 @@ fn start() -> anyhow::Result<()> {
         }
     })?;
     Ok(())
+}
+
+/// The signals that are heeded, to which more can be added.
+#[cfg(unix)]
+static HEEDED: std::sync::OnceLock<signal_hook::iterator::Handle> = std::sync::OnceLock::new();
+
+/// From now on hang-ups are heeded, even if they were to be ignored: for what is of no use without its
+/// terminal.
+pub(crate) fn heed_hang_ups() {
+    #[cfg(unix)]
+    if let Some(heeded) = HEEDED.get() {
+        let _ = heeded.add_signal(signal_hook::consts::SIGHUP);
+    }
 }
 
 #[cfg(not(unix))]

@@ -11,8 +11,8 @@ pub(crate) fn load(file: Option<&Path>) -> anyhow::Result<Arc<Model>> {
     match file {
         None => Ok(Model::embedded()),
         Some(file) => Model::load(file).context(
-            "cannot use the model; give one that `earworm-train export` wrote, or leave --model \
-             out to use the one built in",
+            "cannot use the model; give one that `earworm-train export` wrote, or none to use the \
+             one built in",
         ),
     }
 }

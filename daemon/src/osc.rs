@@ -1,5 +1,6 @@
 //! Readings as OSC messages, for show control, visuals and whatever else speaks it.
 
+use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -13,29 +14,70 @@ use crate::station::Station;
 /// How often a reading is looked for.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// Sends the station's readings to `to` as long as the station is there.
+/// Sends the station's readings to `to` as long as the station is there, also while `to` cannot be
+/// reached: there may be a network later.
 ///
 /// # Errors
 /// When nothing can be sent at all.
 pub(crate) fn start(station: &Arc<Station>, to: SocketAddr) -> anyhow::Result<()> {
-    let any: SocketAddr = if to.is_ipv4() { ([0; 4], 0).into() } else { ([0u16; 8], 0).into() };
-    let socket = UdpSocket::bind(any).context("cannot send OSC messages")?;
-    socket.connect(to).with_context(|| format!("cannot send OSC messages to {to}"))?;
+    let mut sender = Sender::new(to)?;
     let station = Arc::downgrade(station);
-    let send = move || run(&station, &socket);
+    let send = move || run(&station, &mut sender);
     std::thread::Builder::new().name("earworm-osc".into()).spawn(send)?;
     Ok(())
 }
 
-fn run(station: &Weak<Station>, socket: &UdpSocket) {
+/// Sends to one address, and knows whether it could the last time.
+struct Sender {
+    socket: UdpSocket,
+    to: SocketAddr,
+    fails: bool,
+}
+
+/// What is different from the packet before.
+#[derive(Debug)]
+enum Change {
+    /// It can be sent no more.
+    Fails(io::Error),
+    /// It can be sent again.
+    Works,
+}
+
+impl Sender {
+    fn new(to: SocketAddr) -> anyhow::Result<Self> {
+        let any: SocketAddr = if to.is_ipv4() { ([0; 4], 0).into() } else { ([0u16; 8], 0).into() };
+        // Not connected: that takes a network at once, and keeps the address that this computer has
+        // then, from which nothing can be sent any more once it has another one.
+        let socket = UdpSocket::bind(any).context("cannot send OSC messages")?;
+        Ok(Self { socket, to, fails: false })
+    }
+
+    fn send(&mut self, packet: &[u8]) -> Option<Change> {
+        let result = self.socket.send_to(packet, self.to);
+        let failed = std::mem::replace(&mut self.fails, result.is_err());
+        match result {
+            Err(error) if !failed => Some(Change::Fails(error)),
+            Ok(_) if failed => Some(Change::Works),
+            _ => None,
+        }
+    }
+}
+
+fn run(station: &Weak<Station>, sender: &mut Sender) {
     let mut sent = 0;
     while let Some(station) = station.upgrade() {
         let meter = station.meter();
         if meter.readings() != sent {
             sent = meter.readings();
             if let Ok(packet) = rosc::encoder::encode(&packet(&meter.reading())) {
-                // Nobody may listen yet; the next one comes soon.
-                let _ = socket.send(&packet);
+                // What is lost is not sent again: the next one comes soon.
+                match sender.send(&packet) {
+                    Some(Change::Fails(error)) => {
+                        tracing::warn!("cannot send OSC messages to {} now: {error}", sender.to);
+                    }
+                    Some(Change::Works) => tracing::info!("OSC messages are sent again"),
+                    None => {}
+                }
             }
         }
         drop(station);
@@ -82,10 +124,47 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn readings_arrive() {
+    /// Refused, whatever networks there are: who sends to all must have said so.
+    const UNREACHABLE: &str = "255.255.255.255:9";
+
+    fn receiver() -> UdpSocket {
         let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
         receiver.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        receiver
+    }
+
+    #[test]
+    fn it_starts_without_a_network() {
+        let (station, _tap) = Station::new(Model::embedded(), 48_000).unwrap();
+        start(&station, UNREACHABLE.parse().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn a_network_that_goes_and_comes_back_is_told_once() {
+        let receiver = receiver();
+        let mut sender = Sender::new(UNREACHABLE.parse().unwrap()).unwrap();
+        let change = sender.send(b"lost");
+        assert!(matches!(change, Some(Change::Fails(_))), "{change:?}");
+        let change = sender.send(b"lost as well");
+        assert!(change.is_none(), "{change:?}");
+        // As if it were back.
+        sender.to = receiver.local_addr().unwrap();
+        let change = sender.send(b"first");
+        assert!(matches!(change, Some(Change::Works)), "{change:?}");
+        let change = sender.send(b"second");
+        assert!(change.is_none(), "{change:?}");
+        for expected in ["first", "second"] {
+            let mut bytes = [0; 64];
+            let count = receiver.recv(&mut bytes).unwrap();
+            assert_eq!(&bytes[..count], expected.as_bytes());
+        }
+        let own = sender.socket.local_addr().unwrap().ip();
+        assert!(own.is_unspecified(), "an address of this computer's may change: {own}");
+    }
+
+    #[test]
+    fn readings_arrive() {
+        let receiver = receiver();
         let (station, mut tap) = Station::new(Model::embedded(), 48_000).unwrap();
         start(&station, receiver.local_addr().unwrap()).unwrap();
         let noise: Vec<f32> = (0..48_000u32)

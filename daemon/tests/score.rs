@@ -242,7 +242,9 @@ fn a_file_that_is_written_to_meanwhile_is_refused() {
 fn ctrl_c_delivers_what_is_done() {
     let dir = tempfile::tempdir().unwrap();
     write_song(dir.path(), "song.wav", 20.0);
-    let mut child = earworm()
+    let mut command = earworm();
+    common::set_signals(&mut command, libc::SIG_DFL);
+    let mut child = command
         .current_dir(dir.path())
         .args(["score", "--json"])
         .args(["song.wav"; 500])

@@ -32,8 +32,9 @@ fn terminal() -> (File, OwnedFd) {
     }
 }
 
-/// Starts to play a song in a terminal, as somebody would who looks at it. Waits until it draws.
-fn start_in_terminal(folder: &Path, args: &[&str]) -> (Child, File) {
+/// Starts to play a song in a terminal, as somebody would who looks at it. Waits until it draws. Hang-ups are
+/// `SIG_DFL` or `SIG_IGN` at first.
+fn start_in_terminal(folder: &Path, args: &[&str], hang_ups: libc::sighandler_t) -> (Child, File) {
     let song = common::write_song(folder, "song.wav", 120.0);
     let (mut window, program) = terminal();
     let stream = || Stdio::from(program.try_clone().unwrap());
@@ -41,6 +42,7 @@ fn start_in_terminal(folder: &Path, args: &[&str]) -> (Child, File) {
     command.args(["listen", "--input"]).arg(&song).args(args);
     command.env("RUST_LOG", "earworm=info");
     command.stdin(stream()).stdout(stream()).stderr(stream());
+    common::set_signals(&mut command, hang_ups);
     let terminal_of_child = program.as_raw_fd();
     // SAFETY: both calls are allowed between fork and exec; the descriptor is open in the child.
     unsafe {
@@ -80,13 +82,16 @@ fn end_of(mut child: Child) -> ExitStatus {
     status
 }
 
+/// Even where hang-ups were ignored: the meter is of no use without its terminal.
 #[test]
 fn the_program_ends_when_its_terminal_goes() {
     let folder = tempfile::tempdir().unwrap();
-    let (child, window) = start_in_terminal(folder.path(), &[]);
-    drop(window);
-    let status = end_of(child);
-    assert!(status.code().is_some() || status.signal() == Some(libc::SIGHUP), "{status}");
+    for hang_ups in [libc::SIG_DFL, libc::SIG_IGN] {
+        let (child, window) = start_in_terminal(folder.path(), &[], hang_ups);
+        drop(window);
+        let status = end_of(child);
+        assert!(status.code().is_some() || status.signal() == Some(libc::SIGHUP), "{status}");
+    }
 }
 
 /// The status of what is answered to a request with this token; none if nobody answers.
@@ -112,7 +117,8 @@ fn a_reload_does_not_end_the_meter() {
         std::fs::write(path("config.toml"), text).unwrap();
     };
     write("the-first-token");
-    let (child, mut window) = start_in_terminal(folder.path(), &["--config", &path("config.toml")]);
+    let (child, mut window) =
+        start_in_terminal(folder.path(), &["--config", &path("config.toml")], libc::SIG_DFL);
     // What it draws must be taken, or it waits.
     let mut keys = window.try_clone().unwrap();
     std::thread::spawn(move || {

@@ -42,6 +42,10 @@ with sync_playwright() as playwright:
     page.on("pageerror", lambda error: problems.append(str(error)))
     foreign = []
     page.on("request", lambda request: None if request.url.startswith(url) else foreign.append(request.url))
+    asked = []
+    page.on("request", lambda request: asked.append(request.url.removeprefix(url)))
+    refused = []
+    page.on("response", lambda answer: refused.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None)
     page.goto(url)
     for line in sys.stdin:
         command, *rest = line.split()
@@ -58,6 +62,15 @@ with sync_playwright() as playwright:
         elif command == "state":
             until(page, "state => document.getElementById('link').dataset.state === state", rest[0])
             answer(state=rest[0])
+        elif command == "asked":
+            until(page, "() => document.getElementById('ask').open")
+            answer(before=asked)
+        elif command == "token":
+            page.fill("#token", rest[0])
+            with page.expect_navigation():
+                page.click("#ask button")
+            until(page, "() => document.getElementById('link').dataset.state === 'open'")
+            answer(asks=page.evaluate("document.getElementById('ask').open"))
         elif command == "keys":
             page.keyboard.press("2")
             pressed = page.get_attribute("#ranges [data-seconds='3600']", "aria-pressed")
@@ -84,5 +97,5 @@ with sync_playwright() as playwright:
             page.screenshot(path=f"{pictures}/{name}.png", full_page=True)
             answer(overflow=page.evaluate("document.documentElement.scrollWidth - innerWidth"))
         elif command == "problems":
-            answer(problems=problems, foreign=foreign)
+            answer(problems=problems, foreign=foreign, refused=refused)
     browser.close()

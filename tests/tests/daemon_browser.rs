@@ -81,12 +81,17 @@ fn which(name: &str) -> String {
     String::from_utf8(found.stdout).unwrap().trim().to_owned()
 }
 
-fn serve(history: &Path, address: &str, input: &Path, bus: Option<&Bus>) -> Daemon {
+fn listen(history: &Path, address: &str, input: &Path) -> Command {
     let mut command = common::program("earworm");
     command.args(["listen", "--json", "--http", address]);
     command.arg("--history").arg(history);
     command.arg("--input").arg(input);
     command.env("RUST_LOG", "earworm=info");
+    command
+}
+
+fn serve(history: &Path, address: &str, input: &Path, bus: Option<&Bus>) -> Daemon {
+    let mut command = listen(history, address, input);
     if let Some(bus) = bus {
         command.args(["--songs", "players"]).env("DBUS_SESSION_BUS_ADDRESS", &bus.address);
     }
@@ -149,6 +154,42 @@ fn the_page_lives() {
     let problems = browser.ask("problems");
     assert_eq!(problems["problems"].as_array().unwrap().len(), 0, "{problems}");
     assert_eq!(problems["foreign"].as_array().unwrap().len(), 0, "it works offline: {problems}");
+}
+
+/// Nor is anything complained about.
+#[test]
+fn without_a_history_none_is_asked_for() {
+    let Some((python, chromium)) = tools("without_a_history_none_is_asked_for") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut daemon = serve(Path::new("off"), "127.0.0.1:0", &demo(), None);
+    let url = format!("http://{}/", daemon.wait_for_address());
+    let mut browser = Browser::open(&python, &chromium, &url, folder.path());
+    browser.ask("state open");
+    browser.ask("numbers");
+    // Chooses another range, which would be asked for.
+    browser.ask("keys");
+    browser.ask("numbers");
+    let problems = browser.ask("problems");
+    for kind in ["problems", "refused"] {
+        assert_eq!(problems[kind].as_array().unwrap().len(), 0, "{problems}");
+    }
+}
+
+/// At once, and not when something else is asked for in its turn.
+#[test]
+fn the_token_is_asked_for() {
+    let Some((python, chromium)) = tools("the_token_is_asked_for") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = listen(Path::new("off"), "127.0.0.1:0", &demo());
+    command.args(["--token", "a-good-long-token"]);
+    let mut daemon = Daemon::start(command);
+    let url = format!("http://{}/", daemon.wait_for_address());
+    let mut browser = Browser::open(&python, &chromium, &url, folder.path());
+    let asked = browser.ask("asked");
+    let mut paths = asked["before"].as_array().unwrap().iter();
+    assert!(paths.all(|path| !path.as_str().unwrap().contains("songs?")), "{asked}");
+    assert_eq!(browser.ask("token a-good-long-token")["asks"], false);
+    browser.ask("numbers");
 }
 
 fn take_pictures(browser: &mut Browser) {

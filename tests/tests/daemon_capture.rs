@@ -11,7 +11,7 @@ mod sound;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use daemon::Daemon;
 use earworm_scorer::decode::AudioFile;
@@ -191,12 +191,33 @@ fn a_suspended_device_is_heard_again() {
     server.add_sink("speakers", 48_000);
     let folder = tempfile::tempdir().unwrap();
     let song = excerpt(folder.path(), SECONDS);
-    let mut daemon = listen(&server, &[]);
+    let history = folder.path().join("history.db");
+    let file = history.to_str().unwrap();
+    let mut daemon = listen(&server, &["--http", "127.0.0.1:0", "--history", file]);
+    let address = daemon.wait_for_address();
     daemon.wait_for_log("speakers.monitor");
     let _playing = server.play(&song);
     daemon.wait_for_reading("some sound", playing);
     server.control(&["suspend-sink", "speakers", "1"]);
-    daemon.wait_for_log("gives no audio any more");
+    let nothing = "gives no audio any more";
+    daemon.wait_for_log(nothing);
+    let remembered = || {
+        let mut command = common::program("earworm");
+        command.args(["history", "--readings", "--json", "--history", file]);
+        common::stdout_of(&mut command).lines().count()
+    };
+    let before = remembered();
+    // It is tried again and again. That is said once, and the last reading is no sound that goes on.
+    let start = Instant::now();
+    while get(&address, "/api/v1/reading")["health"]["reconnects"].as_u64().unwrap() < 3 {
+        assert!(start.elapsed() < daemon::PATIENCE, "{}", daemon.log_so_far());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let after = remembered();
+    assert!(after <= before + 1, "{before} seconds remembered, then {after}");
+    let log = daemon.log_so_far();
+    assert_eq!(log.matches(nothing).count(), 1, "{log}");
+    assert!(log.matches("listening device").count() <= 2, "{log}");
     server.control(&["suspend-sink", "speakers", "0"]);
     daemon.take_readings();
     let readings = daemon.readings_until("sound after the suspend", |reading| {

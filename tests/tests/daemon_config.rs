@@ -6,8 +6,11 @@ mod daemon;
 
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::Instant;
 
-use daemon::Daemon;
+use daemon::{Daemon, PATIENCE};
+use tungstenite::Message;
+use tungstenite::protocol::frame::coding::CloseCode;
 
 fn earworm(folder: &Path, args: &[&str]) -> Command {
     let mut command = common::program("earworm");
@@ -81,6 +84,11 @@ fn it_is_read_again_while_it_runs() {
         answer.unwrap().status().as_u16()
     };
     assert_eq!((status("the-first-token"), status("the-second-token")), (200, 401));
+    let stream = |token: &str| {
+        let url = format!("ws://{address}/api/v1/stream?token={token}");
+        tungstenite::connect(url).unwrap().0
+    };
+    let mut old = stream("the-first-token");
 
     write("the-second-token", "osc = \"127.0.0.1:9\"\n");
     let output = earworm(folder.path(), &["reload"]).output().unwrap();
@@ -88,12 +96,23 @@ fn it_is_read_again_while_it_runs() {
     daemon.wait_for_log("osc has changed; that takes a restart");
     daemon.wait_for_log("read again");
     assert_eq!((status("the-first-token"), status("the-second-token")), (401, 200));
+    // What was opened with the old token is closed.
+    let start = Instant::now();
+    let closing = loop {
+        if let Message::Close(closing) = old.read().unwrap() {
+            break closing.expect("it says why");
+        }
+        assert!(start.elapsed() < PATIENCE, "it is still open");
+    };
+    assert_eq!(closing.code, CloseCode::Policy, "{closing}");
+    let mut new = stream("the-second-token");
 
     // A wrong one changes nothing.
     std::fs::write(&file, "tokn = 1\n").unwrap();
     daemon.signal("HUP");
     daemon.wait_for_log("stays as it was");
     assert_eq!(status("the-second-token"), 200);
+    assert!(matches!(new.read(), Ok(Message::Text(_))));
     daemon.signal("TERM");
     daemon.wait();
 }
@@ -150,7 +169,7 @@ fn a_supervisor_is_told() {
     std::fs::write(folder.path().join("config.toml"), "").unwrap();
     let path = folder.path().join("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
-    socket.set_read_timeout(Some(daemon::PATIENCE)).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut command = earworm(folder.path(), &["listen", "--json", "--http", "off"]);
     command.args(["--history", "off", "--songs", "silence"]);
     command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "600000");

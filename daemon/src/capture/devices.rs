@@ -115,7 +115,7 @@ fn has_loopback(id: HostId) -> bool {
 pub(super) fn locate(host: &Host, choice: Option<&str>) -> anyhow::Result<cpal::Device> {
     let id = match choice {
         Some(choice) => {
-            let listed = list_host(host)?;
+            let listed = list_devices(host)?;
             let index = choose(&listed, choice)?;
             listed[index].id.clone()
         }
@@ -255,7 +255,11 @@ fn list_of(id: HostId) -> anyhow::Result<Vec<Listed>> {
 }
 
 fn list_host(host: &Host) -> anyhow::Result<Vec<Listed>> {
-    let mut listed = list_devices(host)?;
+    let with_format = |(device, listed): (cpal::Device, Listed)| Listed {
+        format: format_of(&device, listed.kind),
+        ..listed
+    };
+    let mut listed: Vec<Listed> = devices(host)?.map(with_format).collect();
     if let Ok(default) = default_id(host)
         && let Some(device) = listed.iter_mut().find(|device| device.id == default)
     {
@@ -264,11 +268,21 @@ fn list_host(host: &Host) -> anyhow::Result<Vec<Listed>> {
     Ok(listed)
 }
 
+/// The devices of a host, without their formats: ALSA opens a device to tell its format, and a keeper
+/// looks for its device twice a second.
 fn list_devices(host: &Host) -> anyhow::Result<Vec<Listed>> {
+    Ok(devices(host)?.map(|(_, listed)| listed).collect())
+}
+
+fn devices(host: &Host) -> anyhow::Result<impl Iterator<Item = (cpal::Device, Listed)>> {
     let devices = host
         .devices()
         .with_context(|| format!("cannot list the devices of {}", lower(host.id())))?;
-    Ok(devices.filter_map(|device| describe_device(host.id(), &device)).collect())
+    let id = host.id();
+    Ok(devices.filter_map(move |device| {
+        let listed = describe_device(id, &device)?;
+        Some((device, listed))
+    }))
 }
 
 fn describe_device(host: HostId, device: &cpal::Device) -> Option<Listed> {
@@ -279,18 +293,22 @@ fn describe_device(host: HostId, device: &cpal::Device) -> Option<Listed> {
     let kind = match direction {
         DeviceDirection::Output => Kind::Output,
         _ if has_monitors(host) && id.ends_with(MONITOR) => Kind::Monitor,
+        // Only hosts that do not say; ALSA does.
         DeviceDirection::Unknown if device.default_input_config().is_err() => Kind::Output,
         _ => Kind::Input,
     };
+    Some(Listed { host: lower(host), id, name, kind, format: None, default: false })
+}
+
+/// The format that a device prefers, in words.
+fn format_of(device: &cpal::Device, kind: Kind) -> Option<String> {
     let config = match kind {
         Kind::Output => device.default_output_config(),
         Kind::Input | Kind::Monitor => device.default_input_config(),
     };
-    let format = config.ok().map(|config| {
-        let (rate, channels) = (config.sample_rate(), config.channels());
-        format!("{rate} Hz, {channels} channels, {}", config.sample_format())
-    });
-    Some(Listed { host: lower(host), id, name, kind, format, default: false })
+    let config = config.ok()?;
+    let (rate, channels) = (config.sample_rate(), config.channels());
+    Some(format!("{rate} Hz, {channels} channels, {}", config.sample_format()))
 }
 
 #[cfg(test)]

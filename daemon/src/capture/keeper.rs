@@ -1,15 +1,18 @@
 //! The thread that keeps a stream open: opens, closes and waits as the supervisor says.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender};
 use earworm_scorer::live::Tap;
 
 use super::server::Server;
-use super::stream::{Opening, Stream};
+use super::stream::{Attempt, OPENING, Opening, Outcome, Stream};
 use super::supervisor::{Order, Reason, Sight, Supervisor, Target};
 use super::{Message, devices};
 use crate::exit::describe;
@@ -20,6 +23,13 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How often a default is looked for where there is no sound server.
 const LOOK_FOR_DEFAULT: Duration = Duration::from_secs(2);
+
+/// An attempt to open a stream that the sound system has not answered in time.
+struct Late {
+    attempt: Attempt,
+    device: String,
+    rate: u32,
+}
 
 /// Keeps a stream open.
 pub(super) struct Keeper {
@@ -32,11 +42,15 @@ pub(super) struct Keeper {
     /// While no stream has it.
     tap: Option<(Tap, u32)>,
     stream: Option<Stream>,
+    late: Option<Late>,
     rate: u32,
     streams: u64,
     failure: Option<String>,
     /// What was said last of why there is no stream, so that it is said once.
     said: Option<String>,
+    /// The stream that was told of last and has not given anything yet: its device, and what was said
+    /// before. It is told of once.
+    announced: Option<(String, Option<String>)>,
     /// The target, when it is not to follow the default.
     held: Option<String>,
     server: Server,
@@ -56,10 +70,12 @@ impl Keeper {
             host: None,
             tap: Some(tap),
             stream: None,
+            late: None,
             rate: 0,
             streams: 0,
             failure: None,
             said: None,
+            announced: None,
             held: None,
             server: Server::default(),
             station,
@@ -139,6 +155,10 @@ impl Keeper {
 
     /// What there is to capture.
     fn look(&mut self) -> Sight {
+        if self.stream.as_ref().is_some_and(Stream::works) {
+            // Whatever goes wrong from now on is news.
+            (self.said, self.announced) = (None, None);
+        }
         let mut sight = Sight {
             frames: self.stream.as_ref().map_or(0, Stream::frames),
             failed: self.failure.is_some(),
@@ -184,14 +204,18 @@ impl Keeper {
                 if !self.wish.follow_default {
                     self.held = Some(target.id.clone());
                 }
-                self.said = None;
                 let rate = self.rate;
-                tracing::info!(
-                    device = target.id,
-                    rate,
-                    gap_s = gap.map(|g| g.as_secs_f32()),
-                    "listening"
-                );
+                // One that gives nothing is opened again and again.
+                let news = Some((target.id.clone(), self.said.clone()));
+                if self.announced != news {
+                    tracing::info!(
+                        device = target.id,
+                        rate,
+                        gap_s = gap.map(|g| g.as_secs_f32()),
+                        "listening"
+                    );
+                    self.announced = news;
+                }
                 self.publish(SourceState::Running, target.id, Some(rate), None);
             }
             Err(error) => {
@@ -205,7 +229,34 @@ impl Keeper {
     }
 
     fn try_open(&mut self, id: &str) -> anyhow::Result<()> {
+        self.reclaim(id, Duration::ZERO)?;
         let opening = self.opening(id)?;
+        self.begin(id, opening, OPENING)
+    }
+
+    /// Takes the tap back from an attempt that has not been answered in time. Another one beside it
+    /// would hang as well, with a thread and a meter of its own.
+    fn reclaim(&mut self, id: &str, patience: Duration) -> anyhow::Result<()> {
+        // What hangs must not keep us from another device. Then it goes, with the tap.
+        let Some(late) = self.late.take().filter(|late| late.device == id) else { return Ok(()) };
+        let tap = match late.attempt.wait(patience) {
+            Outcome::Late(attempt) => return self.put_off(Late { attempt, ..late }),
+            // It is one of a while ago; what is wished for may have changed since.
+            Outcome::Open(stream) => stream.close(),
+            Outcome::Refused(_, tap) => tap,
+        };
+        self.tap = tap.map(|tap| (tap, late.rate));
+        Ok(())
+    }
+
+    /// Leaves an attempt alone until it is answered.
+    fn put_off(&mut self, late: Late) -> anyhow::Result<()> {
+        self.late = Some(late);
+        bail!("the sound system did not answer within {OPENING:?}")
+    }
+
+    /// Opens a stream.
+    fn begin(&mut self, id: &str, opening: Opening, patience: Duration) -> anyhow::Result<()> {
         let rate = opening.rate();
         let tap = match self.tap.take() {
             // It goes on where it was.
@@ -217,16 +268,17 @@ impl Keeper {
         let failed = move |why| {
             let _ = inbox.send(Message::Failed(stream, why));
         };
-        match Stream::open(opening, tap, &self.station, failed) {
-            Ok(stream) => {
+        match Attempt::begin(opening, tap, &self.station, failed).wait(patience) {
+            Outcome::Open(stream) => {
                 self.stream = Some(stream);
                 self.rate = rate;
                 Ok(())
             }
-            Err((error, tap)) => {
+            Outcome::Refused(error, tap) => {
                 self.tap = tap.map(|tap| (tap, rate));
                 Err(error)
             }
+            Outcome::Late(attempt) => self.put_off(Late { attempt, device: id.to_owned(), rate }),
         }
     }
 
@@ -249,6 +301,10 @@ impl Keeper {
             self.tap = stream.close().map(|tap| (tap, self.rate));
         }
         let device = self.station.source().device.clone();
+        if matches!(reason, Reason::Quiet | Reason::Moved | Reason::Asked) {
+            // The next one is another one, or wanted anew.
+            self.announced = None;
+        }
         let said = match reason {
             Reason::Quiet => {
                 tracing::info!(device, "nothing plays; resting");

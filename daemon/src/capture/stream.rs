@@ -2,22 +2,23 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{BufferSize, ErrorKind, Host, SampleFormat, StreamConfig};
-use crossbeam::channel::{self, Receiver};
+use crossbeam::channel::{self, Receiver, RecvTimeoutError};
 use earworm_scorer::RATES;
 use earworm_scorer::live::Tap;
 
 use super::callback::{Inbox, can_take};
 #[cfg(unix)]
 use super::pulse::{self, PulseStream};
+use super::supervisor::SOUND_AFTER;
 use crate::station::Station;
 
 /// Longest wait for a stream to open: a sound server that hangs must not hang us.
-const OPENING: Duration = Duration::from_secs(4);
+pub(super) const OPENING: Duration = Duration::from_secs(4);
 /// Longest wait for a stream to let go of the tap.
 const CLOSING: Duration = Duration::from_secs(1);
 
@@ -52,6 +53,9 @@ pub(super) enum Opening {
     Cpal(Box<cpal::Device>, Format),
     #[cfg(unix)]
     Pulse(String, u32),
+    /// One of this rate that opens when it is told how that goes.
+    #[cfg(test)]
+    Told(u32, Receiver<anyhow::Result<()>>),
 }
 
 impl Opening {
@@ -89,6 +93,8 @@ impl Opening {
             Self::Cpal(_, format) => format.rate,
             #[cfg(unix)]
             Self::Pulse(_, rate) => *rate,
+            #[cfg(test)]
+            Self::Told(rate, _) => *rate,
         }
     }
 
@@ -97,6 +103,8 @@ impl Opening {
             Self::Cpal(_, format) => format.channels.into(),
             #[cfg(unix)]
             Self::Pulse(..) => pulse::CHANNELS.into(),
+            #[cfg(test)]
+            Self::Told(..) => 1,
         }
     }
 
@@ -114,6 +122,8 @@ impl Opening {
             Self::Pulse(name, rate) => {
                 PulseStream::open(&name, rate, inbox, failed).map(Handle::Pulse)
             }
+            #[cfg(test)]
+            Self::Told(_, told) => told.recv()?.map(|()| Handle::Told(inbox)),
         }
     }
 }
@@ -124,6 +134,63 @@ enum Handle {
     Cpal(cpal::Stream),
     #[cfg(unix)]
     Pulse(PulseStream),
+    #[cfg(test)]
+    Told(Inbox),
+}
+
+/// A stream that is being opened, in a thread of its own, because not every host can be hurried. If
+/// nobody waits for it any more when it opens, it is closed again.
+pub(super) struct Attempt {
+    result: Receiver<anyhow::Result<Handle>>,
+    home: Receiver<Tap>,
+    frames: Arc<AtomicU64>,
+}
+
+/// How an attempt has gone.
+pub(super) enum Outcome {
+    /// There is a stream.
+    Open(Stream),
+    /// There is none, because of this; with the tap, unless that is lost in a sound system that hangs.
+    Refused(anyhow::Error, Option<Tap>),
+    /// There is no answer yet, and the attempt has the tap.
+    Late(Attempt),
+}
+
+impl Attempt {
+    /// Begins to open a stream and to start it. `failed` is called when it fails later on.
+    pub(super) fn begin(
+        opening: Opening,
+        tap: Tap,
+        station: &Arc<Station>,
+        failed: impl Fn(String) + Send + 'static,
+    ) -> Self {
+        let (home, back) = channel::bounded(1);
+        let frames = Arc::new(AtomicU64::new(0));
+        let inbox = Inbox::new(tap, home, opening.channels(), station.clone(), frames.clone());
+        let station = station.clone();
+        let (opened, result) = channel::bounded(1);
+        std::thread::spawn(move || {
+            let _ = opened.send(opening.open(inbox, station, failed));
+        });
+        Self { result, home: back, frames }
+    }
+
+    /// Waits for the answer, but not longer than this.
+    pub(super) fn wait(self, patience: Duration) -> Outcome {
+        let error = match self.result.recv_timeout(patience) {
+            Ok(Ok(handle)) => {
+                let Self { home, frames, .. } = self;
+                let since = Instant::now();
+                return Outcome::Open(Stream { stream: Some(handle), home, frames, since });
+            }
+            Ok(Err(error)) => error,
+            Err(RecvTimeoutError::Timeout) => return Outcome::Late(self),
+            Err(RecvTimeoutError::Disconnected) => {
+                anyhow!("opening it failed inside Earworm; please report it")
+            }
+        };
+        Outcome::Refused(error, self.home.recv_timeout(CLOSING).ok())
+    }
 }
 
 /// A stream that gives its samples to a tap.
@@ -131,39 +198,18 @@ pub(super) struct Stream {
     stream: Option<Handle>,
     home: Receiver<Tap>,
     frames: Arc<AtomicU64>,
+    since: Instant,
 }
 
 impl Stream {
-    /// Opens and starts it. `failed` is called when it fails later on.
-    ///
-    /// # Errors
-    /// What the device says, with the tap unless that is lost in a sound system that hangs.
-    pub(super) fn open(
-        opening: Opening,
-        tap: Tap,
-        station: &Arc<Station>,
-        failed: impl Fn(String) + Send + 'static,
-    ) -> Result<Self, (anyhow::Error, Option<Tap>)> {
-        let (home, back) = channel::bounded(1);
-        let frames = Arc::new(AtomicU64::new(0));
-        let inbox = Inbox::new(tap, home, opening.channels(), station.clone(), frames.clone());
-        let station = station.clone();
-        let (opened, result) = channel::bounded(1);
-        // In a thread of its own, because not every host can be hurried. If it comes too late,
-        // nobody takes the stream and it is closed again.
-        std::thread::spawn(move || {
-            let _ = opened.send(opening.open(inbox, station, failed));
-        });
-        match result.recv_timeout(OPENING) {
-            Ok(Ok(stream)) => Ok(Self { stream: Some(stream), home: back, frames }),
-            Ok(Err(error)) => Err((error, back.recv_timeout(CLOSING).ok())),
-            Err(_) => Err((anyhow!("the sound system did not answer within {OPENING:?}"), None)),
-        }
-    }
-
     /// Frames that have come so far.
     pub(super) fn frames(&self) -> u64 {
         self.frames.load(Ordering::Relaxed)
+    }
+
+    /// Whether it works: it gives something, or has lasted although nothing plays.
+    pub(super) fn works(&self) -> bool {
+        self.frames() > 0 || self.since.elapsed() >= SOUND_AFTER
     }
 
     /// Closes it and gives the tap back, unless that is lost in a sound system that hangs.

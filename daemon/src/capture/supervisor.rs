@@ -8,7 +8,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// The longest wait: a device is in use again well within two seconds of its return.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// A stream that has worked this long starts the waits from the beginning when it fails.
-const SOUND_AFTER: Duration = Duration::from_secs(10);
+pub(super) const SOUND_AFTER: Duration = Duration::from_secs(10);
 /// A stream that gives nothing for so long is dead, whatever it says: after a suspend, say.
 const STALLED_AFTER: Duration = Duration::from_secs(3);
 /// How often a running stream is looked at.

@@ -4,6 +4,7 @@ mod calendar;
 mod command;
 #[cfg(target_os = "linux")]
 mod mpris;
+mod private;
 mod query;
 mod recorder;
 pub(crate) mod sample;

@@ -1,5 +1,8 @@
 //! Puts down once a second what the station reads, and splits it into songs.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use crossbeam::channel::{self, Receiver, RecvTimeoutError, Sender};
-use earworm_scorer::Status;
+use earworm_scorer::{Reading, Status};
 
 use super::calendar::{Calendar, steady_s};
 use super::songs::{Moment, Song, Splitter};
@@ -26,6 +29,9 @@ const LOOK_AT_REST: Duration = Duration::from_secs(1);
 const OPEN_EVERY: Duration = Duration::from_secs(10);
 /// How often old rows are thinned.
 const THIN_EVERY: Duration = Duration::from_secs(600);
+/// A reading that has stood still for so many seconds is one of the past: the device is there, but
+/// gives nothing.
+const STALE_S: f64 = 2.0;
 /// Rows that wait while the disk is full; then the oldest go.
 const MOST_WAITING: usize = 3600;
 /// Seconds in a day.
@@ -85,6 +91,25 @@ impl Drop for Recorder {
     }
 }
 
+/// Whether readings move on.
+#[derive(Debug, Default)]
+struct Flow {
+    /// The latest reading: what changes when the scorer starts anew, and its time.
+    latest: Option<((u64, u64), f64)>,
+    /// When there was another one last, in seconds.
+    moved_s: f64,
+}
+
+impl Flow {
+    /// Takes note of a reading, and says whether there was another one lately.
+    fn note(&mut self, now_s: f64, epoch: (u64, u64), time_s: f64) -> bool {
+        if self.latest.replace((epoch, time_s)) != Some((epoch, time_s)) {
+            self.moved_s = now_s;
+        }
+        now_s - self.moved_s < STALE_S
+    }
+}
+
 struct Desk {
     station: Arc<Station>,
     path: PathBuf,
@@ -92,6 +117,7 @@ struct Desk {
     store: Option<Store>,
     keep: Arc<Mutex<Keep>>,
     splitter: Splitter,
+    flow: Flow,
     classes: Vec<String>,
     start: Instant,
     /// What is not written yet: rows, and songs as they are now.
@@ -123,6 +149,7 @@ impl Desk {
             store: None,
             keep,
             splitter: Splitter::default(),
+            flow: Flow::default(),
             start: Instant::now(),
             rows: VecDeque::new(),
             songs: Vec::new(),
@@ -142,7 +169,7 @@ impl Desk {
             let resting = self.station.source().state == SourceState::Resting;
             let wait = if resting { LOOK_AT_REST } else { LOOK_EVERY };
             let ended = stopped.recv_timeout(wait) != Err(RecvTimeoutError::Timeout);
-            self.look();
+            self.look(self.start.elapsed().as_secs_f64());
             if let Ok(why) = self.damage.try_recv() {
                 self.replace(&why);
             }
@@ -150,7 +177,7 @@ impl Desk {
                 self.take(Store::open(&self.path));
             }
             if ended || self.written.elapsed() >= Duration::from_millis(990) {
-                self.note_second();
+                self.note_second(self.start.elapsed().as_secs_f64());
                 self.write();
             }
             if ended {
@@ -200,18 +227,26 @@ impl Desk {
         }
     }
 
-    /// Sees whether a song begins, goes on or ends.
-    fn look(&mut self) {
+    /// Whether audio comes in, with the epoch and the reading that say so. A stream that is open may
+    /// give nothing, and the last reading stays what it was.
+    fn listen(&mut self, elapsed_s: f64) -> (bool, (u64, u64), Arc<Reading>) {
+        let (epoch, reading) = (self.station.epoch(), self.station.meter().reading());
+        let moves = self.flow.note(elapsed_s, epoch, reading.time_s);
+        let running = self.station.source().state == SourceState::Running;
+        (running && moves, epoch, reading)
+    }
+
+    /// Sees whether a song begins, goes on or ends. `elapsed_s` is on a clock that does not go back.
+    fn look(&mut self, elapsed_s: f64) {
+        let (running, epoch, reading) = self.listen(elapsed_s);
         let (station, track) = (&self.station, self.station.track());
-        let (epoch, reading) = (station.epoch(), station.meter().reading());
-        let state = station.source().state;
         let step = self.splitter.take(&Moment {
-            now_s: self.start.elapsed().as_secs_f64(),
+            now_s: elapsed_s,
             time: now_s(),
             reading: &reading,
             epoch,
             classes: &self.classes,
-            running: state == SourceState::Running,
+            running,
             track: track.as_deref(),
         });
         for song in step.songs {
@@ -223,11 +258,10 @@ impl Desk {
         }
     }
 
-    /// A row for the last second, if anything was to be heard.
-    fn note_second(&mut self) {
+    /// A row for the last second, if anything was to be heard. `elapsed_s` as for `look`.
+    fn note_second(&mut self, elapsed_s: f64) {
         self.written = Instant::now();
-        let reading = self.station.meter().reading();
-        let running = self.station.source().state == SourceState::Running;
+        let (running, _, reading) = self.listen(elapsed_s);
         if !running || reading.status == Status::Silence || reading.time_s == 0.0 {
             return;
         }

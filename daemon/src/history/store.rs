@@ -10,6 +10,7 @@ use anyhow::Context;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::private;
 use super::songs::Song;
 use super::table::{self, Row};
 use crate::clock::now_s;
@@ -33,7 +34,7 @@ impl Store {
     /// When another Earworm writes to it, or it cannot be written to.
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)
+            private::make_folder(folder)
                 .with_context(|| format!("cannot make the folder {}", folder.display()))?;
         }
         let lock = lock(path)?;
@@ -103,8 +104,7 @@ impl Store {
 /// Keeps others from writing to the same file.
 fn lock(path: &Path) -> anyhow::Result<File> {
     let name = with_suffix(path, "lock");
-    let mut options = File::options();
-    let lock = options.create(true).truncate(false).read(true).write(true).open(&name);
+    let lock = private::options().create(true).truncate(false).read(true).write(true).open(&name);
     let lock = lock.with_context(|| format!("cannot open {}", name.display()))?;
     match lock.try_lock() {
         Ok(()) => {}
@@ -152,6 +152,7 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 
 fn open_to_write(path: &Path) -> anyhow::Result<Connection> {
     let named = || format!("cannot use the history {}", path.display());
+    private::close_to_others(path);
     let connection = Connection::open(path).with_context(named)?;
     match prepare(&connection) {
         Ok(()) => Ok(connection),

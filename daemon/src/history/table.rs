@@ -121,17 +121,21 @@ pub(super) fn insert(connection: &Connection, row: &Row) -> rusqlite::Result<()>
         .map(|_| ())
 }
 
-/// Writes a song, anew or over what was known of it, and gives its number.
+/// Writes a song, anew or over what was known of it, and gives its number. A score, hook
+/// or details that are not known any more stay as they were.
 pub(super) fn put_song(connection: &Connection, song: &Song) -> rusqlite::Result<i64> {
     let sql = "INSERT INTO songs (id, start, end, title, artist, album, score, heard_s, hook_score,
                  hook_start_s, hook_end_s, hook_start, hook_end, details)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
                ON CONFLICT (id) DO UPDATE SET end = excluded.end, title = excluded.title,
-                 artist = excluded.artist, album = excluded.album, score = excluded.score,
-                 heard_s = excluded.heard_s, hook_score = excluded.hook_score,
-                 hook_start_s = excluded.hook_start_s, hook_end_s = excluded.hook_end_s,
-                 hook_start = excluded.hook_start, hook_end = excluded.hook_end,
-                 details = excluded.details";
+                 artist = excluded.artist, album = excluded.album, heard_s = excluded.heard_s,
+                 score = coalesce(excluded.score, score),
+                 hook_score = coalesce(excluded.hook_score, hook_score),
+                 hook_start_s = coalesce(excluded.hook_start_s, hook_start_s),
+                 hook_end_s = coalesce(excluded.hook_end_s, hook_end_s),
+                 hook_start = coalesce(excluded.hook_start, hook_start),
+                 hook_end = coalesce(excluded.hook_end, hook_end),
+                 details = iif(excluded.details = '{}', details, excluded.details)";
     let track = song.track.as_ref();
     let hook = song.hook;
     let details = serde_json::to_string(&song.details).unwrap_or_default();

@@ -36,6 +36,23 @@ fn what_is_written_is_read() {
 }
 
 #[test]
+fn what_is_known_of_a_song_stays_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.db");
+    let mut store = Store::open(&path).unwrap();
+    let mut songs = [song(1000.0)];
+    store.write(&[], &mut songs).unwrap();
+    (songs[0].score, songs[0].hook, songs[0].heard_s) = (None, None, 99.0);
+    songs[0].details.clear();
+    store.write(&[], &mut songs).unwrap();
+    let heard = &Reader::new(&path).songs(0.0, 1e12, 10).unwrap()[0];
+    assert_eq!((heard.score, heard.heard_s), (Some(57.0), 99.0));
+    let hook = heard.hook.as_ref().unwrap();
+    assert_eq!((hook.hook.score, hook.hook.start_s, hook.end), (61.0, 10.0, 1040.0));
+    assert_eq!(heard.details.get(), r#"{"joy":0.5}"#);
+}
+
+#[test]
 fn old_rows_become_minutes_and_then_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history.db");

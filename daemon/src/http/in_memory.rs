@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
+use super::places::Places;
 use super::serve::{self, Limits};
 use super::{App, Reader, Rules};
 use crate::history::sample;
@@ -46,9 +47,11 @@ impl InMemory {
         let rules = Rules { hosts, token: token.map(str::to_owned) };
         let app = App::new(self.station.clone(), Some(self.history.clone()), BOUND, rules);
         let (tape, answered, ended) = Tape::new(said);
+        let limits = Limits::USUAL;
+        let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 50_000));
+        let place = Places::new(limits.connections).take(peer.ip()).expect("it is the first one");
         self.runtime.block_on(async {
-            let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 50_000));
-            serve::converse(tape, peer, serve::routes(app, Limits::USUAL), Limits::USUAL).await;
+            serve::converse(tape, peer, place, serve::routes(app, limits), limits).await;
             // A WebSocket lives on without its connection.
             let _ = ended.await;
         });

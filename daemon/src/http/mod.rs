@@ -147,7 +147,7 @@ impl Server {
         Ok(Self { app, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Applies other rules from the next request on.
+    /// Applies other rules from the next request on, and from the next message of each open stream.
     ///
     /// # Errors
     /// When they would open it to others without a token; the rules stay as they were then.

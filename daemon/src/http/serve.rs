@@ -20,7 +20,7 @@ use tokio::time::timeout;
 
 use super::guard::{Asked, Counted, Refusal};
 use super::patience::Patient;
-use super::places::{Most, Places};
+use super::places::{Most, Place, Places};
 use super::{App, answers, assets, stream};
 
 /// What clients must keep to.
@@ -78,24 +78,25 @@ pub(super) async fn run(
         let Some(place) = places.take(peer.ip()) else { continue };
         let _ = socket.set_nodelay(true);
         let _ = socket2::SockRef::from(&socket).set_send_buffer_size(SEND_BYTES);
-        let connection = converse(socket, peer, routes.clone(), limits);
-        tokio::spawn(async move {
-            let _place = place;
-            connection.await;
-        });
+        tokio::spawn(converse(socket, peer, place, routes.clone(), limits));
     }
 }
 
-/// Answers all requests of one connection.
+/// Answers all requests of one connection, which has its place until it ends, or the WebSocket that it
+/// becomes.
 pub(super) async fn converse(
     socket: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: SocketAddr,
+    place: Place,
     routes: Router,
     limits: Limits,
 ) {
     let routes = TowerToHyperService::new(routes);
+    let place = Arc::new(place);
     let service = hyper::service::service_fn(move |mut request: hyper::Request<_>| {
         request.extensions_mut().insert(ConnectInfo(peer));
+        // As a WebSocket it goes on without us.
+        request.extensions_mut().insert(place.clone());
         routes.call(request.map(Body::new))
     });
     let connection = http1::Builder::new()

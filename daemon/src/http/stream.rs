@@ -5,20 +5,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::Response;
 use futures::SinkExt;
 use serde::Deserialize;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
+use super::guard::{Asked, Refusal};
 use super::wire::{MelCursor, ReadingNow};
-use super::{App, answers};
+use super::{App, Rules, answers, places};
 
 /// From one message to the next.
 const TICK: Duration = Duration::from_millis(100);
@@ -76,6 +78,8 @@ pub(super) struct Wanted {
 /// `GET /api/v1/stream`.
 pub(super) async fn stream(
     State(app): State<Arc<App>>,
+    Extension(connection): Extension<Arc<places::Place>>,
+    (method, uri, headers): (Method, Uri, HeaderMap),
     wanted: Result<Query<Wanted>, QueryRejection>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
@@ -87,37 +91,69 @@ pub(super) async fn stream(
         Ok(upgrade) => upgrade,
         Err(rejection) => return answers::error(rejection.status(), &rejection.body_text()),
     };
-    let Some(place) = Place::take(app.clone()) else {
+    let Some(place) = Place::take(app.clone(), connection) else {
         return answers::error(StatusCode::SERVICE_UNAVAILABLE, "too many streams are open");
     };
+    let admission = Admission { method, uri, headers, by: None };
     upgrade
         .max_message_size(MOST_BYTES)
         .max_frame_size(MOST_BYTES)
-        .on_upgrade(move |socket| feed(socket, place, wanted.mel != 0))
+        .on_upgrade(move |socket| feed(socket, place, admission, wanted.mel != 0))
 }
 
 /// A place among the open sockets.
-struct Place(Arc<App>);
+struct Place {
+    app: Arc<App>,
+    /// That of the connection, which the socket still is.
+    _connection: Arc<places::Place>,
+}
 
 impl Place {
-    fn take(app: Arc<App>) -> Option<Self> {
+    fn take(app: Arc<App>, connection: Arc<places::Place>) -> Option<Self> {
         let sockets: &AtomicU64 = &app.counts.sockets;
         let more = |open| (open < MOST_SOCKETS).then_some(open + 1);
         sockets.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
-        Some(Self(app))
+        Some(Self { app, _connection: connection })
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.counts.sockets.fetch_sub(1, Ordering::Relaxed);
+        self.app.counts.sockets.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-async fn feed(mut socket: WebSocket, place: Place, mel: bool) {
-    let app = &place.0;
+/// What a stream was asked for with. The rules may change while it is open, and hold for it as well.
+struct Admission {
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    /// The rules that have let it through.
+    by: Option<Arc<Rules>>,
+}
+
+impl Admission {
+    /// Why the rules of now would refuse it, if they would.
+    fn refusal(&mut self, app: &App) -> Option<&'static str> {
+        let rules = app.rules.load_full();
+        if self.by.as_ref().is_some_and(|by| Arc::ptr_eq(by, &rules)) {
+            return None;
+        }
+        let asked = Asked { method: &self.method, uri: &self.uri, headers: &self.headers };
+        match rules.check(&asked, app.bound) {
+            Ok(()) => {
+                self.by = Some(rules);
+                None
+            }
+            Err(Refusal(_, why)) => Some(why),
+        }
+    }
+}
+
+async fn feed(mut socket: WebSocket, place: Place, mut admission: Admission, mel: bool) {
+    let app = &place.app;
     let first = json(&ReadingNow::of(&app.station));
-    if !send(&mut socket, app, first).await {
+    if !send(&mut socket, app, &mut admission, first).await {
         return;
     }
     let mut readings = app.reading.subscribe();
@@ -138,10 +174,10 @@ async fn feed(mut socket: WebSocket, place: Place, mel: bool) {
                     said += 1;
                     continue;
                 }
-                Some(Ok(_)) => return refuse(socket).await,
+                Some(Ok(_)) => return dismiss(&mut socket, "too many messages").await,
             },
         };
-        if !send(&mut socket, app, message).await {
+        if !send(&mut socket, app, &mut admission, message).await {
             return;
         }
         // Keeps the way open through whatever lies between.
@@ -154,9 +190,9 @@ async fn feed(mut socket: WebSocket, place: Place, mel: bool) {
     }
 }
 
-/// Says goodbye to a client that talks too much.
-async fn refuse(mut socket: WebSocket) {
-    let why = CloseFrame { code: close_code::POLICY, reason: "too many messages".into() };
+/// Says goodbye to a client that may not stay.
+async fn dismiss(socket: &mut WebSocket, why: &'static str) {
+    let why = CloseFrame { code: close_code::POLICY, reason: why.into() };
     let goodbye = async {
         // An answer to a ping that is still to be sent would go out behind the end.
         socket.flush().await?;
@@ -174,8 +210,17 @@ async fn next_frames(frames: &mut Option<watch::Receiver<Bytes>>) -> Bytes {
     std::future::pending().await
 }
 
-/// Sends a message; false if the client does not take it.
-async fn send(socket: &mut WebSocket, app: &App, message: Bytes) -> bool {
+/// Sends a message; false if the client may not have it any more, or does not take it.
+async fn send(
+    socket: &mut WebSocket,
+    app: &App,
+    admission: &mut Admission,
+    message: Bytes,
+) -> bool {
+    if let Some(why) = admission.refusal(app) {
+        dismiss(socket, why).await;
+        return false;
+    }
     let Ok(text) = Utf8Bytes::try_from(message) else { return true };
     match timeout(PATIENCE, socket.send(Message::Text(text))).await {
         Ok(result) => result.is_ok(),

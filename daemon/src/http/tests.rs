@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use earworm_scorer::Model;
 
@@ -15,6 +15,10 @@ use crate::station::Station;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// What clients of the tests must keep to.
 const SHORT: Duration = Duration::from_millis(200);
+
+/// Kinds of messages of a stream.
+const TEXT: u8 = 1;
+const CLOSE: u8 = 8;
 
 const LIMITS: Limits = Limits {
     connections: Most { all: 64, of_this_computer: 8, of_another: 2 },
@@ -59,6 +63,49 @@ fn ask(server: &Server, line: &str, headers: &str) -> u16 {
     answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| {
         panic!("{line}: {answer:?}");
     })
+}
+
+/// A WebSocket; `None` if the connection is closed before there is one.
+fn open_stream(server: &Server, query: &str) -> Option<TcpStream> {
+    let mut socket = connect(server);
+    let upgrade = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13";
+    let key = "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==";
+    let head = format!("HTTP/1.1\r\nhost: localhost\r\n{upgrade}\r\n{key}\r\n\r\n");
+    socket.write_all(format!("GET /api/v1/stream{query} {head}").as_bytes()).ok()?;
+    let (mut answer, mut byte) = (Vec::new(), [0]);
+    while !answer.ends_with(b"\r\n\r\n") {
+        socket.read_exact(&mut byte).ok()?;
+        answer.extend(byte);
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&answer));
+    Some(socket)
+}
+
+/// A message of a stream: what kind it is, and its content.
+fn message(stream: &mut TcpStream) -> (u8, Vec<u8>) {
+    let (mut head, mut length) = ([0; 2], [0; 2]);
+    stream.read_exact(&mut head).unwrap();
+    let length = match head[1] {
+        126 => stream.read_exact(&mut length).map(|()| u16::from_be_bytes(length)).unwrap(),
+        127 => panic!("no message is that long"),
+        short => short.into(),
+    };
+    let mut content = vec![0; length.into()];
+    stream.read_exact(&mut content).unwrap();
+    (head[0] & 0x0f, content)
+}
+
+/// The code and the reason that a stream is closed with, after whatever comes before.
+fn closing(mut stream: TcpStream) -> (u16, String) {
+    let start = Instant::now();
+    loop {
+        let (kind, mut content) = message(&mut stream);
+        if kind == CLOSE {
+            let reason = String::from_utf8(content.split_off(2)).unwrap();
+            return (u16::from_be_bytes([content[0], content[1]]), reason);
+        }
+        assert!(start.elapsed() < PATIENCE, "it is still open");
+    }
 }
 
 #[test]
@@ -122,6 +169,20 @@ fn one_address_has_so_many_connections() {
 }
 
 #[test]
+fn a_stream_is_a_connection_like_others() {
+    // They must stay while the others come.
+    let server = start_with("127.0.0.1:0", None, Limits { head: PATIENCE, ..LIMITS });
+    let mut kept: Vec<TcpStream> = (0..8).map(|_| open_stream(&server, "").unwrap()).collect();
+    assert!(open_stream(&server, "").is_none(), "the ninth is closed at once");
+    // Once one has gone, there is a place again.
+    kept.pop();
+    let start = Instant::now();
+    while open_stream(&server, "").is_none() {
+        assert!(start.elapsed() < PATIENCE, "its place is still taken");
+    }
+}
+
+#[test]
 fn tokens_are_not_guessed() {
     let server = start("127.0.0.1:0", Some("a-good-long-token"));
     let guess = |token: &str| {
@@ -152,4 +213,24 @@ fn a_reload_does_not_take_the_token_from_others() {
     let server = start("127.0.0.1:0", Some("a-good-long-token"));
     server.set_rules(Rules::default()).unwrap();
     assert_eq!(ask(&server, "GET /api/v1/reading", ""), 200);
+}
+
+#[test]
+fn a_stream_ends_with_its_token() {
+    let rules = |token: &str| Rules { hosts: vec![], token: Some(token.into()) };
+    let server = start("127.0.0.1:0", Some("the-first-token"));
+    let mut stream = open_stream(&server, "?token=the-first-token").unwrap();
+    // One at the start and one when it joins; the next one a second later.
+    for _ in 0..2 {
+        assert_eq!(message(&mut stream).0, TEXT);
+    }
+    server.set_rules(rules("the-first-token")).unwrap();
+    assert_eq!(message(&mut stream).0, TEXT, "the same token ends nothing");
+    server.set_rules(rules("the-second-token")).unwrap();
+    assert_eq!(closing(stream), (1008, "the token is missing or wrong".into()));
+    // Nor may go on who gave none while none was asked for.
+    let server = start("127.0.0.1:0", None);
+    let stream = open_stream(&server, "").unwrap();
+    server.set_rules(rules("the-first-token")).unwrap();
+    assert_eq!(closing(stream).0, 1008);
 }

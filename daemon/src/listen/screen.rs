@@ -128,6 +128,8 @@ impl Screen {
         terminal::enable_raw_mode()?;
         OURS.store(true, Ordering::Relaxed);
         end_if_stuck();
+        // Nothing else tells that the terminal has gone.
+        interrupt::heed_hang_ups();
         let height = view::ROWS.min(rows.saturating_sub(1)).max(1);
         let options = TerminalOptions { viewport: Viewport::Inline(height) };
         match Terminal::with_options(CrosstermBackend::new(io::stdout()), options) {

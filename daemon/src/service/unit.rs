@@ -24,13 +24,13 @@ pub(super) fn path() -> anyhow::Result<PathBuf> {
 pub(super) fn text(program: &Path) -> anyhow::Result<String> {
     let program = quoted(program)?;
     // A restart helps against nothing that ends with 2, 3 or 4: wrong flags, a wrong configuration,
-    // another Earworm.
+    // another Earworm. Whatever else there is may pass, such as an address that this computer does not
+    // have yet at login; so it is tried again for as long as it takes.
     Ok(format!(
         "[Unit]
 Description=Earworm, a meter for how far a song will travel
 After=pipewire-pulse.service pulseaudio.service
-StartLimitIntervalSec=300
-StartLimitBurst=5
+StartLimitIntervalSec=0
 
 [Service]
 Type=notify
@@ -38,7 +38,7 @@ NotifyAccess=main
 ExecStart={program} listen
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=on-failure
-RestartSec=2
+RestartSec=5
 RestartPreventExitStatus=2 3 4
 SuccessExitStatus=130
 WatchdogSec=30
@@ -80,6 +80,21 @@ mod tests {
         let line = r#"ExecStart="/opt/100%% \"my\" $$tuff/earworm" listen"#;
         assert!(text.lines().any(|is| is == line), "{text}");
         assert!(super::text(Path::new("/a\nb")).is_err());
+    }
+
+    /// There may be no network for minutes after the login.
+    #[test]
+    fn it_is_started_again_however_often_it_fails() {
+        let text = text(Path::new("/usr/bin/earworm")).unwrap();
+        let value = |key: &str| {
+            let mut lines = text.lines().filter_map(|line| line.split_once('='));
+            lines.find(|(name, _)| *name == key).map(|(_, value)| value)
+        };
+        assert_eq!(value("Restart"), Some("on-failure"));
+        assert_eq!(value("StartLimitIntervalSec"), Some("0"), "no limit");
+        assert_eq!(value("StartLimitBurst"), None);
+        let rest_s: u32 = value("RestartSec").unwrap().parse().unwrap();
+        assert!(rest_s >= 5, "it does not hurry");
     }
 
     /// systemd's own opinion, where systemd is.

@@ -22,6 +22,22 @@ pub(crate) fn earworm() -> Command {
     command
 }
 
+/// Lets signals mean to the program what they usually do, or be ignored, whatever they mean to us: tests may
+/// run under `nohup`, or in the background of a script.
+#[cfg(unix)]
+pub(crate) fn set_signals(command: &mut Command, action: libc::sighandler_t) {
+    use std::os::unix::process::CommandExt;
+    let set = move || {
+        for signal in [libc::SIGINT, libc::SIGHUP] {
+            // SAFETY: no handler is set.
+            unsafe { libc::signal(signal, action) };
+        }
+        Ok(())
+    };
+    // SAFETY: that call is allowed between fork and exec.
+    unsafe { command.pre_exec(set) };
+}
+
 /// Runs `earworm` with these arguments in a folder.
 pub(crate) fn run<I: AsRef<OsStr>>(folder: &Path, args: impl IntoIterator<Item = I>) -> Output {
     earworm().current_dir(folder).args(args).output().unwrap()

@@ -13,6 +13,8 @@ let showClasses = () => {};
 let reading = null;
 let ahead = 0;
 let changed = false;
+// Whether the stream has just been opened, and the server may be another one than before.
+let opened = false;
 
 // The server's clock, which is not always ours.
 const now = () => Date.now() / 1000 + ahead;
@@ -48,7 +50,11 @@ const loadModel = quietly(async () => {
   showClasses = makeClasses(model);
 });
 
+// Whether there is a history that can be asked for.
+const remembers = () => reading !== null && reading.health.history !== "off";
+
 const loadHistory = quietly(async () => {
+  if (!remembers()) return;
   const from = now() - curve.seconds;
   const resolution = Math.max(1, Math.round(curve.seconds / 600));
   const query = new URLSearchParams({ from: from.toFixed(3), resolution });
@@ -57,9 +63,9 @@ const loadHistory = quietly(async () => {
 });
 
 const loadSongs = quietly(async () => {
-  const { songs } = await ask("/api/v1/songs?limit=200");
+  const { songs } = remembers() ? await ask("/api/v1/songs?limit=200") : { songs: [] };
   curve.songs = [...songs].reverse();
-  showSongs(songs);
+  showSongs(songs, remembers());
   changed = true;
 });
 
@@ -96,7 +102,11 @@ function take(message) {
       integrated: value(message.integrated),
     });
     const other = (key) => JSON.stringify(before?.[key]) !== JSON.stringify(message[key]);
-    if (before && (other("song") || other("epoch"))) loadSongs();
+    if (opened) {
+      opened = false;
+      loadHistory();
+      loadSongs();
+    } else if (before && (other("song") || other("epoch"))) loadSongs();
     if (!before || other("source")) loadDevices();
   }
   changed = true;
@@ -106,16 +116,21 @@ function state(name) {
   const link = byId("link");
   link.dataset.state = name;
   link.textContent = name === "open" ? "live" : "no connection; trying again …";
-  if (name !== "open") return;
-  loadModel();
-  loadHistory();
-  loadSongs();
+  opened = name === "open";
+  if (opened) {
+    loadModel();
+  } else {
+    // A browser does not tell why there is no stream. If it is the token, this asks for it.
+    ask("/api/v1/reading").catch(() => {});
+  }
 }
 
 function chooseRange(button) {
   for (const other of byId("ranges").children) other.ariaPressed = String(other === button);
   curve.seconds = Number(button.dataset.seconds);
-  curve.rows = [];
+  // Without a history they are all there is.
+  if (remembers()) curve.rows = [];
+  changed = true;
   loadHistory();
 }
 
@@ -159,7 +174,7 @@ function draw() {
 }
 draw();
 setInterval(() => {
-  if (document.hidden) return;
+  if (document.hidden || byId("link").dataset.state !== "open") return;
   loadSongs();
   if (curve.seconds > 3600) loadHistory();
 }, 10000);

@@ -4,8 +4,10 @@ import { cell, clock } from "./meter.js";
 
 const whole = (score) => (score == null ? "–" : score.toFixed(0));
 
-export function showSongs(songs) {
-  document.getElementById("no-songs").hidden = songs.length > 0;
+export function showSongs(songs, remembered) {
+  const none = document.getElementById("no-songs");
+  none.hidden = songs.length > 0;
+  none.textContent = remembered ? "No song has been heard yet." : "Songs are not kept: the history is off.";
   const rows = songs.map((song) => {
     const row = document.createElement("tr");
     const when = new Date(1000 * song.start);

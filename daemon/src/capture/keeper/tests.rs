@@ -1,0 +1,81 @@
+//! Sound systems that hang.
+
+use anyhow::anyhow;
+use crossbeam::channel;
+use earworm_scorer::Model;
+
+use super::*;
+
+/// Samples a second.
+const RATE: u32 = 48_000;
+/// Longest wait for what must happen.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn keeper() -> (Keeper, Arc<Station>) {
+    let (station, tap) = Station::new(Model::embedded(), RATE).unwrap();
+    let wish = Wish {
+        host: None,
+        device: Some("a".into()),
+        rate: None,
+        follow_default: true,
+        rest_after: None,
+    };
+    let (inbox, _) = channel::unbounded();
+    (Keeper::new(station.clone(), (tap, RATE), wish, inbox), station)
+}
+
+/// A stream whose opening goes as is said over the sender, and waits until then.
+fn told() -> (Sender<anyhow::Result<()>>, Opening) {
+    let (tell, told) = channel::bounded(1);
+    (tell, Opening::Told(RATE, told))
+}
+
+/// Begins to open a stream of `a` that hangs.
+fn hang(keeper: &mut Keeper) -> Sender<anyhow::Result<()>> {
+    let (tell, opening) = told();
+    let error = keeper.begin("a", opening, Duration::ZERO).unwrap_err().to_string();
+    assert!(error.contains("did not answer"), "{error}");
+    tell
+}
+
+#[test]
+fn a_sound_system_that_hangs_is_left_alone_until_it_answers() {
+    let (mut keeper, station) = keeper();
+    let tell = hang(&mut keeper);
+    for _ in 0..5 {
+        let error = keeper.try_open("a").unwrap_err().to_string();
+        assert!(error.contains("did not answer"), "{error}");
+    }
+    assert_eq!((keeper.streams, station.epoch().0), (1, 0), "one try, and no other meter");
+    tell.send(Ok(())).unwrap();
+    keeper.reclaim("a", PATIENCE).unwrap();
+    assert!(keeper.late.is_none() && keeper.stream.is_none(), "it is closed again");
+
+    let (tell, opening) = told();
+    tell.send(Ok(())).unwrap();
+    keeper.begin("a", opening, PATIENCE).unwrap();
+    assert!(keeper.stream.is_some());
+    assert_eq!((keeper.streams, station.epoch().0), (2, 0), "the meter goes on where it was");
+}
+
+#[test]
+fn a_late_refusal_gives_the_tap_back() {
+    let (mut keeper, _station) = keeper();
+    let tell = hang(&mut keeper);
+    tell.send(Err(anyhow!("it is gone"))).unwrap();
+    keeper.reclaim("a", PATIENCE).unwrap();
+    assert!(keeper.late.is_none());
+    assert_eq!(keeper.tap.as_ref().map(|&(_, rate)| rate), Some(RATE));
+}
+
+#[test]
+fn a_device_that_hangs_does_not_keep_us_from_another() {
+    let (mut keeper, station) = keeper();
+    let _tell = hang(&mut keeper);
+    keeper.reclaim("b", Duration::ZERO).unwrap();
+    let (tell, opening) = told();
+    tell.send(Ok(())).unwrap();
+    keeper.begin("b", opening, PATIENCE).unwrap();
+    assert!(keeper.stream.is_some());
+    assert_eq!(station.epoch().0, 1, "the tap hangs, so that there is another meter");
+}

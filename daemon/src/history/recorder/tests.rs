@@ -1,0 +1,84 @@
+//! What is put down, and what is not.
+
+use earworm_scorer::Model;
+use earworm_scorer::live::{Tap, Worker};
+
+use super::*;
+use crate::station::Source;
+
+/// Samples a second.
+const RATE: u32 = 48_000;
+
+/// A desk whose station listens to a tap, and a clock of its own.
+struct Hearing {
+    desk: Desk,
+    tap: Tap,
+    second: Vec<f32>,
+    now_s: f64,
+}
+
+impl Hearing {
+    fn new(history: &Path) -> Self {
+        let (station, tap) = Station::new(Model::embedded(), RATE).unwrap();
+        station.set_source(Source { state: SourceState::Running, ..Source::default() });
+        let keep = Arc::new(Mutex::new(Keep { seconds_days: 7, all_days: 30 }));
+        let desk = Desk::new(station, history, Store::open(history), keep);
+        let second = (0..RATE).map(|i| 0.5 * (i as f32 * 0.05).sin()).collect();
+        Self { desk, tap, second, now_s: 0.0 }
+    }
+
+    /// So many seconds pass.
+    fn pass(&mut self, seconds: u32, with_sound: bool) {
+        for _ in 0..seconds {
+            // As the audio thread does.
+            if self.desk.station.take_reset() {
+                self.tap.reset();
+            }
+            if with_sound {
+                self.tap.push_interleaved(&self.second, 1);
+                Worker::shared().drain();
+            }
+            self.now_s += 1.0;
+            self.desk.look(self.now_s);
+            self.desk.note_second(self.now_s);
+        }
+    }
+
+    /// Seconds heard of all songs.
+    fn heard_s(&self) -> f64 {
+        self.desk.songs.iter().map(|song| song.heard_s).sum()
+    }
+}
+
+/// A sink that sleeps while a player keeps its stream: the device is open and gives nothing.
+#[test]
+fn a_reading_that_stands_still_is_no_sound() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut hearing = Hearing::new(&folder.path().join("history.db"));
+    hearing.pass(20, true);
+    let (rows, heard_s) = (hearing.desk.rows.len(), hearing.heard_s());
+    assert_eq!(rows, 20, "a row for every second of sound");
+    assert!(heard_s >= 18.0, "{heard_s}");
+
+    hearing.pass(100, false);
+    let (still_rows, still_s) = (hearing.desk.rows.len(), hearing.heard_s());
+    assert!(still_rows <= rows + 2, "{still_rows} rows");
+    assert!(still_s <= heard_s + 2.0, "{still_s} s heard");
+    assert_eq!(hearing.desk.songs.len(), 1);
+
+    // What comes afterwards is heard as before, as another song.
+    hearing.pass(20, true);
+    assert_eq!(hearing.desk.rows.len(), still_rows + 20);
+    assert_eq!(hearing.desk.songs.len(), 2);
+}
+
+#[test]
+fn a_scorer_that_starts_anew_moves_on() {
+    let mut flow = Flow::default();
+    assert!(flow.note(0.0, (0, 0), 5.0));
+    assert!(flow.note(1.9, (0, 0), 5.0));
+    assert!(!flow.note(2.0, (0, 0), 5.0));
+    assert!(flow.note(3.0, (0, 1), 5.0), "another reading, though of the same time");
+    assert!(flow.note(4.0, (0, 1), 0.5), "the time goes back");
+    assert!(!flow.note(6.0, (0, 1), 0.5));
+}
