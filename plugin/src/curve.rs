@@ -80,7 +80,8 @@ impl Curve {
     pub fn push(&mut self, point: Point) {
         if let Some(last) = self.points.last() {
             let step = point.sound_s - last.sound_s;
-            let jumped = (point.song_s - last.song_s - step).abs() > 0.1
+            // More than a step, as a song that runs at another pace is no jump.
+            let jumped = (point.song_s - last.song_s - step).abs() > step.max(0.1)
                 || point.song_s.is_nan() != last.song_s.is_nan();
             if point.is_gap() && last.is_gap() {
                 return;
@@ -143,6 +144,18 @@ mod tests {
         let changes = curve.changes();
         curve.clear();
         assert!(curve.points().is_empty() && curve.changes() > changes);
+    }
+
+    #[test]
+    fn a_song_at_another_pace_fills_it_no_faster() {
+        let mut curve = Curve::default();
+        for i in 0..6 * 3600 * 10 {
+            let sound_s = f64::from(i) * 0.1;
+            curve.push(Point { song_s: sound_s * 0.5, ..point(sound_s, 50.0) });
+        }
+        let widest = curve.points().windows(2).map(|w| w[1].sound_s - w[0].sound_s);
+        let widest = widest.fold(0.0, f64::max);
+        assert!(widest < 8.0, "{widest} s without a point");
     }
 
     #[test]

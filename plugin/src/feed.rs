@@ -2,10 +2,10 @@
 //!
 //! Nothing here allocates, locks or calls the system, with one exception that hosts ask for: while they
 //! render offline, a block waits for the worker when the ring is full, so that no reading is missing
-//! however fast they render.
+//! however fast they render, and for the opener when settings have changed that take another stream.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::time::{Duration, Instant};
 
 use ringbuf::traits::{Observer as _, Producer as _};
@@ -13,8 +13,12 @@ use ringbuf::traits::{Observer as _, Producer as _};
 use crate::session::{Line, Session};
 use crate::song_map::Anchor;
 
-/// Song positions may differ from where the song should be by so much without being a jump: hosts round.
-const TOLERANCE_S: f64 = 0.002;
+/// The song may be elsewhere than its last anchor says by so much before there is another: hosts round, and a
+/// song at another pace than the sound would have one with every block.
+const TOLERANCE_S: f64 = 0.01;
+/// A song that goes on so much further back after a reset of the plugin has started anew. Less is what hosts
+/// play again when they restart a plugin in the middle of a song.
+const START_S: f64 = 0.1;
 /// Most frames handed over at once offline, so that what is waited for always fits into the ring.
 const OFFLINE_PIECE: usize = 2048;
 /// The tap may need room for one more piece of its own beside the frames.
@@ -23,6 +27,8 @@ const SPARE: usize = 1024;
 const NAP: Duration = Duration::from_micros(300);
 /// A worker that takes nothing for so long is stuck: from then on blocks are dropped and counted.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a host that renders offline waits for a stream: a large model takes a while.
+const OFFLINE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What the host says about one block.
 #[derive(Debug, Clone, Copy, Default)]
@@ -31,6 +37,8 @@ pub(crate) struct Block {
     pub(crate) playing: bool,
     /// Where in the song the block starts, in seconds.
     pub(crate) song_s: Option<f64>,
+    /// Seconds of the stretch that the host plays again and again, if it does.
+    pub(crate) loop_s: Option<f64>,
     /// Whether a start of the transport resets the meter.
     pub(crate) reset_on_start: bool,
     /// Whether the block is to be passed by.
@@ -47,11 +55,18 @@ pub(crate) struct Feed {
     /// Frames handed to the tap since the last reset.
     frames: u64,
     was_playing: bool,
+    /// Whether the host has reset the plugin since the transport was last seen running. It may have stopped
+    /// meanwhile, as not every host shows a plugin blocks without a running transport.
+    restarted: bool,
     /// Where the next block should start in the song; `None` outside it.
     expected_s: Option<f64>,
+    /// The last anchor that the stream was given.
+    anchor: Option<Anchor>,
     anchor_due: bool,
     reset_due: bool,
     resets_seen: u64,
+    /// Changes of the settings that need not be waited for any more.
+    changes_seen: u64,
 }
 
 impl Feed {
@@ -63,38 +78,51 @@ impl Feed {
             stuck: false,
             frames: 0,
             was_playing: false,
+            restarted: false,
             expected_s: None,
+            anchor: None,
             anchor_due: true,
             reset_due: false,
             resets_seen: session.params.resets.load(Relaxed),
+            changes_seen: 0,
             session,
         }
     }
 
     /// Not for the audio thread: the stream for this rate is asked for, and waited for as long as fits.
     pub(crate) fn activate(&mut self, rate: u32, offline: bool) {
+        let was = (self.rate, self.offline);
         self.rate = f64::from(rate.max(1));
         self.offline = offline;
+        // A host may activate again in the middle of a song, and the song goes on; a bounce starts anew.
+        self.was_playing &= was == (self.rate, offline);
         self.session.set_offline(offline);
         self.stuck = false;
-        self.was_playing = false;
         self.anchor_due = true;
+        self.changes_seen = self.session.params.changes.load(Acquire);
         // A bounce must not miss its first seconds; a user must not wait for a large model.
-        let patience = if offline { Duration::from_secs(30) } else { Duration::from_millis(30) };
+        let patience = if offline { OFFLINE_PATIENCE } else { Duration::from_millis(30) };
         self.session.activate(rate, patience);
         self.take_line();
+    }
+
+    /// The host says that what comes may be something else than what came: a look at the next block tells.
+    pub(crate) fn restart(&mut self) {
+        self.restarted = true;
     }
 
     /// Not for the audio thread: after an offline rendering, waits until its last sample is scored.
     pub(crate) fn deactivate(&mut self) {
         self.session.pulse.playing.store(false, Relaxed);
-        if !self.offline || self.line.is_none() || self.stuck {
-            return;
-        }
+        let Some(line) = self.line.as_ref().filter(|_| self.offline && !self.stuck) else { return };
         // Equal, not at least: before a reset is taken in, the reading stands further on.
         let heard_s = self.frames as f64 / self.rate;
         let until = Instant::now() + PATIENCE;
-        let behind = || (self.session.reading().time_s - heard_s).abs() > 0.5 / self.rate;
+        // Settings that changed behind the last block have put another stream into its place: nothing comes.
+        let behind = || {
+            self.session.streams() == line.stream
+                && (self.session.reading().time_s - heard_s).abs() > 0.5 / self.rate
+        };
         while behind() && Instant::now() < until {
             std::thread::sleep(NAP);
         }
@@ -104,32 +132,46 @@ impl Feed {
         if self.session.exchange_line(&mut self.line) {
             self.frames = 0;
             self.stuck = false;
+            self.anchor = None;
             self.anchor_due = true;
             self.reset_due = false;
+        }
+    }
+
+    /// For offline rendering: what was set before a block counts from that block on.
+    fn wait_for_settings(&mut self) {
+        let changes = self.session.params.changes.load(Acquire);
+        if changes == self.changes_seen {
+            return;
+        }
+        self.changes_seen = changes;
+        let until = Instant::now() + OFFLINE_PATIENCE;
+        while self.session.changes_taken() < changes && Instant::now() < until {
+            std::thread::sleep(NAP);
         }
     }
 
     /// Hands over one block. Channels are of equal length.
     #[inline]
     pub(crate) fn push(&mut self, channels: &[&[f32]], block: Block) {
+        if self.offline {
+            self.wait_for_settings();
+        }
         self.take_line();
         let frames = channels.first().map_or(0, |channel| channel.len());
         let playing = block.playing;
         let song_s = block.song_s.filter(|s| playing && s.is_finite());
-        self.follow_resets(playing && !self.was_playing && block.reset_on_start);
+        let start = playing && (!self.was_playing || self.is_back(song_s, block.loop_s));
+        self.follow_resets(start && block.reset_on_start);
         self.was_playing = playing;
+        self.restarted &= !playing;
         let pulse = &self.session.pulse;
         pulse.playing.store(playing, Relaxed);
         if playing {
             pulse.transport.store(true, Relaxed);
         }
         pulse.song_s.store(song_s.unwrap_or(f64::NAN).to_bits(), Relaxed);
-        let as_expected = match (song_s, self.expected_s) {
-            (Some(is), Some(expected)) => (is - expected).abs() <= TOLERANCE_S,
-            (None, None) => true,
-            _ => false,
-        };
-        self.anchor_due |= !as_expected;
+        self.anchor_due |= self.strays(song_s);
         // From where the host says, not from where it should be: rounding must not add up.
         self.expected_s = song_s.map(|s| s + frames as f64 / self.rate);
         if block.bypass || frames == 0 {
@@ -144,7 +186,9 @@ impl Feed {
                 self.anchor_due = true;
             } else if line.anchors.vacant_len() > 1 {
                 // The anchor first: when the worker sees the reset, it is there.
-                let _ = line.anchors.try_push(Anchor { sound_s: 0.0, song_s, reset: true });
+                let anchor = Anchor { sound_s: 0.0, song_s, reset: true };
+                let _ = line.anchors.try_push(anchor);
+                self.anchor = Some(anchor);
                 line.tap.reset();
                 self.frames = 0;
                 self.reset_due = false;
@@ -155,6 +199,9 @@ impl Feed {
             let sound_s = self.frames as f64 / self.rate;
             let anchor = Anchor { sound_s, song_s, reset: false };
             self.anchor_due = line.anchors.try_push(anchor).is_err();
+            if !self.anchor_due {
+                self.anchor = Some(anchor);
+            }
         }
         if self.offline && !self.stuck {
             self.stuck = !push_patiently(line, channels, frames, &self.session);
@@ -164,6 +211,32 @@ impl Feed {
         self.frames += frames as u64;
         // No locked instruction: nobody else writes it.
         pulse.frames.store(pulse.frames.load(Relaxed) + frames as u64, Relaxed);
+    }
+
+    /// Whether the song is elsewhere than the last anchor says. Not than the block before says: a song at
+    /// another pace is off by little in one block, and that adds up.
+    #[inline]
+    fn strays(&self, song_s: Option<f64>) -> bool {
+        let Some(anchor) = self.anchor else { return true };
+        match (song_s, anchor.song_s) {
+            (Some(is), Some(from)) => {
+                let heard_s = self.frames as f64 / self.rate - anchor.sound_s;
+                (is - from - heard_s).abs() > TOLERANCE_S
+            }
+            (None, None) => false,
+            _ => true,
+        }
+    }
+
+    /// Whether the song goes on further back after a reset of the plugin: it has been stopped and started. The
+    /// loop's jump is no start, should a host reset the plugin with it.
+    #[inline]
+    fn is_back(&self, song_s: Option<f64>, loop_s: Option<f64>) -> bool {
+        let (true, Some(is), Some(expected)) = (self.restarted, song_s, self.expected_s) else {
+            return false;
+        };
+        let back_s = expected - is;
+        back_s > START_S && loop_s.is_none_or(|length| (back_s - length).abs() > TOLERANCE_S)
     }
 
     #[inline]

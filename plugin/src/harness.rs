@@ -25,6 +25,8 @@ pub struct Playhead {
 
 /// An instance and what stands around it.
 pub struct Host {
+    /// First and last sample of what the transport plays again and again, if it does.
+    pub loop_samples: Option<(i64, i64)>,
     plugin: Earworm,
     buffer: Buffer<'static>,
     rate: f32,
@@ -71,8 +73,8 @@ impl ProcessContext<Earworm> for Context {
 impl Host {
     /// An instance, activated.
     pub fn new(rate: u32, largest_block: u32, mode: ProcessMode) -> Self {
-        let mut host =
-            Self { plugin: Earworm::default(), buffer: Buffer::default(), rate: rate as f32 };
+        let (plugin, buffer) = (Earworm::default(), Buffer::default());
+        let mut host = Self { loop_samples: None, plugin, buffer, rate: rate as f32 };
         // `process` of this host allocates as little as that of its plugin.
         // SAFETY: no slice is put in.
         unsafe { host.buffer.set_slices(0, |slices| slices.reserve(2)) };
@@ -92,6 +94,11 @@ impl Host {
         let mut context = Context { transport: Transport::new(rate as f32) };
         let layout = Earworm::AUDIO_IO_LAYOUTS[0];
         assert!(self.plugin.activate(&layout, &config, &mut context));
+        self.plugin.reset();
+    }
+
+    /// Resets the plugin, as hosts do when what comes next is something else.
+    pub fn reset(&mut self) {
         self.plugin.reset();
     }
 
@@ -138,6 +145,7 @@ impl Host {
         let mut transport = Transport::new(self.rate);
         transport.playing = playhead.playing;
         transport.pos_samples = playhead.position;
+        transport.loop_range_samples = self.loop_samples;
         let mut context = Context { transport };
         // SAFETY: the slices are taken out again below, before `channels` can go.
         unsafe {

@@ -4,7 +4,6 @@
 //! floor, all in one batch. That costs about as much as half a minute of listening, so it runs on a
 //! thread of its own at the lowest priority, and only while somebody looks.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -162,8 +161,6 @@ pub struct Observer {
 
 struct Shared {
     session: Weak<Session>,
-    /// Nothing is looked at for now.
-    paused: AtomicBool,
     latest: Mutex<Option<Influence>>,
     stop: Mutex<bool>,
     wake: Condvar,
@@ -182,11 +179,6 @@ impl Observer {
         let on_thread = shared.clone();
         low_priority::spawn("earworm-influence", move || on_thread.run(&ready))?;
         Ok(Self { shared })
-    }
-
-    /// Stops looking while what is shown is held.
-    pub fn pause(&self, pause: bool) {
-        self.shared.paused.store(pause, Ordering::Relaxed);
     }
 
     /// What was found last.
@@ -209,7 +201,6 @@ impl Shared {
     fn new(session: &Arc<Session>) -> Self {
         Self {
             session: Arc::downgrade(session),
-            paused: AtomicBool::new(false),
             latest: Mutex::default(),
             stop: Mutex::new(false),
             wake: Condvar::new(),
@@ -234,7 +225,7 @@ impl Shared {
     fn look(&self, seen: &mut Option<Seen>) -> bool {
         let Some(session) = self.session.upgrade() else { return false };
         // A hidden editor may still exist.
-        if self.paused.load(Ordering::Relaxed) || !session.is_editor_open() {
+        if !session.is_editor_open() {
             return false;
         }
         let stream = session.streams();
@@ -259,7 +250,7 @@ mod tests {
     use nice_plug::prelude::ProcessMode;
 
     use super::*;
-    use crate::harness::Host;
+    use crate::harness::{Host, automate};
 
     #[test]
     fn the_score_is_the_offline_score_and_every_region_is_judged() {
@@ -307,19 +298,27 @@ mod tests {
     fn nothing_is_looked_at_behind_a_hidden_editor() {
         let mut host = Host::new(48_000, 48_000, ProcessMode::Offline);
         host.play(12, 1.0);
-        let session = host.session();
-        let (observer, mut seen) = (Shared::new(session), None);
+        let session = host.session().clone();
+        let (observer, mut seen) = (Shared::new(&session), None);
         session.set_editor_open(false);
         assert!(!observer.look(&mut seen), "hidden");
         session.set_editor_open(true);
-        observer.paused.store(true, Ordering::Relaxed);
-        assert!(!observer.look(&mut seen), "held");
-        observer.paused.store(false, Ordering::Relaxed);
         assert!(observer.look(&mut seen));
         assert!(!observer.look(&mut seen), "nothing new was heard");
         // The influence is that of the number shown, but for the oldest frames of its window.
-        let found = observer.latest.lock().unwrap().clone().unwrap();
+        let found = |observer: &Shared| observer.latest.lock().unwrap().clone().unwrap();
         let shown = session.reading().window.unwrap();
-        assert!((found.score - shown).abs() < 2.0, "{} and {shown}", found.score);
+        let first = found(&observer);
+        assert!((first.score - shown).abs() < 2.0, "{} and {shown}", first.score);
+        // While that is held, there is nothing new to look at, and who comes later finds the same.
+        automate(&session.params.hold, 1.0);
+        host.play(12, 0.01);
+        assert!(!observer.look(&mut seen), "held");
+        let later = Shared::new(&session);
+        assert!(later.look(&mut None));
+        let held = found(&later);
+        assert!((held.score - first.score).abs() < 0.01, "{} and {}", held.score, first.score);
+        automate(&session.params.hold, 0.0);
+        assert!(observer.look(&mut seen), "no longer held");
     }
 }

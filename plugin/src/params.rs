@@ -1,9 +1,9 @@
 //! What the host sees and may automate, and what a project saves besides.
 
-use std::sync::Arc;
-use std::sync::RwLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
+use nice_plug::params::persist::PersistentField;
 use nice_plug::prelude::*;
 
 use crate::state::{ModelSetting, Snapshots, ViewSettings};
@@ -50,7 +50,7 @@ pub enum WindowLength {
     #[id = "half"]
     #[name = "Half"]
     Half,
-    /// A quarter, or the model's warm-up if that is longer.
+    /// A quarter, or about four thirds of the warm-up if that is longer.
     #[id = "quarter"]
     #[name = "Quarter"]
     Quarter,
@@ -68,6 +68,40 @@ impl WindowLength {
             Self::Half => Some(whole / 2 / 8 * 8),
             Self::Quarter => Some(whole / 4 / 8 * 8),
         }
+    }
+}
+
+/// The model that a project uses. Each choice is counted, whoever makes it: the editor, or a host that loads
+/// a project.
+pub struct ChosenModel {
+    setting: RwLock<ModelSetting>,
+    changes: Arc<AtomicU64>,
+}
+
+impl ChosenModel {
+    /// The present choice.
+    pub fn get(&self) -> ModelSetting {
+        self.setting.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Chooses.
+    pub fn set(&self, setting: ModelSetting) {
+        *self.setting.write().unwrap_or_else(PoisonError::into_inner) = setting;
+        // Only now: whoever sees the count sees what was counted.
+        self.changes.fetch_add(1, Ordering::Release);
+    }
+}
+
+impl PersistentField<'_, ModelSetting> for ChosenModel {
+    fn set(&self, setting: ModelSetting) {
+        ChosenModel::set(self, setting);
+    }
+
+    fn map<F, R>(&self, look: F) -> R
+    where
+        F: Fn(&ModelSetting) -> R,
+    {
+        look(&self.setting.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -101,7 +135,7 @@ pub struct EarwormParams {
 
     /// The model to use.
     #[persist = "model"]
-    pub model: RwLock<ModelSetting>,
+    pub model: ChosenModel,
     /// How the editor shows things.
     #[persist = "looks"]
     pub looks: RwLock<ViewSettings>,
@@ -111,12 +145,16 @@ pub struct EarwormParams {
 
     /// How many resets were asked for, by a parameter or by the editor.
     pub resets: Arc<AtomicU64>,
+    /// How often the window's length or the model has been set: what takes another stream.
+    pub changes: Arc<AtomicU64>,
 }
 
 impl Default for EarwormParams {
     fn default() -> Self {
         let resets = Arc::new(AtomicU64::new(0));
         let count = resets.clone();
+        let changes = Arc::new(AtomicU64::new(0));
+        let change = changes.clone();
         Self {
             bypass: BoolParam::new("Bypass", false).make_bypass(),
             hold: BoolParam::new("Hold", false),
@@ -128,14 +166,20 @@ impl Default for EarwormParams {
             })),
             reset_on: EnumParam::new("Reset on", ResetOn::Start),
             view: EnumParam::new("View", View::Meter),
-            window: EnumParam::new("Window", WindowLength::Whole),
+            window: EnumParam::new("Window", WindowLength::Whole).with_callback(Arc::new(
+                move |_| {
+                    // Runs on the audio thread as well, so that others have to look.
+                    change.fetch_add(1, Ordering::Release);
+                },
+            )),
             write: BoolParam::new("Write score", false),
             score: FloatParam::new("Score", 0.0, FloatRange::Linear { min: 0.0, max: 100.0 })
                 .with_step_size(0.1),
-            model: RwLock::default(),
+            model: ChosenModel { setting: RwLock::default(), changes: changes.clone() },
             looks: RwLock::default(),
             snapshots: RwLock::default(),
             resets,
+            changes,
         }
     }
 }
@@ -150,6 +194,22 @@ mod tests {
             EarwormParams::default().param_map().into_iter().map(|(id, _, _)| id).collect();
         let known = ["bypass", "hold", "reset", "rstart", "view", "window", "write", "score"];
         assert_eq!(ids, known);
+    }
+
+    #[test]
+    fn what_takes_another_stream_is_counted() {
+        let params = EarwormParams::default();
+        let count = || params.changes.load(Ordering::Acquire);
+        // As a host does that loads a project.
+        let saved = r#"{"file":{"path":"mine.onnx","sha256":"00","name":"mine"}}"#.to_owned();
+        params.deserialize_fields(&[("model".to_owned(), saved.clone())].into());
+        assert_eq!((count(), params.model.get().file.unwrap().name.as_str()), (1, "mine"));
+        assert_eq!(params.serialize_fields()["model"], saved);
+        crate::harness::automate(&params.window, 0.5);
+        assert_eq!(count(), 2);
+        crate::harness::automate(&params.view, 0.5);
+        params.deserialize_fields(&[("looks".to_owned(), "{}".to_owned())].into());
+        assert_eq!(count(), 2);
     }
 
     #[test]

@@ -9,7 +9,8 @@ use crate::feed::{Block, Feed};
 use crate::params::{EarwormParams, ResetOn};
 use crate::session::{self, Session};
 
-/// Work that nice-plug runs where the host may be spoken to.
+/// Work that nice-plug runs where the host may be spoken to, which is its main thread. On Linux without an open
+/// editor it is a thread of nice-plug's own, where VST3 does not allow that; see `session/output.rs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
     /// Write the score into the output parameter.
@@ -92,6 +93,10 @@ impl Plugin for Earworm {
         self.feed.deactivate();
     }
 
+    fn reset(&mut self) {
+        self.feed.restart();
+    }
+
     fn process(
         &mut self,
         buffer: &mut Buffer,
@@ -102,6 +107,7 @@ impl Plugin for Earworm {
         let block = Block {
             playing: transport.playing,
             song_s: transport.pos_seconds(),
+            loop_s: transport.loop_range_seconds().map(|(start, end)| end - start),
             reset_on_start: self.params.reset_on.value() == ResetOn::Start,
             bypass: self.params.bypass.value(),
         };

@@ -1,10 +1,13 @@
 //! From seconds of sound since the reset to seconds in the host's song.
 //!
-//! The audio thread notes an [`Anchor`] whenever the song position does not go on from where it was: at
-//! the start, at a loop, at a jump, when the transport stops. Between anchors both run alike.
+//! The audio thread notes an [`Anchor`] whenever the song is elsewhere than the last one says: at the start,
+//! at a loop, at a jump, when the transport stops, and every few moments of a song that runs at another pace
+//! than the sound. Between anchors both run alike.
 
 /// Most anchors that are kept: hours of short loops. The oldest go first.
 const MOST: usize = 4096;
+/// Stretches no further apart than this are one: a song at another pace goes on in small steps.
+const JOIN_S: f64 = 0.25;
 
 /// A place in the sound and where in the song it lies.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -56,7 +59,7 @@ impl SongMap {
     /// The stretches of the song that the sound from one moment to another covered: more than one
     /// where the host jumped meanwhile.
     pub fn stretches(&self, start_s: f64, end_s: f64) -> Vec<(f64, f64)> {
-        let mut stretches = Vec::new();
+        let mut stretches: Vec<(f64, f64)> = Vec::new();
         let first = self.before(start_s);
         let edges = self.anchors[first..].iter().map(|a| a.sound_s).take_while(|&s| s < end_s);
         let mut from = start_s;
@@ -64,7 +67,11 @@ impl SongMap {
             if let Some(song) = self.song_at(from)
                 && to > from
             {
-                stretches.push((song, song + to - from));
+                let end = song + to - from;
+                match stretches.last_mut() {
+                    Some((_, last)) if (song - *last).abs() <= JOIN_S => *last = last.max(end),
+                    _ => stretches.push((song, end)),
+                }
             }
             from = to;
         }
@@ -95,6 +102,21 @@ mod tests {
         assert_eq!(map.stretches(8.0, 12.0), [(68.0, 70.0), (60.0, 62.0)]);
         assert_eq!(map.stretches(14.0, 22.0), [(64.0, 65.0), (5.0, 7.0)]);
         assert_eq!(map.stretches(1.0, 2.0), [(61.0, 62.0)]);
+    }
+
+    #[test]
+    fn a_song_at_another_pace_is_one_stretch() {
+        for pace in [0.5, 0.97, 2.0] {
+            let mut map = SongMap::default();
+            for step in 0..2000 {
+                let sound_s = f64::from(step) * 0.02;
+                map.push(anchor(sound_s, Some(100.0 + sound_s * pace)));
+            }
+            let stretches = map.stretches(5.0, 35.0);
+            let [(start, end)] = stretches[..] else { panic!("{} stretches", stretches.len()) };
+            let (from, to) = (100.0 + 5.0 * pace, 100.0 + 35.0 * pace);
+            assert!((start - from).abs() < 0.05 && (end - to).abs() < 0.05, "{start} to {end}");
+        }
     }
 
     #[test]

@@ -71,7 +71,7 @@ impl Observer for Watcher {
         let moved = reading.hook.filter(|&hook| self.hook != Some(hook));
         self.hook = reading.hook;
         let stretches = moved.map(|hook| self.map.stretches(hook.start_s, hook.end_s));
-        session.log_reading(self.stream, point, moved, stretches);
+        session.log_reading(self.stream, point, reading, moved, stretches);
     }
 
     fn reset(&mut self) {
@@ -172,7 +172,7 @@ mod tests {
         let file = ModelFile { path: path.display().to_string(), sha256, name: "mine".into() };
         let setting = ModelSetting { file: Some(file) };
         let session = Session::new(Arc::<EarwormParams>::default());
-        *session.params.model.write().unwrap() = setting.clone();
+        session.params.model.set(setting.clone());
         session.activate(48_000, Duration::from_secs(30));
         assert!(session.trouble().unwrap().contains("is gone"));
         assert!(Arc::ptr_eq(&session.model().unwrap(), &Model::embedded()));
@@ -193,7 +193,7 @@ mod tests {
         // Or just back when the host activates the next time.
         let other = Session::new(Arc::<EarwormParams>::default());
         std::fs::remove_file(&path).unwrap();
-        *other.params.model.write().unwrap() = setting;
+        other.params.model.set(setting);
         other.activate(48_000, Duration::from_secs(30));
         assert!(other.trouble().is_some());
         std::fs::copy(&tiny, &path).unwrap();

@@ -1,75 +1,25 @@
 //! The plugin driven block by block: audio stays bit for bit as it is, readings are those of the engine.
 
+mod common;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use earworm_plugin::harness::{Host, Playhead, automate};
-use earworm_plugin::params::{ResetOn, WindowLength};
+use earworm_plugin::models;
+use earworm_plugin::params::WindowLength;
 use earworm_plugin::session::Session;
-use earworm_scorer::decode::AudioFile;
-use earworm_scorer::{Model, Reading, Scorer, ScorerOptions, Status};
-use nice_plug::prelude::{Param, ProcessMode};
+use earworm_scorer::{Model, ScorerOptions, Status};
+use nice_plug::prelude::{Param, Params, ProcessMode};
 
-/// The demo song, planar.
-fn demo() -> (u32, [Vec<f32>; 2]) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../demo/demo.ogg");
-    let mut file = AudioFile::open(path).unwrap();
-    let rate = file.format().sample_rate;
-    let mut channels = [Vec::new(), Vec::new()];
-    while let Some(block) = file.next_block().unwrap() {
-        for frame in block.chunks(2) {
-            channels[0].push(frame[0]);
-            channels[1].push(frame[1]);
-        }
-    }
-    (rate, channels)
-}
-
-/// What the engine says of the same samples.
-fn engine(rate: u32, channels: &[Vec<f32>; 2], options: ScorerOptions) -> Reading {
-    let interleaved: Vec<f32> =
-        channels[0].iter().zip(&channels[1]).flat_map(|(&l, &r)| [l, r]).collect();
-    let mut scorer = Scorer::new(Model::embedded(), rate, options).unwrap();
-    scorer.push_interleaved(&interleaved, 2, &mut ()).unwrap();
-    scorer.reading().clone()
-}
-
-fn play(host: &mut Host, channels: &[Vec<f32>], block: usize, mut playhead: Playhead) {
-    let mut from = 0;
-    while from < channels[0].len() {
-        let to = (from + block).min(channels[0].len());
-        let mut parts: Vec<Vec<f32>> = channels.iter().map(|c| c[from..to].to_vec()).collect();
-        let mut slices: Vec<&mut [f32]> = parts.iter_mut().map(Vec::as_mut_slice).collect();
-        host.process(&mut slices, playhead);
-        for (part, channel) in parts.iter().zip(channels) {
-            let same = part.iter().zip(&channel[from..to]).all(|(a, b)| a.to_bits() == b.to_bits());
-            assert!(same, "the audio was changed at {from}");
-        }
-        if let Some(position) = &mut playhead.position {
-            *position += (to - from) as i64;
-        }
-        from = to;
-    }
-}
-
-fn until(what: &str, mut reached: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(20);
-    while !reached() {
-        assert!(Instant::now() < end, "in vain: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
-fn close(got: Option<f32>, want: Option<f32>) -> bool {
-    matches!((got, want), (Some(got), Some(want)) if (got - want).abs() < 0.05)
-}
+use common::{close, demo, engine, play, sound, until};
 
 #[test]
 fn an_offline_rendering_is_complete_and_says_what_the_engine_says() {
     let (rate, song) = demo();
-    let want = engine(rate, &song, ScorerOptions::LIVE);
+    let want = engine(Model::embedded(), rate, &song, ScorerOptions::LIVE);
     let mut host = Host::new(rate, 8192, ProcessMode::Offline);
     play(&mut host, &song, 4096, Playhead::default());
     host.deactivate();
@@ -160,68 +110,6 @@ fn odd_samples_pass_through() {
     until("they are counted", || host.session().reading().invalid > 0);
 }
 
-fn sound(seconds: u32) -> [Vec<f32>; 2] {
-    let mut noise = 1u32;
-    let channel: Vec<f32> = (0..48_000 * seconds)
-        .map(|i| {
-            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (noise >> 8) as f32 / (1 << 24) as f32 * 0.2 + (i as f32 * 0.03).sin() * 0.2
-        })
-        .collect();
-    [channel.clone(), channel]
-}
-
-fn resets(session: &Session) -> u64 {
-    session.meter().map_or(0, |meter| meter.resets())
-}
-
-#[test]
-fn the_transport_starts_anew_and_the_song_is_followed() {
-    let mut host = Host::new(48_000, 512, ProcessMode::Offline);
-    let at = |seconds: i64| Playhead { playing: true, position: Some(seconds * 48_000) };
-    let stopped = Playhead { playing: false, position: Some(0) };
-    play(&mut host, &sound(4), 512, stopped);
-    play(&mut host, &sound(8), 500, at(60));
-    // A loop: back to 60 s without a stop, and then a jump.
-    play(&mut host, &sound(8), 500, at(60));
-    play(&mut host, &sound(20), 500, at(100));
-    host.deactivate();
-    let session = host.session().clone();
-    assert_eq!(resets(&session), 1, "the start of the transport");
-    assert!((session.reading().time_s - 36.0).abs() < 1e-6);
-    session.with_log(|log| {
-        let points = log.curve.points();
-        for point in points.iter().filter(|p| !p.is_gap()) {
-            let song = match point.sound_s {
-                s if s < 8.0 => 60.0 + s,
-                s if s < 16.0 => 52.0 + s,
-                s => 84.0 + s,
-            };
-            assert!((point.song_s - song).abs() < 0.01, "{point:?}");
-        }
-        let stretches = &log.hook.as_ref().unwrap().stretches;
-        assert_eq!(stretches.len(), 3, "{stretches:?}");
-        assert!((stretches[1].0 - 60.0).abs() < 0.01 && (stretches[1].1 - 68.0).abs() < 0.01);
-    });
-    host.activate(48_000, 512, ProcessMode::Offline);
-    play(&mut host, &sound(1), 512, Playhead::default());
-    play(&mut host, &sound(1), 512, at(0));
-    host.deactivate();
-    assert_eq!(resets(&session), 2);
-
-    automate(&session.params.reset_on, 1.0);
-    assert_eq!(session.params.reset_on.value(), ResetOn::Manual);
-    host.activate(48_000, 512, ProcessMode::Offline);
-    play(&mut host, &sound(1), 512, Playhead::default());
-    play(&mut host, &sound(1), 512, at(0));
-    host.deactivate();
-    assert_eq!(resets(&session), 2, "only when told to");
-    automate(&session.params.reset, 1.0);
-    play(&mut host, &sound(1), 512, at(0));
-    host.deactivate();
-    assert_eq!(resets(&session), 3);
-}
-
 #[test]
 fn in_bypass_nothing_is_metered() {
     let mut host = Host::new(48_000, 512, ProcessMode::Offline);
@@ -249,9 +137,52 @@ fn another_window_length_opens_another_stream() {
     let whole = Model::embedded().metadata().window_frames;
     let options =
         ScorerOptions { window_frames: WindowLength::Half.frames(whole), ..ScorerOptions::LIVE };
-    assert!(close(session.reading().window, engine(rate, &song, options).window));
+    let want = engine(Model::embedded(), rate, &song, options);
+    assert!(close(session.reading().window, want.window));
     let hook = session.with_log(|log| log.hook.clone()).unwrap().hook;
     assert!((14.0..16.0).contains(&(hook.end_s - hook.start_s)));
+}
+
+/// A host may load a project, or automate, without activating again: a bounce counts what is set from the next
+/// block on.
+#[test]
+fn a_bounce_takes_up_what_is_set_meanwhile() {
+    let (rate, song) = demo();
+    let mut host = Host::new(rate, 2048, ProcessMode::Offline);
+    let session = host.session().clone();
+    let whole_s = song[0].len() as f64 / f64::from(rate);
+    let path = "../scorer/tests/fixtures/tiny_lstm.onnx";
+    let tiny = models::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let saved = serde_json::to_string(&models::setting_of(&tiny)).unwrap();
+    session.params.deserialize_fields(&[("model".to_owned(), saved)].into());
+    play(&mut host, &song, 2048, Playhead::default());
+    host.deactivate();
+    let got = session.reading();
+    assert!(Arc::ptr_eq(&session.model().unwrap(), &tiny));
+    assert!((got.time_s - whole_s).abs() < 1e-6, "nothing was heard by the model before: {got:?}");
+    let want = engine(tiny.clone(), rate, &song, ScorerOptions::LIVE);
+    assert!(close(got.window, want.window) && close(got.integrated, want.integrated), "{got:?}");
+    assert_eq!((got.dropped, session.streams()), (0, 2));
+
+    automate(&session.params.window, 0.5);
+    play(&mut host, &song, 2048, Playhead::default());
+    host.deactivate();
+    let got = session.reading();
+    assert!((got.time_s - whole_s).abs() < 1e-6, "nothing of the window before: {got:?}");
+    let frames = WindowLength::Half.frames(tiny.metadata().window_frames);
+    let options = ScorerOptions { window_frames: frames, ..ScorerOptions::LIVE };
+    let want = engine(tiny, rate, &song, options);
+    assert!(close(got.window, want.window) && close(got.integrated, want.integrated), "{got:?}");
+    assert_eq!((got.dropped, session.streams()), (0, 3));
+}
+
+#[test]
+fn what_is_set_is_taken_up_without_any_audio() {
+    let host = Host::new(48_000, 512, ProcessMode::Realtime);
+    let session = host.session();
+    until("the stream", || session.meter().is_some());
+    automate(&session.params.window, 0.5);
+    until("another stream", || session.streams() == 2);
 }
 
 #[test]
@@ -267,9 +198,9 @@ fn the_window_may_change_while_audio_runs() {
     session.with_log(|log| {
         assert!(log.hook.is_some() && log.maximum.is_some() && log.curve.points().len() > 50);
     });
-    automate(&session.params.window, 1.0);
     // As much as the ring holds, which the first stream still has to score.
     play(&mut host, &sound(3), 512, Playhead::default());
+    automate(&session.params.window, 1.0);
     session.refresh();
     until("a second stream", || {
         play(&mut host, &sound(1)[..], 512, Playhead::default());

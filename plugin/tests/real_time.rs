@@ -62,6 +62,9 @@ fn whatever_happens() {
         position = if jump { (round * 7919) as i64 } else { position + frames as i64 };
         let playhead = Playhead { playing: round % 200 > 20, position: Some(position) };
         watched(|| {
+            if round % 53 == 0 {
+                host.reset();
+            }
             if round % 31 == 0 {
                 automate(&params.reset, (round / 31 % 2) as f32);
             }
@@ -76,6 +79,18 @@ fn whatever_happens() {
         watched(|| {
             host.process(&mut [&mut left, &mut right], Playhead::default());
         });
+    }
+}
+
+/// A bounce that waits for another stream calls the system for that, but it allocates and frees no more than any.
+#[test]
+fn waiting_for_another_stream_allocates_nothing() {
+    let (mut left, mut right) = (noise(2048), noise(2048));
+    let mut host = Host::new(RATE, 2048, ProcessMode::Offline);
+    for (window, stream) in [(0.5, 2), (1.0, 3), (0.0, 4)] {
+        automate(&host.session().params.window, window);
+        assert_no_alloc(|| host.process(&mut [&mut left, &mut right], Playhead::default()));
+        assert_eq!(host.session().streams(), stream);
     }
 }
 

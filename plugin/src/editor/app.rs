@@ -119,8 +119,6 @@ impl App {
             self.observer = None;
         } else if self.observer.is_none() {
             self.observer = Observer::start(&self.session, self.notify()).ok();
-        } else if let Some(observer) = &self.observer {
-            observer.pause(sight.held);
         }
         let why_not = sight.model.as_ref().and_then(|model| obstacle(&model.metadata().input));
         let influence = self.observer.as_ref().and_then(Observer::latest);
@@ -174,15 +172,21 @@ impl App {
     /// One frame.
     fn draw(&mut self, ui: &mut egui::Ui) {
         let ctx = ui.ctx().clone();
-        // Parameters may have been automated, or a state loaded, while no audio runs.
+        // Sooner than by itself, as somebody is waiting for it.
         self.session.refresh();
         self.session.collect_lines();
         self.collect();
         self.keys(&ctx);
         self.take_drops(&ctx);
         let sight = self.eye.look(&self.session);
-        let meter = self.session.meter().filter(|_| !sight.held);
-        let moves = self.mel.update(&ctx, meter.as_ref());
+        let moves = match self.eye.held() {
+            Some(held) => {
+                let frames = held.scored.as_ref().map_or(&[][..], |scored| scored.window.frames());
+                self.mel.hold(&ctx, &held.model, frames);
+                false
+            }
+            None => self.mel.update(&ctx, self.session.meter().as_ref()),
+        };
 
         let whole = ui.max_rect();
         ui.painter().rect_filled(whole, 0.0, ink(colour::BACKGROUND));
@@ -226,7 +230,9 @@ impl App {
         resize_corner(ui, whole);
         drops::hint(&ctx, whole);
 
-        if self.eye.flows() && !sight.held && (moves || params.view.value() != View::Meter) {
+        // Only the mel picture moves from frame to frame. The rest is drawn when something new was heard, and
+        // what is done in the background asks for it itself.
+        if self.eye.flows() && moves && params.view.value() == View::Meter {
             ctx.request_repaint_after(FRAME);
         } else if self.eye.flows() {
             // So that the end of the audio is noticed.

@@ -3,6 +3,7 @@
 //! The picture is a texture used as a ring: each new frame replaces one column, and the window shows the
 //! ring from its oldest column on. While the editor is closed nothing of this exists.
 
+use earworm_scorer::Model;
 use earworm_scorer::live::{HistoryFrame, Meter};
 use egui::{
     Align2, Color32, ColorImage, Rect, Sense, TextureHandle, TextureOptions, Ui, pos2, vec2,
@@ -19,8 +20,12 @@ const LOWEST_TOP_DB: f32 = -34.0;
 const FALL_DB: f32 = 0.02;
 /// … and all is coloured anew when it has moved by so much.
 const RECOLOUR_DB: f32 = 6.0;
-/// Frames that the shown edge may lie behind the newest one: they come in small bursts.
+/// Columns that the shown edge may lie behind the newest one: they come in small bursts.
 const SLACK: f64 = 4.0;
+/// Seconds that are shown.
+const SECONDS: f64 = 30.0;
+/// Most columns: more are finer than any screen, and more than some graphics cards take.
+const MOST_COLUMNS: usize = 8192;
 
 /// The picture.
 #[derive(Default)]
@@ -28,7 +33,9 @@ pub(super) struct MelPicture {
     texture: Option<TextureHandle>,
     bands: usize,
     columns: usize,
-    /// Frames per second.
+    /// Frames in a column; of several it shows the loudest of each band.
+    each: usize,
+    /// Columns per second.
     rate: f64,
     /// Of the stream that is shown.
     stream: Option<usize>,
@@ -36,10 +43,13 @@ pub(super) struct MelPicture {
     /// The last frames, in the places of their columns.
     ring: Vec<f32>,
     frames: Vec<HistoryFrame>,
+    /// Frames taken in.
+    taken: u64,
+    /// Columns begun.
     written: u64,
     loudest_db: f32,
     coloured_for_db: f32,
-    /// Frames up to the right edge; follows `written` smoothly.
+    /// Columns up to the right edge; follows `written` smoothly.
     edge: f64,
 }
 
@@ -47,23 +57,22 @@ fn pixel(db: f32, top_db: f32) -> Color32 {
     ink(magma((db - (top_db - SPAN_DB)) / SPAN_DB))
 }
 
+/// How many columns, `most` at most, and how many frames in each.
+fn columns(frame_rate: f64, most: usize) -> (usize, usize) {
+    let frames = ((SECONDS * frame_rate).ceil() as usize).max(1);
+    let each = frames.div_ceil(most.max(1));
+    (frames.div_ceil(each), each)
+}
+
 impl MelPicture {
     /// Takes in what is new. Returns whether the picture moves.
     pub(super) fn update(&mut self, ctx: &egui::Context, meter: Option<&Meter>) -> bool {
         let Some(meter) = meter else { return false };
-        let front_end = &meter.model().metadata().front_end;
         // A new stream counts from zero again; its model tells it apart well enough.
         let id = std::sync::Arc::as_ptr(meter.model()) as usize;
         if self.stream != Some(id) || self.texture.is_none() {
-            self.bands = front_end.n_mels;
-            self.rate = front_end.frame_rate();
-            self.columns = (30.0 * self.rate).ceil() as usize;
-            self.ring = vec![-200.0; self.bands * self.columns];
+            self.begin(ctx, meter.model());
             self.stream = Some(id);
-            (self.next, self.written, self.edge) = (0, 0, 0.0);
-            self.loudest_db = LOWEST_TOP_DB;
-            let image = ColorImage::filled([self.columns, self.bands], Color32::BLACK);
-            self.texture = Some(ctx.load_texture("mel", image, TextureOptions::LINEAR));
         }
         self.frames.clear();
         let next = meter.frames_since(self.next, &mut self.frames);
@@ -75,22 +84,62 @@ impl MelPicture {
         if self.frames.is_empty() {
             return self.edge + 0.01 < self.written as f64;
         }
+        self.write();
+        true
+    }
+
+    /// Shows these frames of a model, which are held, unless there is a picture: then it is of when hold went on.
+    pub(super) fn hold(&mut self, ctx: &egui::Context, model: &Model, frames: &[HistoryFrame]) {
+        if self.texture.is_some() {
+            return;
+        }
+        self.begin(ctx, model);
+        // Whatever comes afterwards begins anew.
+        self.stream = None;
+        self.frames = frames.to_vec();
+        self.write();
+        self.edge = self.written as f64;
+    }
+
+    fn begin(&mut self, ctx: &egui::Context, model: &Model) {
+        let front_end = &model.metadata().front_end;
+        self.bands = front_end.n_mels;
+        let most = MOST_COLUMNS.min(ctx.input(|input| input.max_texture_side));
+        (self.columns, self.each) = columns(front_end.frame_rate(), most);
+        self.rate = front_end.frame_rate() / self.each as f64;
+        self.ring = vec![-200.0; self.bands * self.columns];
+        (self.next, self.taken, self.written, self.edge) = (0, 0, 0, 0.0);
+        self.loudest_db = LOWEST_TOP_DB;
+        let image = ColorImage::filled([self.columns, self.bands], Color32::BLACK);
+        self.texture = Some(ctx.load_texture("mel", image, TextureOptions::LINEAR));
+    }
+
+    /// Writes the frames into their columns.
+    fn write(&mut self) {
+        // The newest column may not be full yet.
+        let mut changed = usize::from(!self.taken.is_multiple_of(self.each as u64));
         for frame in &self.frames {
-            let column = (self.written % self.columns as u64) as usize;
+            let begins = self.taken.is_multiple_of(self.each as u64);
+            self.taken += 1;
+            self.written += u64::from(begins);
+            changed += usize::from(begins);
+            let column = ((self.written - 1) % self.columns as u64) as usize;
             let peak = frame.mel_db.iter().copied().fold(f32::MIN, f32::max);
             self.loudest_db = (self.loudest_db - FALL_DB).max(peak).max(LOWEST_TOP_DB);
-            self.ring[column * self.bands..(column + 1) * self.bands]
-                .copy_from_slice(&frame.mel_db);
-            self.written += 1;
+            let bands = &mut self.ring[column * self.bands..(column + 1) * self.bands];
+            if begins {
+                bands.copy_from_slice(&frame.mel_db);
+            } else {
+                bands.iter_mut().zip(&frame.mel_db).for_each(|(band, &db)| *band = band.max(db));
+            }
         }
         let drifted = (self.loudest_db - self.coloured_for_db).abs() > RECOLOUR_DB;
-        if drifted || self.frames.len() > 8 {
+        if drifted || changed > 8 {
             self.coloured_for_db = if drifted { self.loudest_db } else { self.coloured_for_db };
             self.colour_all();
         } else {
-            self.colour_last(self.frames.len());
+            self.colour_last(changed);
         }
-        true
     }
 
     fn colour_all(&mut self) {
@@ -158,6 +207,29 @@ impl MelPicture {
             let y = plot.top() + at * plot.height();
             let align = if at == 0.0 { Align2::RIGHT_TOP } else { Align2::RIGHT_BOTTOM };
             painter.text(pos2(plot.left() - 6.0, y), align, label, font(10.5), ink(colour::DIM));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_never_more_columns_than_a_texture_has() {
+        // A column a frame, as long as there is room.
+        assert_eq!(columns(22_050.0 / 1024.0, MOST_COLUMNS), (646, 1));
+        assert_eq!(columns(273.0, MOST_COLUMNS), (8190, 1));
+        assert_eq!(columns(400.0, MOST_COLUMNS), (6000, 2));
+        assert_eq!(columns(110.25, 2048), (1654, 2));
+        for rate in [0.2, 62.5, 400.0, 16_000.0, 192_000.0] {
+            for most in [1, 2048, MOST_COLUMNS] {
+                let (columns, each) = columns(rate, most);
+                assert!((1..=most).contains(&columns), "{rate} a second: {columns} of {most}");
+                // All of the half minute is there, and no column of nothing.
+                let frames = (SECONDS * rate).ceil() as usize;
+                assert!((frames..frames + each).contains(&(columns * each)), "{rate} a second");
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use earworm_scorer::{Model, Reading, Status};
 
 use crate::curve::Point;
-use crate::session::{Session, SongHook};
+use crate::session::{Held, Session, SongHook};
 
 /// Audio that stops coming is noticed after this long.
 const STOPPED_AFTER: Duration = Duration::from_millis(600);
@@ -77,6 +77,8 @@ pub(super) struct Eye {
     seen_changes: u64,
     seen_frames: u64,
     flowed: Option<Instant>,
+    /// What is held, which was put into the last sight.
+    held: Option<Arc<Held>>,
     last: Sight,
 }
 
@@ -94,12 +96,17 @@ impl Eye {
             follows_song: false,
             held: false,
         };
-        Self { seen_changes: u64::MAX, seen_frames: 0, flowed: None, last }
+        Self { seen_changes: u64::MAX, seen_frames: 0, flowed: None, held: None, last }
     }
 
     /// Whether audio comes in.
     pub(super) fn flows(&self) -> bool {
         self.flowed.is_some_and(|at| at.elapsed() < STOPPED_AFTER)
+    }
+
+    /// What is held, as of the last look.
+    pub(super) fn held(&self) -> Option<&Held> {
+        self.held.as_deref()
     }
 
     /// What there is to see now; while held, what there was.
@@ -123,9 +130,13 @@ impl Eye {
             Some(Status::Silence) => State::Silence,
             Some(Status::Scoring) => State::Scoring,
         };
-        if self.last.held && self.last.model.is_some() {
+        self.last.follows_song = session.pulse.transport.load(Relaxed);
+        let held = session.held();
+        if let Some(held) = held {
+            self.show(held);
             return self.last.clone();
         }
+        self.held = None;
         if let Some(meter) = meter {
             self.last.reading = meter.reading();
             self.last.model = Some(meter.model().clone());
@@ -133,7 +144,6 @@ impl Eye {
         } else {
             self.last.reading = Arc::default();
         }
-        self.last.follows_song = session.pulse.transport.load(Relaxed);
         session.with_log(|log| {
             self.last.maximum = log.maximum;
             if log.curve.changes() != self.seen_changes || log.hook != self.last.hook {
@@ -143,5 +153,21 @@ impl Eye {
             }
         });
         self.last.clone()
+    }
+
+    /// Puts what is held into the sight, unless it is there.
+    fn show(&mut self, held: Arc<Held>) {
+        if self.held.as_ref().is_some_and(|before| Arc::ptr_eq(before, &held)) {
+            return;
+        }
+        self.last.reading = held.reading.clone();
+        self.last.model = Some(held.model.clone());
+        self.last.window_s = held.window_s;
+        self.last.maximum = held.log.maximum;
+        self.last.points = Arc::new(held.log.curve.points().to_vec());
+        self.last.hook = held.log.hook.clone();
+        // Afterwards all is to be looked at again.
+        self.seen_changes = u64::MAX;
+        self.held = Some(held);
     }
 }

@@ -4,6 +4,7 @@
 //! lock belongs to the worker, the opener and the editor.
 
 mod handover;
+mod held;
 mod opening;
 mod output;
 mod parts;
@@ -23,15 +24,18 @@ use crate::params::EarwormParams;
 use crate::song_map::Anchor;
 
 use handover::Handover;
+pub use held::Held;
 pub(crate) use opening::warm_up;
 use opening::{Opening, options};
 use output::Writer;
-pub use window::ShownWindow;
+pub use window::{Scored, ShownWindow};
 
 /// What the audio thread needs for one stream.
 pub(crate) struct Line {
     pub(crate) tap: Tap,
     pub(crate) anchors: HeapProd<Anchor>,
+    /// Which of the session's streams it is.
+    pub(crate) stream: u64,
 }
 
 /// Where things stand on the audio thread, as it last said.
@@ -71,6 +75,8 @@ pub struct Log {
     pub maximum: Option<f32>,
     /// The latest scores, which the curve may leave out when they follow each other closely.
     pub latest: Option<Point>,
+    /// The latest reading; [`latest`](Self::latest) is of this one or, where this has no scores, of one before.
+    pub reading: Arc<Reading>,
 }
 
 /// The log and the stream that writes it. A stream that another has replaced is still served to its
@@ -99,6 +105,9 @@ pub struct Session {
     logbook: Mutex<Logbook>,
     opening: Mutex<Opening>,
     opened: Condvar,
+    /// Changes of the settings that the present stream has taken in; see [`EarwormParams::changes`].
+    changes_taken: AtomicU64,
+    held: Mutex<Option<Arc<Held>>>,
     writer: Mutex<Writer>,
     /// The window score of the last reading as bits of an `f32`; NaN while there is none. The meter
     /// publishes a reading only after it has been logged.
@@ -128,6 +137,8 @@ impl Session {
             logbook: Mutex::default(),
             opening: Mutex::default(),
             opened: Condvar::new(),
+            changes_taken: AtomicU64::new(0),
+            held: Mutex::default(),
             writer: Mutex::default(),
             window_score: AtomicU32::new(f32::NAN.to_bits()),
             lines: Handover::new(),
@@ -153,13 +164,16 @@ impl Session {
 
     /// Takes a reading of a stream into the log, unless another stream has taken its place.
     pub(crate) fn log_reading(
-        self: &Arc<Self>,
+        &self,
         stream: u64,
         point: Point,
+        reading: &Reading,
         hook: Option<Hook>,
         stretches: Option<Vec<(f64, f64)>>,
     ) {
         self.collect_lines();
+        // What is held is kept before there is something newer.
+        self.held();
         {
             let mut logbook = lock(&self.logbook);
             if logbook.stream != stream {
@@ -167,6 +181,7 @@ impl Session {
             }
             self.window_score.store(point.window.to_bits(), Ordering::Relaxed);
             let log = &mut logbook.log;
+            log.reading = Arc::new(reading.clone());
             if !point.is_gap() {
                 log.latest = Some(point);
             }
@@ -179,11 +194,11 @@ impl Session {
             }
         }
         self.ask_to_publish();
-        self.refresh();
     }
 
     /// A stream starts anew; see [`log_reading`](Self::log_reading).
     pub(crate) fn log_reset(&self, stream: u64) {
+        self.held();
         let mut logbook = lock(&self.logbook);
         if logbook.stream == stream {
             logbook.log = Log::default();
@@ -194,6 +209,7 @@ impl Session {
 
     /// Makes way for the next stream, or for none.
     fn turn_over(&self, meter: Option<Meter>) {
+        self.held();
         let mut logbook = lock(&self.logbook);
         logbook.log = Log::default();
         logbook.stream += 1;
@@ -236,8 +252,12 @@ impl Session {
     /// Seconds of a window of the present stream.
     pub fn window_seconds(&self) -> Option<f64> {
         let model = self.model()?;
-        let frames = options(&model, self.opened_window()).window_frames(model.metadata());
-        Some(model.metadata().front_end.seconds(frames))
+        Some(model.metadata().front_end.seconds(self.window_frames(&model)))
+    }
+
+    /// Frames of a window of the present stream, whose model this is.
+    fn window_frames(&self, model: &Model) -> usize {
+        options(model, self.opened_window()).window_frames(model.metadata())
     }
 
     /// Looks at the log. The worker waits meanwhile, so copy and go.
@@ -264,6 +284,9 @@ impl Session {
     pub fn set_editor_open(&self, open: bool) {
         self.editor_open.store(open, Ordering::Relaxed);
         self.set_pace();
+        if !open {
+            self.end_gesture();
+        }
     }
 
     /// Whether an editor shows this session.

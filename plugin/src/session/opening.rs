@@ -1,8 +1,8 @@
 //! Opening streams: one thread of the process loads models and opens what instances ask for.
 
 use std::path::Path;
-use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -17,8 +17,12 @@ use crate::params::WindowLength;
 use crate::state::ModelSetting;
 use crate::watcher::Watcher;
 
-/// Anchors that may wait for the worker: each block has at most two.
-const ANCHORS: usize = 256;
+/// Anchors that may wait for the worker: each block has at most two, and in the four seconds that the stream's
+/// ring holds a song at half or twice the pace has about four hundred.
+const ANCHORS: usize = 512;
+/// How often settings are looked at: they may change on the audio thread, which cannot wake anyone, and while no
+/// audio runs.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// What the stream is to be, or is.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,7 +35,6 @@ struct Setup {
 /// Where opening stands.
 #[derive(Default)]
 pub(super) struct Opening {
-    wanted: Option<Setup>,
     present: Option<Setup>,
     /// Requests made, and the last one that was answered.
     asked: u64,
@@ -44,13 +47,12 @@ pub(super) struct Opening {
 }
 
 impl Opening {
-    /// What there is to open, if anything.
-    fn due(&mut self) -> Option<Setup> {
-        let wanted = self.wanted.clone()?;
+    /// Whether this takes another stream.
+    fn is_due(&mut self, wanted: &Setup) -> bool {
         let file = wanted.model.file.as_ref();
         let is_back = self.missing && file.is_some_and(|file| Path::new(&file.path).exists());
         let again = std::mem::take(&mut self.again) || is_back;
-        (again || self.present.as_ref() != Some(&wanted)).then_some(wanted)
+        again || self.present.as_ref() != Some(wanted)
     }
 }
 
@@ -72,48 +74,59 @@ impl Session {
         }
     }
 
-    /// Opens a new stream if the settings have changed since the last one. Not for the audio thread.
+    /// Has the settings looked at now if they have changed, and not only with the next [`LOOK`]. Not for the
+    /// audio thread.
     pub fn refresh(self: &Arc<Self>) {
-        let setup = self.wanted();
-        if setup.rate > 0 && lock(&self.opening).wanted.as_ref() != Some(&setup) {
+        let changes = self.params.changes.load(Ordering::Relaxed);
+        if self.pulse.rate.load(Ordering::Relaxed) > 0 && changes != self.changes_taken() {
             self.ask();
         }
     }
 
+    /// How many of [`EarwormParams::changes`](crate::EarwormParams::changes) the present stream has taken in.
+    #[inline]
+    pub(crate) fn changes_taken(&self) -> u64 {
+        self.changes_taken.load(Ordering::Acquire)
+    }
+
     fn wanted(&self) -> Setup {
-        let model = self.params.model.read().unwrap_or_else(PoisonError::into_inner).clone();
         let rate = self.pulse.rate.load(Ordering::Relaxed);
-        Setup { rate, window: self.params.window.value(), model }
+        Setup { rate, window: self.params.window.value(), model: self.params.model.get() }
     }
 
     fn ask(self: &Arc<Self>) -> u64 {
-        let setup = self.wanted();
-        let mut opening = lock(&self.opening);
-        opening.wanted = Some(setup);
-        opening.asked += 1;
-        let asked = opening.asked;
-        drop(opening);
+        let asked = {
+            let mut opening = lock(&self.opening);
+            opening.asked += 1;
+            opening.asked
+        };
         // The opener lives as long as the process.
         let _ = opener().send(Job::Open(Arc::downgrade(self)));
         asked
     }
 
-    /// On the opener.
-    fn open(self: &Arc<Self>) {
-        let (setup, asked) = {
-            let mut opening = lock(&self.opening);
-            (opening.due(), opening.asked)
-        };
-        let opened = setup.map(|setup| (self.open_as(&setup), setup));
+    /// On the opener: opens a new stream if the settings take another one. How many changes of the settings
+    /// that takes in.
+    fn open(self: &Arc<Self>) -> u64 {
+        // In this order: what changes from here on is there to be seen the next time.
+        let asked = lock(&self.opening).asked;
+        let changes = self.params.changes.load(Ordering::Acquire);
+        let wanted = self.wanted();
+        let is_due = lock(&self.opening).is_due(&wanted);
+        let opened = is_due.then(|| self.open_as(&wanted));
         let mut opening = lock(&self.opening);
-        if let Some(((missing, trouble), setup)) = opened {
-            opening.present = Some(setup);
+        if let Some((missing, trouble)) = opened {
+            opening.present = Some(wanted);
             (opening.missing, opening.trouble) = (missing, trouble);
         }
         opening.answered = asked;
+        self.changes_taken.store(changes, Ordering::Release);
         self.opened.notify_all();
         drop(opening);
-        self.notifier.request_repaint();
+        if is_due {
+            self.notifier.request_repaint();
+        }
+        changes
     }
 
     /// Whether the model's file is missing, and what is wrong.
@@ -129,7 +142,7 @@ impl Session {
                 // Before the worker has it, so that what the stream says first is logged.
                 self.turn_over(Some(meter));
                 Worker::shared().attach(stream);
-                self.lines.send(Some(Box::new(Line { tap, anchors })));
+                self.lines.send(Some(Box::new(Line { tap, anchors, stream: number })));
                 (missing, trouble)
             }
             Err(error) => {
@@ -160,17 +173,12 @@ impl Session {
 
     /// Chooses a model from now on. Chosen again, one that was missing is looked for again.
     pub fn choose_model(self: &Arc<Self>, setting: ModelSetting) {
-        *self.params.model.write().unwrap_or_else(PoisonError::into_inner) = setting;
-        let troubled = {
+        {
             let mut opening = lock(&self.opening);
             opening.again |= opening.trouble.is_some();
-            opening.again
-        };
-        if troubled && self.pulse.rate.load(Ordering::Relaxed) > 0 {
-            self.ask();
-        } else {
-            self.refresh();
         }
+        self.params.model.set(setting);
+        self.refresh();
     }
 }
 
@@ -185,6 +193,13 @@ enum Job {
     Warm,
 }
 
+/// An instance, and how many changes of its settings have been taken in.
+struct Known {
+    session: Weak<Session>,
+    changes: Arc<AtomicU64>,
+    taken: u64,
+}
+
 /// The one thread of the process that loads models and opens streams.
 fn opener() -> Sender<Job> {
     static OPENER: OnceLock<Sender<Job>> = OnceLock::new();
@@ -192,22 +207,47 @@ fn opener() -> Sender<Job> {
         let (jobs, inbox) = channel();
         std::thread::Builder::new()
             .name("earworm-opener".into())
-            .spawn(move || {
-                while let Ok(job) = inbox.recv() {
-                    match job {
-                        Job::Open(session) => {
-                            if let Some(session) = session.upgrade() {
-                                session.open();
-                            }
-                        }
-                        Job::Warm => drop(Model::embedded()),
-                    }
-                }
-            })
+            .spawn(move || serve(&inbox))
             .expect("the system gives a thread");
         jobs
     };
     OPENER.get_or_init(start).clone()
+}
+
+/// Does what is asked for, and looks after the settings of all that have ever asked.
+fn serve(inbox: &Receiver<Job>) {
+    let mut known: Vec<Known> = Vec::new();
+    loop {
+        known.retain(|one| one.session.strong_count() > 0);
+        let job = if known.is_empty() {
+            inbox.recv().map_err(RecvTimeoutError::from)
+        } else {
+            inbox.recv_timeout(LOOK)
+        };
+        match job {
+            Ok(Job::Open(asking)) => {
+                let Some(session) = asking.upgrade() else { continue };
+                let taken = session.open();
+                match known.iter().position(|one| one.session.ptr_eq(&asking)) {
+                    Some(place) => known[place].taken = taken,
+                    None => {
+                        let changes = session.params.changes.clone();
+                        known.push(Known { session: asking, changes, taken });
+                    }
+                }
+            }
+            Ok(Job::Warm) => drop(Model::embedded()),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        for one in &mut known {
+            if one.changes.load(Ordering::Relaxed) != one.taken
+                && let Some(session) = one.session.upgrade()
+            {
+                one.taken = session.open();
+            }
+        }
+    }
 }
 
 /// Starts to load the built-in model in the background, so that it is there when the host activates.

@@ -1,8 +1,13 @@
 //! The score as an output: written into a parameter for the host to record.
+//!
+//! Hosts are told on the thread that nice-plug takes for its main one. On Linux, without an open editor, that is
+//! one of its own. CLAP allows that; VST3 wants such calls from the host's main thread alone, so that there only an
+//! open editor tells.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use nice_plug::context::PluginApi;
 use nice_plug::context::gui::GuiContext;
 use nice_plug::params::{InternalParamMut as _, Param as _};
 
@@ -14,6 +19,17 @@ pub(super) struct Writer {
     context: Option<GuiContext>,
     executor: Option<Arc<dyn Fn() + Send + Sync>>,
     gesture: bool,
+    /// Whether a thread is telling the host something, and whether there is more to tell meanwhile.
+    telling: bool,
+    more: bool,
+}
+
+/// What there is to tell the host, in this order.
+struct Message {
+    context: GuiContext,
+    begin: bool,
+    score: Option<f32>,
+    end: bool,
 }
 
 impl Session {
@@ -32,23 +48,31 @@ impl Session {
         (!score.is_nan()).then_some(score)
     }
 
+    /// What the host may be told something with, if it may be told now.
+    fn host_to_tell(&self, writer: &Writer) -> Option<GuiContext> {
+        let context = writer.context.clone()?;
+        let on_own_thread = cfg!(target_os = "linux") && !self.is_editor_open();
+        (!on_own_thread || context.plugin_api() != PluginApi::Vst3).then_some(context)
+    }
+
     pub(super) fn ask_to_publish(&self) {
-        let (publish, has_context) = {
+        let (publish, can_tell) = {
             let writer = lock(&self.writer);
             if !self.params.write.value() && !writer.gesture {
                 return;
             }
-            (writer.executor.clone(), writer.context.is_some())
+            (writer.executor.clone(), self.host_to_tell(&writer).is_some())
         };
         match publish {
-            Some(publish) if has_context => publish(),
-            // Until the editor has been open once, nice-plug gives nothing to tell the host with. The
-            // value changes all the same, for hosts that ask for it.
+            Some(publish) if can_tell => publish(),
+            // Until the editor has been open once, nice-plug gives nothing to tell the host with, and
+            // later there may be no thread to do so on. The value changes all the same, for hosts that
+            // ask for it.
             _ if !self.params.hold.value() => {
                 if let Some(score) = self.window_score() {
                     let normalized = self.params.score.preview_normalized(score);
                     // SAFETY: this stores atomics only. What nice-plug reserves it for, telling the
-                    // host, is not possible here.
+                    // host, cannot be done here.
                     unsafe { self.params.score._internal_set_normalized_value(normalized) };
                 }
             }
@@ -56,25 +80,63 @@ impl Session {
         }
     }
 
+    /// Ends a gesture that could not be ended later, now that there is no editor. For the editor's thread.
+    pub(super) fn end_gesture(&self) {
+        let publish = {
+            let writer = lock(&self.writer);
+            if !writer.gesture || self.host_to_tell(&writer).is_some() {
+                return;
+            }
+            writer.executor.clone()
+        };
+        // Not directly: nice-plug knows whether there still is somebody to hear it.
+        if let Some(publish) = publish {
+            publish();
+        }
+    }
+
     /// Writes the window score into the output parameter, if that is switched on. For the thread that
     /// the executor uses, or the editor's.
     pub(crate) fn publish_score(&self) {
         let mut writer = lock(&self.writer);
-        let Some(context) = writer.context.clone() else { return };
-        let (params, setter) = (&self.params, context.param_setter());
-        if params.write.value() != writer.gesture {
-            writer.gesture = params.write.value();
-            if writer.gesture {
-                setter.begin_set_parameter(&params.score);
-            } else {
-                setter.end_set_parameter(&params.score);
-            }
+        writer.more = true;
+        // One thread at a time, or the end of a gesture might overtake its beginning.
+        if std::mem::replace(&mut writer.telling, true) {
+            return;
         }
-        if writer.gesture
-            && !params.hold.value()
-            && let Some(score) = self.window_score()
-        {
-            setter.set_parameter(&params.score, score);
+        while std::mem::take(&mut writer.more) {
+            let message = self.next_message(&mut writer);
+            // A host may take its time, and the worker, which serves all instances, wants the lock meanwhile.
+            drop(writer);
+            if let Some(message) = message {
+                self.tell(&message);
+            }
+            writer = lock(&self.writer);
+        }
+        writer.telling = false;
+    }
+
+    fn next_message(&self, writer: &mut Writer) -> Option<Message> {
+        let context = writer.context.clone()?;
+        let was = writer.gesture;
+        writer.gesture = self.params.write.value() && self.host_to_tell(writer).is_some();
+        let score = self.window_score().filter(|_| writer.gesture && !self.params.hold.value());
+        Some(Message { context, begin: writer.gesture && !was, score, end: was && !writer.gesture })
+    }
+
+    fn tell(&self, message: &Message) {
+        let (param, setter) = (&self.params.score, message.context.param_setter());
+        if message.begin {
+            setter.begin_set_parameter(param);
+        }
+        if let Some(score) = message.score {
+            setter.set_parameter(param, score);
+        }
+        if message.end {
+            setter.end_set_parameter(param);
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,25 +2,42 @@
 
 use std::sync::Arc;
 
-use earworm_scorer::Model;
 use earworm_scorer::live::{HistoryFrame, Meter};
 use earworm_scorer::model::ModelError;
+use earworm_scorer::{Model, Reading};
 
-use super::{Session, options};
+use super::Session;
 use crate::curve::Point;
 use crate::influence::{self, Influence};
 use crate::state::Snapshot;
 
+/// Scores, and what they rest on.
+#[derive(Clone)]
+pub struct Scored {
+    /// The scores.
+    pub point: Point,
+    /// The latest reading, which may be of silence after them.
+    pub reading: Arc<Reading>,
+    /// The window behind them.
+    pub window: ShownWindow,
+}
+
 /// The mel frames that a window score rests on.
+#[derive(Clone)]
 pub struct ShownWindow {
     model: Arc<Model>,
     /// Frames of the window, silent ones left out, and of what came before it.
-    frames: Vec<HistoryFrame>,
+    frames: Arc<Vec<HistoryFrame>>,
     /// How many of them the score rests on.
     count: usize,
 }
 
 impl ShownWindow {
+    /// Its frames and those before them that were still kept, oldest first.
+    pub fn frames(&self) -> &[HistoryFrame] {
+        &self.frames
+    }
+
     /// What each frequency region adds to its score, but for its oldest frames; see
     /// [`influence::examine`].
     ///
@@ -42,21 +59,38 @@ impl ShownWindow {
 }
 
 impl Session {
-    /// The latest scores, and the window they rest on.
-    pub fn shown_window(&self) -> Option<(Point, ShownWindow)> {
-        let meter = self.meter()?;
-        let point = self.with_log(|log| log.latest)?;
-        let model = meter.model().clone();
-        let whole = options(&model, self.opened_window()).window_frames(model.metadata());
-        let count = (point.coverage * whole as f32).round() as usize;
-        let frames = frames_until(&meter, point.sound_s);
-        Some((point, ShownWindow { model, frames, count }))
+    /// The scores that are shown: the latest, or while they are held those that were so then.
+    pub fn scored(&self) -> Option<Scored> {
+        if let Some(held) = self.held() {
+            return held.scored.clone();
+        }
+        let (meter, latest, reading) =
+            self.with_log(|log| (self.meter(), log.latest, log.reading.clone()));
+        self.scored_of(&meter?, latest, &reading)
     }
 
-    /// The present window as a snapshot, without its influence, which takes a while to find.
+    pub(super) fn scored_of(
+        &self,
+        meter: &Meter,
+        latest: Option<Point>,
+        reading: &Arc<Reading>,
+    ) -> Option<Scored> {
+        let point = latest?;
+        let model = meter.model().clone();
+        let count = (point.coverage * self.window_frames(&model) as f32).round() as usize;
+        let frames = Arc::new(frames_until(meter, point.sound_s));
+        let window = ShownWindow { model, frames, count };
+        Some(Scored { point, reading: reading.clone(), window })
+    }
+
+    /// The scores that are shown, and the window they rest on.
+    pub fn shown_window(&self) -> Option<(Point, ShownWindow)> {
+        self.scored().map(|scored| (scored.point, scored.window))
+    }
+
+    /// The shown window as a snapshot, without its influence, which takes a while to find.
     pub fn snapshot(&self) -> Option<(Snapshot, ShownWindow)> {
-        let reading = self.reading();
-        let (point, window) = self.shown_window()?;
+        let Scored { point, reading, window } = self.scored()?;
         let song = Some(point.song_s).filter(|s| !s.is_nan());
         let some = |score: f32| Some(score).filter(|score| !score.is_nan());
         let snapshot = Snapshot {

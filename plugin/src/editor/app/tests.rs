@@ -48,6 +48,10 @@ fn has(texts: &[(String, f32)], text: &str) -> bool {
     texts.iter().any(|(found, _)| found == text)
 }
 
+fn largest(texts: &[(String, f32)]) -> &str {
+    &texts.iter().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap().0
+}
+
 #[test]
 fn the_number_shown_is_the_engines() {
     let mut host = Host::new(48_000, 48_000, ProcessMode::Offline);
@@ -71,17 +75,13 @@ fn the_number_shown_is_the_engines() {
     let number = format!("{score:.0}");
     for size in [(560.0, 380.0), (880.0, 600.0), (1600.0, 1000.0)] {
         let shown = texts(&mut app, size);
-        let largest = shown.iter().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap();
-        assert_eq!(largest.0, number, "at {size:?}");
+        assert_eq!(largest(&shown), number, "at {size:?}");
     }
     // Held, it stays while the engine goes on.
     automate(&session.params.hold, 1.0);
     let held = texts(&mut app, (880.0, 600.0));
     host.play(20, 0.01);
     assert!(has(&held, "held"));
-    let largest = |shown: &[(String, f32)]| {
-        shown.iter().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap().0.clone()
-    };
     assert_eq!(largest(&texts(&mut app, (880.0, 600.0))), number);
     automate(&session.params.hold, 0.0);
     host.play(2, 0.0);
@@ -126,6 +126,31 @@ fn every_view_draws_with_and_without_sound() {
     assert!(Arc::strong_count(&session) < 6);
 }
 
+#[test]
+fn only_what_moves_is_drawn_at_full_pace() {
+    let mut host = Host::new(48_000, 48_000, ProcessMode::Offline);
+    let session = host.session().clone();
+    let mut app = App::new(session.clone());
+    host.play(12, 1.0);
+    for (view, moves) in [(0.0, true), (0.5, false), (1.0, false)] {
+        automate(&session.params.view, view);
+        let ctx = egui::Context::default();
+        theme::apply(&ctx);
+        let mut pause = Duration::ZERO;
+        // More than one, as egui asks for some itself at first.
+        for _ in 0..5 {
+            // Audio comes in.
+            session.pulse.frames.fetch_add(1, Relaxed);
+            let rect = Rect::from_min_size(egui::Pos2::ZERO, vec2(880.0, 600.0));
+            let input = egui::RawInput { screen_rect: Some(rect), ..Default::default() };
+            let output = ctx.run_ui(input, |ui| app.draw(ui));
+            pause = output.viewport_output.get(&egui::ViewportId::ROOT).unwrap().repaint_delay;
+        }
+        assert_eq!(pause < Duration::from_millis(100), moves, "view {view}: {pause:?}");
+        assert!(pause < Duration::from_secs(1), "the end of the audio is to be noticed");
+    }
+}
+
 /// Stored from the meter view, where nothing is looked at: influence comes all the same, and it is that
 /// of the window whose score was stored.
 #[test]
@@ -157,6 +182,49 @@ fn a_snapshot_is_told_its_influence() {
     assert_eq!((stored().influence, stored().window), (want.regions, Some(score)));
     app.remove_snapshot(0);
     assert_eq!(set.values.lock().unwrap().len(), 2);
+}
+
+/// What is held is what is stored, and what an editor shows that is opened only then.
+#[test]
+fn what_is_held_stays_whoever_looks() {
+    let mut host = Host::new(48_000, 48_000, ProcessMode::Offline);
+    let session = host.session().clone();
+    let mut app = App::new(session.clone());
+    host.play(25, 1.0);
+    let then = session.reading();
+    let (_, window) = session.shown_window().unwrap();
+    let influence = window.examine_all().unwrap().unwrap().regions;
+    // Nobody looks when the host puts hold on.
+    automate(&session.params.hold, 1.0);
+    host.play(20, 0.01);
+    assert_ne!(session.reading().window, then.window, "listening goes on");
+    app.store_snapshot();
+    let stored = || session.params.snapshots.read().unwrap().list[0].clone();
+    assert_eq!((stored().window, stored().details), (then.window, then.details.clone()));
+    let end = Instant::now() + Duration::from_secs(60);
+    while stored().influence.is_empty() {
+        assert!(Instant::now() < end, "no influence");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(stored().influence, influence);
+    // Neither a reset nor another stream ends it.
+    session.reset();
+    host.play(2, 1.0);
+    host.activate(44_100, 48_000, ProcessMode::Offline);
+    let number = format!("{:.0}", then.window.unwrap());
+    let mut apps = [app, App::new(session.clone())];
+    for app in &mut apps {
+        let shown = texts(app, (880.0, 600.0));
+        assert_eq!((largest(&shown), has(&shown, "held")), (number.as_str(), true));
+        let last_s = app.eye.look(&session).points.last().unwrap().sound_s;
+        assert!((24.0..25.0).contains(&last_s), "the curve ends at {last_s} s");
+    }
+    automate(&session.params.hold, 0.0);
+    for app in &mut apps {
+        let shown = texts(app, (880.0, 600.0));
+        assert!(largest(&shown) != number && !has(&shown, "held"), "{shown:?}");
+        assert!(app.eye.look(&session).points.is_empty());
+    }
 }
 
 #[derive(Debug)]
@@ -213,8 +281,7 @@ fn a_rate_that_cannot_be_heard_is_said() {
     let shown = texts(&mut app, (880.0, 600.0));
     assert!(has(&shown, "cannot listen"), "{shown:?}");
     assert!(shown.iter().any(|(text, _)| text.contains("4000 Hz")), "{shown:?}");
-    let largest = shown.iter().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap();
-    assert_eq!(largest.0, "–", "no number of another stream");
+    assert_eq!(largest(&shown), "–", "no number of another stream");
 }
 
 #[test]
