@@ -74,7 +74,7 @@ impl Session {
         }
     }
 
-    /// Has the settings looked at now if they have changed, and not only with the next [`LOOK`]. Not for the
+    /// Has the settings looked at now if they have changed, and not only with the next look. Not for the
     /// audio thread.
     pub fn refresh(self: &Arc<Self>) {
         let changes = self.params.changes.load(Ordering::Relaxed);
