@@ -124,12 +124,11 @@ pub fn parts(
             groups,
         ),
         SplitKind::Random => {
-            let count = (1.0 / split.share).round().max(2.0) as usize;
-            let folds = stratified_folds(groups, &classes, count, seed);
+            let test = random_test(split, groups, &classes, seed);
             let part = Part {
                 name: "test".into(),
-                seen: select(&|i| folds[i] != 0),
-                unseen: select(&|i| folds[i] == 0),
+                seen: select(&|i| !test[i]),
+                unseen: select(&|i| test[i]),
             };
             ensure!(
                 !part.seen.is_empty() && !part.unseen.is_empty(),
@@ -160,6 +159,18 @@ pub fn parts(
             Ok(vec![part])
         }
     }
+}
+
+/// Whether each song is one of a random split's test songs. `classes` are all the same unless the split is
+/// stratified.
+pub(crate) fn random_test<S: AsRef<str>>(
+    split: &SplitRecipe,
+    groups: &[S],
+    classes: &[usize],
+    seed: u64,
+) -> Vec<bool> {
+    let folds = (1.0 / split.share).round().max(2.0) as usize;
+    stratified_folds(groups, classes, folds, seed).into_iter().map(|fold| fold == 0).collect()
 }
 
 /// Parts of a cross-validation from the fold of each song.

@@ -68,6 +68,16 @@ fn complaint_about(folder: &Path, run: &Path, more: &[&str]) -> String {
     text
 }
 
+/// Runs `fit`, which finds nothing wrong.
+fn fit_well(folder: &Path) {
+    let output = Command::new(env!("CARGO_BIN_EXE_earworm-train"))
+        .args(["fit".as_ref(), folder.join("recipe.toml").as_os_str()])
+        .args(["--out".as_ref(), folder.join("run").as_os_str()])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 fn nothing_was_begun(folder: &Path) {
     let run = folder.join("run");
     let begun = run.join("recipe.toml").exists() || run.join("run.json").exists();
@@ -83,12 +93,7 @@ fn the_good_case_is_good() {
     let dir = tempfile::tempdir().unwrap();
     table(dir.path(), |_, _| ());
     recipe(dir.path(), same);
-    let status = Command::new(env!("CARGO_BIN_EXE_earworm-train"))
-        .args(["fit".as_ref(), dir.path().join("recipe.toml").as_os_str()])
-        .args(["--out".as_ref(), dir.path().join("run").as_os_str()])
-        .output()
-        .unwrap();
-    assert!(status.status.success(), "{}", String::from_utf8_lossy(&status.stderr));
+    fit_well(dir.path());
 }
 
 #[test]
@@ -308,12 +313,7 @@ fn a_fold_of_one_class_in_a_search() {
         let search = "[search]\nmetric = \"auc\"\nfolds = 3\ngrid = { \"model.c\" = [0.1, 1.0] }\n";
         text.replace("folds = 2", split) + search
     });
-    let output = Command::new(env!("CARGO_BIN_EXE_earworm-train"))
-        .args(["fit".as_ref(), dir.path().join("recipe.toml").as_os_str()])
-        .args(["--out".as_ref(), dir.path().join("run").as_os_str()])
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    fit_well(dir.path());
     let run = earworm_train::run::Run::open(&dir.path().join("run")).unwrap();
     let search = run.search.unwrap();
     for config in &search.configs {

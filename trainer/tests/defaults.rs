@@ -113,6 +113,33 @@ fn songs_without_an_entry_are_groups_of_their_own() {
     assert_eq!(folds(&run), folds(&resolved));
 }
 
+/// A split that `fit` refuses is to be seen in the statistics.
+#[test]
+fn statistics_are_told_of_a_test_of_one_group() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = songs_by_band(dir.path());
+    let text = std::fs::read_to_string(&options.manifest).unwrap();
+    // Half of the songs are one band's.
+    let one = (0..6).fold(text, |text, n| text.replace(&format!("artist {n},"), "artist 0,"));
+    std::fs::write(&options.manifest, one).unwrap();
+    build(&options).unwrap();
+    let mut learnt = recipe(&options.out, "");
+    learnt.split.kind = earworm_train::recipe::SplitKind::Random;
+    let refused = fit(&learnt, &dir.path().join("run"), &FitOptions::default()).unwrap_err();
+    assert!(refused.to_string().contains("fills the test"), "{refused:#}");
+    let path = dir.path().join("recipe.toml");
+    std::fs::write(&path, toml::to_string(&learnt).unwrap()).unwrap();
+    let seen = stats(&StatsOptions {
+        source: Source::Dataset(options.out.clone()),
+        recipe: Some(path),
+        split: None,
+        group: None,
+        out: dir.path().join("stats"),
+    })
+    .unwrap();
+    assert_eq!(seen.groups, Some(("band".to_owned(), 7)));
+}
+
 /// `dataset stats` splits as `fit` does, and knows features as targets.
 #[test]
 fn statistics_see_a_recipe_as_training_does() {

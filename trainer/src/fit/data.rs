@@ -103,10 +103,7 @@ impl Data {
             }
             (None, None) => bail!("data: give either `set` or `table`"),
         };
-        opened.together = match recipe.split.leak {
-            true => opened.tracks.iter().map(|track| track.id.clone()).collect(),
-            false => opened.groups.clone(),
-        };
+        opened.together = together(recipe, &opened.tracks, &opened.groups);
         let genre = |track: &Track| match &data.genre {
             Some(column) => track.text(column).map(str::to_owned),
             None => Ok(String::new()),
@@ -193,6 +190,18 @@ pub(crate) fn groups<T: Borrow<Track>>(
         _ => text.to_owned(),
     };
     Ok((Some(column.to_owned()), texts.into_iter().zip(tracks).map(group).collect()))
+}
+
+/// What the recipe's split keeps together: the groups, or each track alone where it is to leak.
+pub(crate) fn together<T: Borrow<Track>>(
+    recipe: &Recipe,
+    tracks: &[T],
+    groups: &[String],
+) -> Vec<String> {
+    match recipe.split.leak {
+        true => tracks.iter().map(|track| track.borrow().id.clone()).collect(),
+        false => groups.to_vec(),
+    }
 }
 
 /// Makes features columns of the tracks, so that targets can be made of them as well. Where the

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-pub(crate) use self::data::{Data, add_columns, groups};
+pub(crate) use self::data::{Data, add_columns, groups, together};
 pub use self::part::FitOptions;
 use self::part::{Plan, check, classes, train_or_keep, workers};
 use self::pool::{Shown, Workers, in_parallel};

@@ -121,10 +121,7 @@ pub(super) fn check(recipe: &Recipe, data: &Data, parts: &[Part]) -> Result<()> 
             }
             Model::Network(model) => {
                 let (examples, _) = part.examples()?;
-                if recipe.budget.patience.is_some() {
-                    let (together, share) = (&data.together, recipe.budget.validation);
-                    hold_out(plan.seen, together, share, plan.seed)?;
-                }
+                part.to_learn_from()?;
                 if number == 0 {
                     let outputs = recipe.outputs().len();
                     let (mean, deviation) =
@@ -189,15 +186,21 @@ impl PartInHand<'_> {
         Ok((examples, columns))
     }
 
+    /// The songs that a network learns from, and those that decide when it stops.
+    fn to_learn_from(&self) -> Result<(Vec<usize>, Vec<usize>)> {
+        let (budget, plan) = (&self.recipe.budget, self.plan);
+        match (budget.patience, plan.stop_at) {
+            (Some(_), None) => {
+                hold_out(plan.seen, &self.data.together, budget.validation, plan.seed)
+            }
+            _ => Ok((plan.seen.to_vec(), vec![])),
+        }
+    }
+
     fn network(&self, model: &ModelRecipe, shown: &Shown<'_>) -> Result<Option<Outcome>> {
         let (recipe, plan, options) = (self.recipe, self.plan, self.options);
         let (examples, columns) = self.examples()?;
-        let (train, validation) = match (recipe.budget.patience, plan.stop_at) {
-            (Some(_), None) => {
-                hold_out(plan.seen, &self.data.together, recipe.budget.validation, plan.seed)?
-            }
-            _ => (plan.seen.to_vec(), vec![]),
-        };
+        let (train, validation) = self.to_learn_from()?;
         // Only so that the configurations of a search can be seen learning.
         let watched = match (validation.is_empty(), plan.keep_model) {
             (true, false) => plan.judged,

@@ -7,11 +7,11 @@ use anyhow::Result;
 use super::columns::{Numbers, Origin};
 use super::material::Material;
 use crate::dataset::Track;
-use crate::fit::groups;
+use crate::fit::{groups, together};
 use crate::metrics::median;
 use crate::recipe::{Recipe, SplitKind};
 use crate::run::Task;
-use crate::split::{parts, stratified_folds};
+use crate::split::{random_test, stratified_folds};
 use crate::targets::{Head, targets};
 
 /// A recipe as far as statistics go.
@@ -55,25 +55,21 @@ impl RecipeView {
                 })
                 .collect::<Result<Vec<String>>>()
         };
-        let (group, mut groups) = groups(&recipe, Some(&material.schema), tracks)?;
-        if recipe.split.leak {
-            groups = tracks.iter().map(|track| track.id.clone()).collect();
-        }
+        let (group, groups) = groups(&recipe, Some(&material.schema), tracks)?;
+        let together = together(&recipe, tracks, &groups);
         let targets: Vec<Target> = recipe.heads.iter().map(|head| target(head, tracks)).collect();
         let classes = targets.first().map_or_else(|| vec![0; tracks.len()], Target::classes);
         let split = &recipe.split;
-        let sides = match (split.kind, &split.column) {
+        let own = if split.stratified { classes } else { vec![0; tracks.len()] };
+        let sides = match split.kind {
             // What `fit` would refuse is to be seen here, so splits are not checked.
-            (SplitKind::Column, Some(name)) => column(&Some(name.clone()), &|_| String::new())?,
-            (SplitKind::Random | SplitKind::Column, _) => {
-                let parts = parts(split, tracks, &groups, &classes, recipe.seed)?;
-                let unseen = |song: &usize| parts.iter().any(|part| part.unseen.contains(song));
-                let side = |song: usize| if unseen(&song) { "test" } else { "train" };
-                (0..tracks.len()).map(|song| side(song).to_owned()).collect()
+            SplitKind::Column => column(&split.column, &|_| String::new())?,
+            SplitKind::Random => {
+                let test = random_test(split, &together, &own, recipe.seed);
+                test.iter().map(|&test| if test { "test" } else { "train" }.to_owned()).collect()
             }
-            (SplitKind::Folds, _) => {
-                let own = if split.stratified { classes } else { vec![0; tracks.len()] };
-                let folds = stratified_folds(&groups, &own, split.folds, recipe.seed);
+            SplitKind::Folds => {
+                let folds = stratified_folds(&together, &own, split.folds, recipe.seed);
                 folds.iter().map(|fold| format!("fold {}", fold + 1)).collect()
             }
         };
