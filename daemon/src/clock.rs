@@ -1,6 +1,11 @@
 //! Times: that of the day, and as people write them: `1:05`, `1:00:07`.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use earworm_scorer::Hook;
+
+/// Seconds in a day.
+pub(crate) const DAY_S: f64 = 86_400.0;
 
 /// Seconds since 1970; 0 if the clock says it is earlier.
 pub(crate) fn now_s() -> f64 {
@@ -28,6 +33,31 @@ pub(crate) fn round_ms(seconds: f64) -> f64 {
     (seconds * 1000.0).round() / 1000.0
 }
 
+/// The same for where a hook lies.
+pub(crate) fn round_hook(hook: Hook) -> Hook {
+    Hook { start_s: round_ms(hook.start_s), end_s: round_ms(hook.end_s), ..hook }
+}
+
+/// A time as people write it, in UTC.
+pub(crate) fn moment(time: f64) -> String {
+    let time = UNIX_EPOCH + Duration::from_secs(time.max(0.0) as u64);
+    let text = humantime::format_rfc3339_seconds(time).to_string();
+    text.replace('T', " ").replace('Z', "")
+}
+
+/// A mark on a time axis with marks every `step` seconds: the time of day, or the day.
+pub(crate) fn tick(time: f64, step: f64) -> String {
+    let text = moment(time);
+    let (day, hour) = text.split_once(' ').unwrap_or((&text, ""));
+    if step >= DAY_S || hour.starts_with("00:00") {
+        day[5..].to_owned()
+    } else if step < 60.0 {
+        hour.to_owned()
+    } else {
+        hour[..5].to_owned()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,5 +73,12 @@ mod tests {
     }
 
     #[test]
-    fn ticks_are_round_and_few() {}
+    fn marks_of_time_are_short() {
+        let noon_s = 365.0 * DAY_S + 43_200.0;
+        assert_eq!(moment(noon_s), "1971-01-01 12:00:00");
+        assert_eq!(tick(noon_s, 10.0), "12:00:00");
+        assert_eq!(tick(noon_s, 600.0), "12:00");
+        assert_eq!(tick(noon_s, 2.0 * DAY_S), "01-01");
+        assert_eq!(tick(365.0 * DAY_S, 600.0), "01-01", "a day begins");
+    }
 }

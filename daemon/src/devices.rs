@@ -2,10 +2,22 @@
 
 use std::io::{self, Write};
 
+use clap::Args;
+
 use crate::capture::devices::{self, Inventory, Kind, Listed};
-use crate::cli::DevicesArgs;
 use crate::exit::Outcome;
 use crate::text;
+
+/// What `earworm devices` takes.
+#[derive(Debug, Args)]
+pub(crate) struct DevicesArgs {
+    /// Only this sound system, such as pulseaudio or alsa.
+    #[arg(long, value_name = "NAME", env = "EARWORM_HOST")]
+    pub(crate) host: Option<String>,
+    /// One JSON object a line and device.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
 
 /// Lists the devices.
 ///

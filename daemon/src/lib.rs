@@ -4,11 +4,13 @@ mod capture;
 mod cli;
 mod clock;
 mod config;
+mod details;
 mod devices;
 mod exit;
 #[doc(hidden)]
 pub mod fuzzed;
 mod history;
+mod history_report;
 mod http;
 mod interrupt;
 mod listen;
@@ -16,7 +18,7 @@ mod log;
 mod model_card;
 mod model_choice;
 mod osc;
-mod plot;
+mod png_path;
 mod reload;
 mod score;
 mod service;
@@ -37,7 +39,7 @@ pub fn main() -> ExitCode {
         cli::Command::Score(args) => score::run(args),
         cli::Command::Listen(args) => listen::run(args),
         cli::Command::Devices(args) => devices::run(args),
-        cli::Command::History(args) => history::run(args),
+        cli::Command::History(args) => history_report::run(args),
         cli::Command::Config(args) => config::run(args),
         cli::Command::Reload(args) => reload::run(args),
         cli::Command::Service(args) => service::run(args),

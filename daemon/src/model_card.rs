@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
+use std::path::PathBuf;
 
+use clap::{Args, Subcommand};
 use earworm_scorer::model::{Calibration, Contract, Metadata, Metric, Task};
 
-use crate::cli::{ModelArgs, ModelCommand};
 use crate::exit::Outcome;
 use crate::{model_choice, text};
 
@@ -13,6 +14,28 @@ use crate::{model_choice, text};
 const CELLS: usize = 88;
 /// Width of the column of headings.
 const HEADING: usize = 13;
+
+/// What `earworm model` takes.
+#[derive(Debug, Args)]
+pub(crate) struct ModelArgs {
+    /// What to do with the model.
+    #[command(subcommand)]
+    pub(crate) command: ModelCommand,
+}
+
+/// The commands about models.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelCommand {
+    /// Show a model's card: what its score means, what it learned from, how well it did.
+    Show {
+        /// An ONNX model; without it the one built in.
+        #[arg(env = "EARWORM_MODEL")]
+        file: Option<PathBuf>,
+        /// The model's metadata as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
 
 /// Does what the command says.
 ///

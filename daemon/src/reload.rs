@@ -1,11 +1,22 @@
 //! `earworm reload`: tells the Earworm that runs to read its configuration again.
 
 use anyhow::Context;
+use clap::Args;
 
-use crate::cli::ReloadArgs;
-use crate::config;
+use crate::config::{self, ConfigFile, HistoryFile};
 use crate::exit::Outcome;
 use crate::history;
+
+/// What `earworm reload` takes.
+#[derive(Debug, Args)]
+pub(crate) struct ReloadArgs {
+    /// Where the configuration is.
+    #[command(flatten)]
+    pub(crate) config: ConfigFile,
+    /// The history that it writes, by which it is found.
+    #[command(flatten)]
+    pub(crate) file: HistoryFile,
+}
 
 /// Finds it by the history that it writes, and tells it.
 ///
@@ -14,7 +25,7 @@ use crate::history;
 pub(crate) fn run(args: &ReloadArgs) -> anyhow::Result<Outcome> {
     // It would refuse it as well, but only in its log.
     config::File::read(args.config.path.as_deref())?;
-    let file = history::file(&args.file, args.config.path.as_deref())?;
+    let file = config::history_file(&args.file, args.config.path.as_deref())?;
     let process = history::writer(&file)
         .with_context(|| format!("no Earworm writes to {}; is it running?", file.display()))?;
     tell(process)?;

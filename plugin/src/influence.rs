@@ -21,7 +21,7 @@ pub const REGIONS: usize = 8;
 /// Decibels that a region is turned down by; the front end's floor stops it earlier.
 const DOWN_DB: f32 = 60.0;
 /// Frames that a streaming model takes at a time, where a look may leave out fewer than that.
-pub const CHUNK: usize = 16;
+const CHUNK: usize = 16;
 /// Time between two looks.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -50,15 +50,31 @@ pub fn obstacle(input: &Input) -> Option<&'static str> {
     }
 }
 
-/// Judges the last `count` audible frames with and without each region. `None` when too few of them
-/// were heard or are still kept, and where there is an [`obstacle`].
-///
-/// A streaming model takes `chunk` of them at a time: more is cheaper, and the oldest frames, fewer than
-/// a chunk of them, are left out. Window models ignore it.
+/// What each frequency region adds to a window's score, but for its oldest frames, fewer than a model
+/// takes at a time. `None` when too few frames were heard or are still kept, and where there is an [`obstacle`].
 ///
 /// # Errors
 /// When the model cannot be run.
-pub fn examine(
+pub fn examine(window: &ShownWindow) -> Result<Option<Influence>, ModelError> {
+    occlude(window.model(), window.frames(), window.count(), CHUNK)
+}
+
+/// The same with every frame of the window, at the cost of smaller steps.
+///
+/// # Errors
+/// When the model cannot be run.
+pub fn examine_all(window: &ShownWindow) -> Result<Option<Influence>, ModelError> {
+    let divides = |chunk: &usize| window.count().is_multiple_of(*chunk);
+    let chunk = [CHUNK, 8, 4, 2].into_iter().find(divides).unwrap_or(1);
+    occlude(window.model(), window.frames(), window.count(), chunk)
+}
+
+/// Judges the last `count` audible frames with and without each region. `None` when there are too few of
+/// them, and where there is an [`obstacle`].
+///
+/// A streaming model takes `chunk` of them at a time: more is cheaper, and the oldest frames, fewer than
+/// a chunk of them, are left out. Window models ignore it.
+fn occlude(
     model: &Arc<Model>,
     frames: &[HistoryFrame],
     count: usize,
@@ -140,7 +156,7 @@ pub fn fill_in(
 ) -> std::io::Result<()> {
     let (session, stored) = (Arc::downgrade(session), snapshot.clone());
     low_priority::spawn("earworm-snapshot", move || {
-        let Ok(Some(found)) = window.examine_all() else { return };
+        let Ok(Some(found)) = examine_all(&window) else { return };
         let Some(session) = session.upgrade() else { return };
         let mut snapshots =
             session.params.snapshots.write().unwrap_or_else(PoisonError::into_inner);
@@ -237,7 +253,7 @@ impl Shared {
         *seen = now;
         // The session must not outlive its host by the time this takes.
         drop(session);
-        let found = shown.and_then(|(_, window)| window.examine().ok().flatten());
+        let found = shown.and_then(|(_, window)| examine(&window).ok().flatten());
         *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = found;
         true
     }
@@ -276,14 +292,14 @@ mod tests {
         });
         frames.truncate(frames.len() / CHUNK * CHUNK);
         let samples = (frames.len() - 1) * settings.hop + settings.n_fft;
-        let found = examine(&model, &frames, frames.len(), CHUNK).unwrap().unwrap();
+        let found = occlude(&model, &frames, frames.len(), CHUNK).unwrap().unwrap();
         let want = model.metadata().score(&score_offline(&model, &sound[..samples]).unwrap());
         assert!((found.score - want).abs() < 0.05, "{} and {want}", found.score);
         assert_eq!(found.regions.len(), REGIONS);
         assert!(found.regions.iter().any(|points| points.abs() > 0.1), "{:?}", found.regions);
         assert!(found.edges_hz.is_sorted() && found.edges_hz[0] < 60.0);
-        assert_eq!(examine(&model, &frames[..20], 100, CHUNK).unwrap(), None, "too few are kept");
-        assert_eq!(examine(&model, &frames, 0, CHUNK).unwrap(), None);
+        assert_eq!(occlude(&model, &frames[..20], 100, CHUNK).unwrap(), None, "too few are kept");
+        assert_eq!(occlude(&model, &frames, 0, CHUNK).unwrap(), None);
     }
 
     #[test]

@@ -29,7 +29,6 @@ mod plugin;
 pub mod session;
 pub mod song_map;
 pub mod state;
-mod watcher;
 
 pub use params::EarwormParams;
 pub use plugin::{Earworm, Task};

@@ -8,9 +8,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use earworm_plugin::harness::{Host, Playhead, automate};
-use earworm_plugin::models;
 use earworm_plugin::params::WindowLength;
 use earworm_plugin::session::Session;
+use earworm_plugin::{influence, models};
 use earworm_scorer::{Model, ScorerOptions, Status};
 use nice_plug::prelude::{Param, Params, ProcessMode};
 
@@ -39,9 +39,9 @@ fn an_offline_rendering_is_complete_and_says_what_the_engine_says() {
     // What the influence view looks at is the window behind this number.
     let (point, window) = host.session().shown_window().unwrap();
     assert_eq!(Some(point.window), got.window);
-    let looked_at = window.examine_all().unwrap().unwrap().score;
+    let looked_at = influence::examine_all(&window).unwrap().unwrap().score;
     assert!((looked_at - point.window).abs() < 0.05, "{looked_at} and {}", point.window);
-    let nearly = window.examine().unwrap().unwrap().score;
+    let nearly = influence::examine(&window).unwrap().unwrap().score;
     assert!((nearly - point.window).abs() < 2.0, "{nearly} and {}", point.window);
 }
 

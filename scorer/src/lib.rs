@@ -23,12 +23,12 @@
 //! ```
 
 pub mod decode;
-mod descriptors;
+mod describe;
 mod downmix;
+mod engine;
 pub mod features;
 pub mod front_end;
 mod guard;
-mod lanes;
 pub mod live;
 pub mod model;
 mod offline;
@@ -36,10 +36,9 @@ mod reading;
 mod resample;
 mod scorer;
 mod span;
-mod windows;
 
 pub use downmix::downmix_interleaved;
-pub use lanes::lane_starts;
+pub use engine::lane_starts;
 pub use model::Model;
 pub use offline::score_offline;
 pub use reading::{Hook, Reading, Status};

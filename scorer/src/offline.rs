@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::descriptors;
+use crate::describe;
 use crate::front_end::{FrontEnd, LevelNormaliser, is_silent};
 use crate::model::{Input, Model};
 use crate::scorer::ScorerError;
@@ -15,7 +15,7 @@ use crate::scorer::ScorerError;
 /// When the model cannot be run, or has a fixed window and the audio another number of frames.
 pub fn score_offline(model: &Arc<Model>, samples: &[f32]) -> Result<Vec<f32>, ScorerError> {
     let metadata = model.metadata();
-    let described = descriptors::of_samples(model, samples)?;
+    let described = describe::of_samples(model, samples)?;
     if matches!(metadata.input, Input::Descriptors { .. }) {
         return Ok(model.session(1, 1)?.run(&described)?.to_vec());
     }

@@ -1,10 +1,10 @@
 //! One training step of a stacked LSTM, as often as asked: what `cargo xtask bench --only training`
 //! compares with PyTorch (`xtask/bench/train_peer.py`, which does the same and speaks the same way).
 //!
-//! Arguments: FRAMES BATCH. For every line on standard input it makes that many steps (forward, backward,
+//! Arguments: FRAMES BATCH [DEVICE]. For every line on standard input it makes that many steps (forward, backward,
 //! AdamW with clipping) and prints the milliseconds of each, separated by blanks. The network: 64
 //! standardised bands, three LSTM layers of 128, the last step, a head of 512, 512 and 1 with leaky
-//! rectifiers; f32, on RAYON_NUM_THREADS threads.
+//! rectifiers; f32, on RAYON_NUM_THREADS threads or on DEVICE (`cuda:0`).
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
@@ -24,13 +24,15 @@ const HEAD: usize = 512;
 
 fn main() -> Result<()> {
     keep_freed();
-    let sizes: Vec<usize> = std::env::args().skip(1).filter_map(|arg| arg.parse().ok()).collect();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let sizes: Vec<usize> = arguments.iter().filter_map(|arg| arg.parse().ok()).collect();
     let [frames, batch] = sizes[..] else {
         // As `cargo bench` and `cargo test --benches` call it.
-        println!("usage: training FRAMES BATCH");
+        println!("usage: training FRAMES BATCH [DEVICE]");
         return Ok(());
     };
-    let mut network = Network::new(frames, batch)?;
+    let device = earworm_train::device::open(arguments.get(2).map_or("cpu", String::as_str))?;
+    let mut network = Network::new(frames, batch, &device)?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "ready")?;
     out.flush()?;
@@ -59,13 +61,13 @@ struct Network {
 }
 
 impl Network {
-    fn new(frames: usize, batch: usize) -> Result<Self> {
+    fn new(frames: usize, batch: usize, device: &Device) -> Result<Self> {
         let mut rng = Rng::seed_from_u64(1);
         let mut uniform = |shape: &[usize], fan: usize| -> Result<Var> {
             let limit = 1.0 / (fan as f32).sqrt();
             let draws: Vec<f32> =
                 (0..shape.iter().product()).map(|_| rng.random_range(-limit..limit)).collect();
-            Ok(Var::from_tensor(&Tensor::from_vec(draws, shape, &Device::Cpu)?)?)
+            Ok(Var::from_tensor(&Tensor::from_vec(draws, shape, device)?)?)
         };
         let mut vars = BTreeMap::new();
         for layer in 0..LAYERS {
@@ -83,10 +85,10 @@ impl Network {
         let optimiser = Optimiser::new(Kind::AdamW, &vars, 0.01, Some(1.0))?;
         let truth = (0..batch).map(|n| (n % 2) as f32).collect::<Vec<_>>();
         Ok(Self {
-            frames: Tensor::randn(-20.0f32, 10.0, (frames, batch, BANDS), &Device::Cpu)?,
-            truth: Tensor::from_vec(truth, batch, &Device::Cpu)?,
-            mean: Tensor::full(-20.0f32, BANDS, &Device::Cpu)?,
-            deviation: Tensor::full(10.0f32, BANDS, &Device::Cpu)?,
+            frames: Tensor::randn(-20.0f32, 10.0, (frames, batch, BANDS), device)?,
+            truth: Tensor::from_vec(truth, batch, device)?,
+            mean: Tensor::full(-20.0f32, BANDS, device)?,
+            deviation: Tensor::full(10.0f32, BANDS, device)?,
             vars,
             optimiser,
         })

@@ -1,8 +1,7 @@
 //! Where tensors live.
 //!
-//! Everything is `f32` on every device. Layers and the optimiser take the type of the tensors they are
-//! given, so `bf16` goes through them by Candle's own operations; nothing uses it yet, and neither it nor
-//! a CUDA device has been tried; `cargo xtask cuda-check` is there to compile the feature without one.
+//! Tensors are `f32` on every device; [`Precision`] says what large products are computed in. No CUDA device
+//! has been tried: `cargo xtask cuda-check` is there to compile the feature without one.
 //!
 //! A build with the feature `cuda` is linked with the libraries of CUDA and of the driver (`libcuda.so.1`).
 //! Where they are missing, the system says which one in a line of its own and the program does not start,
@@ -10,6 +9,8 @@
 
 use anyhow::{Result, bail};
 use candle_core::Device;
+
+use crate::nn::Precision;
 
 /// Opens `cpu`, or in builds with the feature `cuda` also `cuda` and `cuda:N`, the GPU of that number,
 /// counted from zero; `cuda` is the first.
@@ -25,6 +26,27 @@ pub fn open(name: &str) -> Result<Device> {
     match number {
         Some(number) => open_cuda(number),
         None => bail!("no device is called {name:?}; there are cpu, cuda and cuda:N, N from 0"),
+    }
+}
+
+/// Refuses a precision that the device has no products in: `bf16` needs a GPU of compute capability 8.0
+/// (Ampere) or later. On a CPU it is imitated.
+///
+/// # Errors
+/// When it has none, or does not say what it is.
+pub fn check_precision(device: &Device, precision: Precision) -> Result<()> {
+    match (device, precision) {
+        #[cfg(feature = "cuda")]
+        (Device::Cuda(cuda), Precision::Bf16) => {
+            let (major, minor) = cuda.cuda_stream().context().compute_capability()?;
+            anyhow::ensure!(
+                major >= 8,
+                "optimiser.precision = \"bf16\" needs a GPU of compute capability 8.0 or later; this one \
+                 has {major}.{minor}. Use \"f32\""
+            );
+            Ok(())
+        }
+        _ => Ok(()),
     }
 }
 

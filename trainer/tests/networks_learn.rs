@@ -6,9 +6,10 @@ mod tiny;
 use candle_core::{D, Device, Tensor};
 use candle_nn::optim::{AdamW, Optimizer, ParamsAdamW};
 use earworm_train::Rng;
+use earworm_train::nn::Precision;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
-use tiny::{TINY, Tiny};
+use tiny::{TINY, Tiny, frames};
 
 /// Windows `[frames, batch, bands]` of noise; in those of the second class a tone, two bands wide, of
 /// random pitch, sounds throughout.
@@ -72,6 +73,17 @@ fn cross_entropy(logits: &Tensor, targets: &Tensor) -> candle_core::Result<Tenso
 
 /// Trains a network and judges windows it has not seen.
 fn learn(tiny: &Tiny<'_>, rate: f64, epochs: usize, shuffled: bool) -> f64 {
+    learn_in(Precision::F32, tiny, rate, epochs, shuffled)
+}
+
+/// The same with large products in another precision while it trains.
+fn learn_in(
+    precision: Precision,
+    tiny: &Tiny<'_>,
+    rate: f64,
+    epochs: usize,
+    shuffled: bool,
+) -> f64 {
     const TRAIN: usize = 128;
     const TEST: usize = 100;
     let size = (tiny.frames, tiny.bands);
@@ -96,7 +108,7 @@ fn learn(tiny: &Tiny<'_>, rate: f64, epochs: usize, shuffled: bool) -> f64 {
             let x = pick(&values, batch, size);
             let targets: Vec<f32> = batch.iter().map(|&n| f32::from(u8::from(labels[n]))).collect();
             let targets = Tensor::new(targets, &Device::Cpu).unwrap();
-            let y = network.forward(&x, &at, Some(&mut rng)).unwrap();
+            let y = precision.autocast(|| network.forward(&x, &at, Some(&mut rng))).unwrap();
             let y = y.get(0).unwrap().narrow(D::Minus1, 0, 1).unwrap().squeeze(1).unwrap();
             let loss = cross_entropy(&y, &targets).unwrap();
             adam.backward_step(&loss).unwrap();
@@ -167,5 +179,28 @@ fn every_kind_learns_what_is_there_and_nothing_else() {
         println!("{name}: AUC {learnt:.3}, shuffled {nothing:.3}, {seconds:.1} s a training");
         assert!(learnt > 0.95, "{name}: {learnt}");
         assert!((nothing - 0.5).abs() < 0.2, "{name}, shuffled: {nothing}");
+    }
+}
+
+/// Networks of linear layers, recurrences, convolutions and attention learn in 16 bits what they learn in 32.
+#[test]
+fn sixteen_bits_are_enough() {
+    for (name, rate, epochs) in
+        [("lstm", 1e-2, 12), ("cnn3", 3e-3, 6), ("transformer-pre", 3e-3, 10)]
+    {
+        let tiny = TINY.iter().find(|tiny| tiny.name == name).unwrap();
+        let network = tiny.fresh(2);
+        let x = frames(tiny.frames, 3, tiny.bands);
+        let judge = |precision: Precision| {
+            let y = precision.autocast(|| network.forward(&x, &[tiny.frames as u32 - 1], None));
+            y.unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap()
+        };
+        let (wide, narrow) = (judge(Precision::F32), judge(Precision::Bf16));
+        let size = wide.iter().fold(0.0f32, |size, y| size.max(y.abs()));
+        let off = wide.iter().zip(&narrow).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(off > 0.0 && off < 0.05 * size.max(0.1), "{name}: {wide:?} and {narrow:?}");
+        let learnt = learn_in(Precision::Bf16, tiny, rate, epochs, false);
+        println!("{name}: AUC {learnt:.3} in 16 bits");
+        assert!(learnt > 0.95, "{name}: {learnt}");
     }
 }

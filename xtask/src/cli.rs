@@ -64,6 +64,10 @@ pub(crate) struct BenchArgs {
     /// Measure one part alone.
     #[arg(long)]
     pub(crate) only: Option<BenchPart>,
+    /// With `--only training`: train on this GPU (`cuda:0`), cuDNN beside. The CUDA toolkit must be there, and
+    /// EARWORM_PYTHON must name a Python whose PyTorch has CUDA.
+    #[arg(long, requires = "only", value_name = "DEVICE")]
+    pub(crate) device: Option<String>,
 }
 
 /// A part of `bench`.
@@ -207,7 +211,10 @@ mod tests {
         assert!(matches!(parse("xtask test --quick"), Ok(Task::Test(TestArgs { quick: true }))));
         let Ok(Task::Bench(args)) = parse("xtask bench --runs 7 --only file") else { panic!() };
         assert_eq!((args.runs, args.only), (7, Some(BenchPart::File)));
-        assert!(matches!(parse("xtask bench"), Ok(Task::Bench(BenchArgs { runs: 5, only: None }))));
+        assert!(matches!(
+            parse("xtask bench"),
+            Ok(Task::Bench(BenchArgs { runs: 5, only: None, device: None }))
+        ));
         assert!(parse("xtask bench --runs 0").is_err());
         let Ok(Task::Fuzz(args)) = parse("xtask fuzz decode --seconds 5") else { panic!() };
         assert_eq!((args.target.as_deref(), args.seconds, args.keep), (Some("decode"), 5, false));

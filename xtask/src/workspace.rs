@@ -57,17 +57,25 @@ impl Workspace {
 
     /// Builds a program in release, in view of the user, and tells where it is.
     pub(crate) fn release_program(&self, package: &str) -> Result<PathBuf> {
-        executable(&self.build_release("build", ["--bin", package])?, package)
+        executable(&self.build_release("build", ["--bin", package], &[])?, package)
     }
 
     /// Builds a benchmark as `cargo bench` does and tells where it is.
     pub(crate) fn bench_program(&self, name: &str) -> Result<PathBuf> {
-        executable(&self.build_release("bench", ["--bench", name])?, name)
+        executable(&self.build_release("bench", ["--bench", name], &[])?, name)
+    }
+
+    /// The same with the trainer's feature `cuda`, in a folder of its own: in the usual one each would undo
+    /// what the other has built.
+    pub(crate) fn bench_program_on_gpu(&self, name: &str) -> Result<PathBuf> {
+        let folder = self.target.join("cuda/build").display().to_string();
+        let features = ["--features", "earworm-train/cuda", "--target-dir", &folder];
+        executable(&self.build_release("bench", ["--bench", name], &features)?, name)
     }
 
     /// Builds a program in release and tells where the dynamic library is that its package makes.
     pub(crate) fn release_library(&self, program: &str, library: &str) -> Result<PathBuf> {
-        let messages = self.build_release("build", ["--bin", program])?;
+        let messages = self.build_release("build", ["--bin", program], &[])?;
         let files = messages
             .iter()
             .filter(|message| message["target"]["name"] == library)
@@ -84,13 +92,18 @@ impl Workspace {
 
     /// Builds a program (`build`) or a benchmark (`bench`) in release and gives cargo's messages about
     /// what it made.
-    fn build_release(&self, command: &str, [kind, name]: [&str; 2]) -> Result<Vec<Value>> {
+    fn build_release(
+        &self,
+        command: &str,
+        [kind, name]: [&str; 2],
+        more: &[&str],
+    ) -> Result<Vec<Value>> {
         eprintln!("building {name} in release; the first time takes a few minutes");
         // The whole workspace is selected so that dependencies have the same features, and are built
         // once, whichever command comes first; only this program and what it needs is built.
         let optimised = if command == "bench" { "--no-run" } else { "--release" };
         let mut build = self.cargo([command, optimised, "--workspace", kind, name]);
-        build.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
+        build.args(more).arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
         let messages = String::from_utf8(output(&mut build)?)?;
         Ok(messages
             .lines()

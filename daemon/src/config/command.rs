@@ -2,10 +2,31 @@
 
 use std::io::{self, Write};
 
-use super::file::{File, command, key};
+use clap::{Args, Subcommand};
+
+use super::file::{ConfigFile, File, command, key};
 use super::options::Options;
-use crate::cli::{ConfigArgs, ConfigCommand};
 use crate::exit::Outcome;
+
+/// What `earworm config` takes.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    /// Where it is.
+    #[command(flatten)]
+    pub(crate) file: ConfigFile,
+    /// What to do with it.
+    #[command(subcommand)]
+    pub(crate) command: ConfigCommand,
+}
+
+/// The commands about the configuration.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print every key, its value, and where that is from.
+    Show,
+    /// Say whether the file can be used.
+    Check,
+}
 
 /// Shows or checks the configuration.
 ///
@@ -28,7 +49,7 @@ pub(crate) fn run(args: &ConfigArgs) -> anyhow::Result<Outcome> {
 pub(super) fn show(file: &File) -> String {
     let state = if file.exists { "" } else { " (not there)" };
     let mut text = format!("# {}{state}\n", file.path.display());
-    let with_environment = <Options as clap::Args>::augment_args(clap::Command::new("earworm"));
+    let with_environment = <Options as Args>::augment_args(clap::Command::new("earworm"));
     for arg in command().get_arguments() {
         let name = key(arg);
         let help = arg.get_help().map(ToString::to_string).unwrap_or_default();

@@ -14,6 +14,14 @@ use crate::exit::Failure;
 /// How alike two names must be for one to be meant by the other.
 const ALIKE: f64 = 0.7;
 
+/// Where the configuration file is.
+#[derive(Debug, Default, Args)]
+pub(crate) struct ConfigFile {
+    /// The configuration file. [default: earworm/config.toml in the folder for configuration]
+    #[arg(long = "config", value_name = "FILE", env = "EARWORM_CONFIG")]
+    pub(crate) path: Option<PathBuf>,
+}
+
 /// A file that has been read.
 #[derive(Debug, Default)]
 pub(crate) struct File {

@@ -6,10 +6,12 @@ mod file;
 pub(crate) mod fuzzed;
 mod options;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-pub(crate) use command::run;
-pub(crate) use file::File;
+use anyhow::Context;
+
+pub(crate) use command::{ConfigArgs, run};
+pub(crate) use file::{ConfigFile, File};
 pub(crate) use options::{Address, HistoryFile, Options, SongsBy};
 
 /// What is set: by flags and environment, and for the rest by the file.
@@ -19,6 +21,16 @@ pub(crate) use options::{Address, HistoryFile, Options, SongsBy};
 pub(crate) fn load(given: &Options, file: Option<&Path>) -> anyhow::Result<Options> {
     let (_, in_file) = File::read(file)?;
     Ok(given.clone().or(in_file))
+}
+
+/// The history that is meant: by flag, environment or configuration.
+///
+/// # Errors
+/// When there is none, or the configuration cannot be used.
+pub(crate) fn history_file(given: &HistoryFile, config: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let given = Options { history: given.clone(), ..Options::default() };
+    let file = load(&given, config)?.history.file();
+    file.context("the history is off; name its file with --history")
 }
 
 /// Lets environment variables of ours that are empty mean what those mean that are not there. For the

@@ -1,7 +1,6 @@
 //! What was heard, remembered: a row a second and the songs, in one SQLite file.
 
 mod calendar;
-mod command;
 #[cfg(target_os = "linux")]
 mod mpris;
 mod private;
@@ -21,7 +20,6 @@ use directories::ProjectDirs;
 
 use crate::station::Station;
 
-pub(crate) use command::{file, run, tick};
 pub(crate) use query::{MOST_ROWS, Reader, SongHeard, Step};
 pub(crate) use recorder::{Keep, Recorder};
 pub(crate) use store::writer;

@@ -6,8 +6,8 @@ use earworm_scorer::live::{HistoryFrame, Meter};
 use earworm_scorer::{Hook, Status};
 use serde::Serialize;
 
-use crate::clock::{now_s, round_ms};
-use crate::score::{Details, round_hook};
+use crate::clock::{now_s, round_hook, round_ms};
+use crate::details::Details;
 use crate::station::{Memory, Source, Station, Track};
 
 /// The reading of the moment.

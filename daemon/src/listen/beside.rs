@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use crate::cli::ListenArgs;
+use super::args::ListenArgs;
 use crate::config::{self, Address, Options, SongsBy};
 use crate::exit::describe;
 use crate::history::{Reader, Recorder, ask_players};

@@ -1,5 +1,6 @@
 //! `earworm listen`: scores audio as it plays.
 
+mod args;
 mod bars;
 mod beside;
 mod big_number;
@@ -22,13 +23,14 @@ use anyhow::anyhow;
 use earworm_scorer::{Model, Reading, Status};
 
 use crate::capture::Capture;
-use crate::cli::ListenArgs;
 use crate::config::{self, Address, Options};
 use crate::exit::Outcome;
 use crate::http::ADDRESS;
 use crate::service::Supervised;
 use crate::station::Station;
 use crate::{clock, interrupt, log, model_choice, text};
+
+pub(crate) use args::ListenArgs;
 
 use beside::Beside;
 use feed::Feed;

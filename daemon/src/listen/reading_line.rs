@@ -6,8 +6,8 @@ use earworm_scorer::model::Metadata;
 use earworm_scorer::{Hook, Reading, Status};
 use serde::Serialize;
 
-use crate::clock::round_ms;
-use crate::score::{Details, round_hook};
+use crate::clock::{round_hook, round_ms};
+use crate::details::Details;
 
 #[derive(Serialize)]
 struct Line {

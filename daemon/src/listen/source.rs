@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use earworm_scorer::decode::{AudioFile, AudioFormat};
 
-use crate::cli::{ListenArgs, RawFormat};
+use super::args::{ListenArgs, RawFormat};
 
 /// Bytes of raw audio that are read at a time, if so many are there.
 const RAW_BLOCK: usize = 16 << 10;

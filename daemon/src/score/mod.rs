@@ -1,9 +1,11 @@
 //! `earworm score`: one row for each file.
 
+mod args;
 mod file;
 mod in_order;
 mod output;
 mod picture;
+mod plot;
 mod plot_names;
 mod progress;
 mod row;
@@ -16,18 +18,15 @@ use std::sync::Arc;
 
 use earworm_scorer::Model;
 
-use crate::cli::ScoreArgs;
 use crate::exit::{Outcome, complain, describe};
-use crate::plot::{self, Sheet};
 use crate::{interrupt, model_choice, text};
 
-pub(crate) use file::Drawing;
-pub(crate) use row::{Details, round_hook};
-pub(crate) use timeline::Point;
+pub(crate) use args::ScoreArgs;
 
 use file::Wanted;
 use in_order::in_order;
 use output::{Format, Rows};
+use plot::Sheet;
 use plot_names::plot_names;
 use progress::Progress;
 use row::{Judge, Row};

@@ -4,14 +4,15 @@ use std::path::Path;
 
 use earworm_scorer::model::Metadata;
 use earworm_scorer::{Hook, Model};
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::Serialize;
 
 use super::file::Scored;
 use super::timeline::Point;
-use crate::clock::round_ms;
+use crate::clock::{round_hook, round_ms};
+use crate::details::Details;
 
 /// Which model judged, and how well it does.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Judge {
     name: String,
     sha256: String,
@@ -35,34 +36,8 @@ impl Judge {
     }
 }
 
-/// Values by the names of the model's classes, in the model's order; empty without a score.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Details(Vec<(String, f32)>);
-
-impl Details {
-    /// Puts names to values.
-    pub(crate) fn new(metadata: &Metadata, values: &[f32]) -> Self {
-        let names = metadata.classes.iter().map(|class| class.name.clone());
-        Self(names.zip(values.iter().copied()).collect())
-    }
-
-    fn get(&self, name: &str) -> Option<f32> {
-        self.0.iter().find(|(n, _)| n == name).map(|(_, value)| *value)
-    }
-}
-
-impl Serialize for Details {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, value) in &self.0 {
-            map.serialize_entry(name, value)?;
-        }
-        map.end()
-    }
-}
-
 /// What is known about one file.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct Row<'a> {
     pub(crate) file: String,
     pub(crate) duration_s: Option<f64>,
@@ -186,11 +161,6 @@ pub(crate) fn csv_header(metadata: &Metadata, with_timeline: bool) -> Vec<String
         names.extend(["t", "momentary", "window", "integrated"].map(str::to_owned));
     }
     names
-}
-
-/// Positions to the millisecond.
-pub(crate) fn round_hook(hook: Hook) -> Hook {
-    Hook { start_s: round_ms(hook.start_s), end_s: round_ms(hook.end_s), ..hook }
 }
 
 fn cell(value: Option<impl std::fmt::Display>) -> String {

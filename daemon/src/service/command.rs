@@ -4,12 +4,38 @@ use std::io::{self, Write};
 use std::process::Command;
 
 use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
 
 use earworm_kit::whole_file::{folder_of, write_bytes};
 
 use super::unit;
-use crate::cli::{ServiceArgs, ServiceCommand};
 use crate::exit::Outcome;
+
+/// What `earworm service` takes.
+#[derive(Debug, Args)]
+pub(crate) struct ServiceArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: ServiceCommand,
+}
+
+/// The commands about the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub(crate) enum ServiceCommand {
+    /// Write the service's file, and start it.
+    Install {
+        /// Only print the file.
+        #[arg(long)]
+        print: bool,
+        /// Only write the file.
+        #[arg(long, conflicts_with = "print")]
+        no_start: bool,
+    },
+    /// Stop the service and take its file away.
+    Uninstall,
+    /// Say how it does.
+    Status,
+}
 
 /// Installs, takes away or shows the service.
 ///

@@ -4,5 +4,5 @@ mod command;
 mod notify;
 mod unit;
 
-pub(crate) use command::run;
+pub(crate) use command::{ServiceArgs, run};
 pub(crate) use notify::Supervised;

@@ -8,6 +8,7 @@ mod held;
 mod opening;
 mod output;
 mod parts;
+mod watcher;
 mod window;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -156,14 +157,14 @@ impl Session {
 
     // ---- the worker ------------------------------------------------------------------------------
 
-    pub(crate) fn frame_heard(&self) {
+    fn frame_heard(&self) {
         if self.editor_open.load(Ordering::Relaxed) {
             self.notifier.request_repaint();
         }
     }
 
     /// Takes a reading of a stream into the log, unless another stream has taken its place.
-    pub(crate) fn log_reading(
+    fn log_reading(
         &self,
         stream: u64,
         point: Point,
@@ -197,7 +198,7 @@ impl Session {
     }
 
     /// A stream starts anew; see [`log_reading`](Self::log_reading).
-    pub(crate) fn log_reset(&self, stream: u64) {
+    fn log_reset(&self, stream: u64) {
         self.held();
         let mut logbook = lock(&self.logbook);
         if logbook.stream == stream {

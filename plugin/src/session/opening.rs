@@ -11,11 +11,11 @@ use earworm_scorer::{Model, ScorerOptions};
 use ringbuf::HeapRb;
 use ringbuf::traits::Split as _;
 
+use super::watcher::Watcher;
 use super::{Line, Session, lock};
 use crate::models;
 use crate::params::WindowLength;
 use crate::state::ModelSetting;
-use crate::watcher::Watcher;
 
 /// Anchors that may wait for the worker: each block has at most two, and in the four seconds that the stream's
 /// ring holds a song at half or twice the pace has about four hundred.

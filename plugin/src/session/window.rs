@@ -3,12 +3,10 @@
 use std::sync::Arc;
 
 use earworm_scorer::live::{HistoryFrame, Meter};
-use earworm_scorer::model::ModelError;
 use earworm_scorer::{Model, Reading};
 
 use super::Session;
 use crate::curve::Point;
-use crate::influence::{self, Influence};
 use crate::state::Snapshot;
 
 /// Scores, and what they rest on.
@@ -33,28 +31,19 @@ pub struct ShownWindow {
 }
 
 impl ShownWindow {
+    /// The model that scored it.
+    pub fn model(&self) -> &Arc<Model> {
+        &self.model
+    }
+
     /// Its frames and those before them that were still kept, oldest first.
     pub fn frames(&self) -> &[HistoryFrame] {
         &self.frames
     }
 
-    /// What each frequency region adds to its score, but for its oldest frames; see
-    /// [`influence::examine`].
-    ///
-    /// # Errors
-    /// When the model cannot be run.
-    pub fn examine(&self) -> Result<Option<Influence>, ModelError> {
-        influence::examine(&self.model, &self.frames, self.count, influence::CHUNK)
-    }
-
-    /// The same with every frame of the window, at the cost of smaller steps.
-    ///
-    /// # Errors
-    /// When the model cannot be run.
-    pub fn examine_all(&self) -> Result<Option<Influence>, ModelError> {
-        let divides = |chunk: &usize| self.count.is_multiple_of(*chunk);
-        let chunk = [influence::CHUNK, 8, 4, 2].into_iter().find(divides).unwrap_or(1);
-        influence::examine(&self.model, &self.frames, self.count, chunk)
+    /// How many audible frames its score rests on.
+    pub fn count(&self) -> usize {
+        self.count
     }
 }
 

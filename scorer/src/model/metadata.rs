@@ -12,6 +12,10 @@ pub const METADATA_KEY: &str = "earworm";
 /// The version of the contract that this build reads and writes.
 pub const CONTRACT_VERSION: u32 = 1;
 
+/// Most samples in a window whose sound is described: 50 minutes at 22 050 Hz. They are kept, and copied to be
+/// described, which takes 512 MiB.
+const MOST_DESCRIBED_SAMPLES: usize = 1 << 26;
+
 /// How a model takes its frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -238,6 +242,19 @@ impl Metadata {
         let wrong = |field: &str, problem: String| Err(FieldError::new(field, problem));
         if self.contract != Contract::Window {
             return wrong("contract", "descriptors need the contract \"window\"".into());
+        }
+        let (hop, rate) = (self.front_end.hop, self.front_end.sample_rate);
+        if self.window_frames * hop > MOST_DESCRIBED_SAMPLES {
+            let minutes = |samples: usize| samples as f64 / f64::from(rate) / 60.0;
+            return wrong(
+                "window_frames",
+                format!(
+                    "{} frames every {hop} samples at {rate} Hz are {:.1} minutes of sound to describe, more than {:.1}",
+                    self.window_frames,
+                    minutes(self.window_frames * hop),
+                    minutes(MOST_DESCRIBED_SAMPLES),
+                ),
+            );
         }
         if names.is_empty() {
             return wrong("input.names", "is empty".into());

@@ -1,13 +1,16 @@
-//! Which figures a task is measured by, and what a model that knows nothing would get.
+//! Which figures a task is measured by.
 
 use serde::{Deserialize, Serialize};
 
-use super::songs::Songs;
+use super::baselines::{
+    always_the_mean, always_the_mean_r2, always_the_median, base_rates, coin, constant, majority,
+    majority_f1, no_order,
+};
+use super::songs::{Songs, pick};
 use crate::metrics::bootstrap::{averaged, draw, interval};
 use crate::metrics::{
     accuracy, auc, auc_one_vs_rest, balanced_accuracy, brier, brier_of_classes, calibration_error,
-    macro_f1, mean, mean_absolute_error, mean_squared_error, median, most_common, r_squared,
-    spearman,
+    macro_f1, mean_absolute_error, mean_squared_error, r_squared, spearman,
 };
 use crate::run::Task;
 
@@ -187,10 +190,6 @@ pub fn measure(
     figures
 }
 
-fn pick<T: Copy>(column: &[T], chosen: &[usize]) -> Vec<T> {
-    chosen.iter().map(|&song| column[song]).collect()
-}
-
 /// Values of a column with one value a class.
 fn pick_rows(column: &[f64], classes: usize, chosen: &[usize]) -> Vec<f64> {
     chosen.iter().flat_map(|&s| &column[s * classes..(s + 1) * classes]).copied().collect()
@@ -263,60 +262,6 @@ fn of_mae(songs: &Songs, chosen: &[usize]) -> Option<f64> {
 
 fn of_mse(songs: &Songs, chosen: &[usize]) -> Option<f64> {
     mean_squared_error(&pick(&songs.said, chosen), &pick(&songs.truth, chosen))
-}
-
-fn coin(_: &Songs, _: &[usize]) -> Option<(f64, String)> {
-    Some((0.5, "a coin".into()))
-}
-
-fn no_order(_: &Songs, _: &[usize]) -> Option<(f64, String)> {
-    Some((0.0, "any order".into()))
-}
-
-/// The most common class and its share of the songs.
-pub(crate) fn majority(songs: &Songs, chosen: &[usize]) -> Option<(f64, String)> {
-    let labels = pick(&songs.label, chosen);
-    let (class, count) = most_common(&labels)?;
-    let name = songs.classes.get(class)?;
-    Some((count as f64 / labels.len() as f64, format!("always “{name}”")))
-}
-
-fn constant(songs: &Songs, chosen: &[usize]) -> Option<(f64, String)> {
-    let mut there = pick(&songs.label, chosen);
-    there.sort_unstable();
-    there.dedup();
-    Some((1.0 / there.len() as f64, "any one answer".into()))
-}
-
-fn majority_f1(songs: &Songs, chosen: &[usize]) -> Option<(f64, String)> {
-    let labels = pick(&songs.label, chosen);
-    let (class, _) = most_common(&labels)?;
-    let (_, name) = majority(songs, chosen)?;
-    Some((macro_f1(&vec![class; labels.len()], &labels, songs.classes.len())?, name))
-}
-
-fn base_rates(songs: &Songs, chosen: &[usize]) -> Option<(f64, String)> {
-    let classes = songs.classes.len();
-    let labels = pick(&songs.label, chosen);
-    let share = |class| labels.iter().filter(|&&l| l == class).count() as f64 / labels.len() as f64;
-    let both: f64 = (0..classes).map(|class| share(class) * (1.0 - share(class))).sum();
-    let value = if songs.task == Task::Classes { both } else { both / 2.0 };
-    Some((value, "the classes’ shares".into()))
-}
-
-fn always_the_median(songs: &Songs, chosen: &[usize]) -> Option<(f64, String)> {
-    let truth = pick(&songs.truth, chosen);
-    let middle = median(&truth);
-    Some((mean_absolute_error(&vec![middle; truth.len()], &truth)?, "always the median".into()))
-}
-
-fn always_the_mean(songs: &Songs, chosen: &[usize]) -> Option<(f64, String)> {
-    let truth = pick(&songs.truth, chosen);
-    Some((mean_squared_error(&vec![mean(&truth); truth.len()], &truth)?, "always the mean".into()))
-}
-
-fn always_the_mean_r2(_: &Songs, _: &[usize]) -> Option<(f64, String)> {
-    Some((0.0, "always the mean".into()))
 }
 
 #[cfg(test)]

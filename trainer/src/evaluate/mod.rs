@@ -1,5 +1,6 @@
 //! `evaluate`: what a run's models are worth on songs they had not seen.
 
+mod baselines;
 pub mod figures;
 mod groups;
 mod notes;
@@ -190,10 +191,11 @@ fn judge(
         ));
     }
     let classified = info.task != Task::Regression;
-    let majority = figures::majority(songs, &all).filter(|_| classified).and_then(|(share, _)| {
-        let (class, _) = crate::metrics::most_common(&songs.label)?;
-        Some(Majority { class: songs.classes[class].clone(), share })
-    });
+    let majority =
+        baselines::majority(songs, &all).filter(|_| classified).and_then(|(share, _)| {
+            let (class, _) = crate::metrics::most_common(&songs.label)?;
+            Some(Majority { class: songs.classes[class].clone(), share })
+        });
     let trained = || run.parts.iter().filter_map(|part| part.outcome.train_accuracy);
     let mut evaluation = Evaluation {
         name: info.name.clone(),

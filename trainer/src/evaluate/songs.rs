@@ -184,3 +184,8 @@ fn indexed<K: Ord + Clone>(names: impl Iterator<Item = K>) -> (Vec<K>, Vec<usize
 fn first_largest(raw: &[f32]) -> usize {
     (0..raw.len()).rev().max_by(|&a, &b| raw[a].total_cmp(&raw[b])).unwrap_or(0)
 }
+
+/// Values of some songs, indices may repeat.
+pub(super) fn pick<T: Copy>(column: &[T], chosen: &[usize]) -> Vec<T> {
+    chosen.iter().map(|&song| column[song]).collect()
+}

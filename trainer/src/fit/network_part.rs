@@ -17,7 +17,7 @@ use crate::run::{EpochRow, Task};
 use crate::schedule::learning_rate_at;
 use crate::targets::Targets;
 use crate::tensorboard::{self, Point};
-use crate::{files, interrupt, nn};
+use crate::{device, files, interrupt, nn};
 
 /// Longest time between two checkpoints.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(20);
@@ -71,6 +71,7 @@ impl NetworkPart<'_> {
     pub(super) fn train(&self) -> Result<Option<Trained>> {
         std::fs::create_dir_all(self.folder)
             .with_context(|| format!("cannot make the folder {}", self.folder.display()))?;
+        device::check_precision(self.device, self.recipe.optimiser.precision)?;
         let (mean, deviation) = self.examples.statistics(self.train);
         let mut state = self.fresh(&mean, &deviation)?;
         let checkpoint = Checkpoint::in_folder(self.folder);
@@ -217,9 +218,13 @@ impl NetworkPart<'_> {
         let mut rng = step_rng(self.seed, step as u64, 3);
         let preparing = step / per_epoch < state.network.preparation();
         let (loss, raw) = if preparing {
-            (state.network.preparation_loss(&frames, &mut rng)?, None)
+            let prepared =
+                optimiser.precision.autocast(|| state.network.preparation_loss(&frames, &mut rng));
+            (prepared?, None)
         } else {
-            let raw = state.network.forward(&frames, &batch.judged_at, Some(&mut rng))?;
+            let raw = optimiser
+                .precision
+                .autocast(|| state.network.forward(&frames, &batch.judged_at, Some(&mut rng)))?;
             (self.loss(&raw, &batch.learnt, &batch.weights)?, Some(raw))
         };
         let value = f64::from(loss.to_scalar::<f32>()?);

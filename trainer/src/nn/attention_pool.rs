@@ -5,6 +5,7 @@
 use anyhow::Result;
 use candle_core::{Tensor, Var};
 
+use super::autocast::product;
 use super::dropout::dropout;
 use super::init::{Fill, Maker, default_limit};
 use super::linear::Linear;
@@ -65,10 +66,10 @@ impl Network for AttentionPool {
         let states = dropout(&states, self.dropout, &mut training)?;
         let (count, batch, hidden) = states.dims3()?;
         let asked = self.attention.forward(&states)?.tanh()?;
-        let asked = asked.reshape((count * batch, ()))?.matmul(&self.question)?;
+        let asked = product(&asked.reshape((count * batch, ()))?, &self.question)?;
         // [batch, 1, patches] · [batch, patches, hidden]
         let shares = softmax(&asked.reshape((count, batch))?.t()?.contiguous()?)?.unsqueeze(1)?;
-        let pooled = shares.matmul(&states.transpose(0, 1)?.contiguous()?)?;
+        let pooled = product(&shares, &states.transpose(0, 1)?.contiguous()?)?;
         Ok(self.head.forward(&pooled.reshape((batch, hidden))?)?.unsqueeze(0)?)
     }
 

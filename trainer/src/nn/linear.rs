@@ -3,6 +3,7 @@
 use anyhow::{Result, ensure};
 use candle_core::{Tensor, Var};
 
+use super::autocast::product;
 use super::init::{Fill, Maker, default_limit};
 use crate::onnx::Graph;
 
@@ -56,7 +57,7 @@ impl Linear {
         let inputs = dims.pop().unwrap_or(0);
         dims.push(self.bias.elem_count());
         let flat = x.reshape(((), inputs))?;
-        let y = flat.matmul(&self.weight.t()?)?.broadcast_add(&self.bias)?;
+        let y = product(&flat, &self.weight.t()?)?.broadcast_add(&self.bias)?;
         Ok(y.reshape(dims)?)
     }
 

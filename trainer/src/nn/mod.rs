@@ -2,6 +2,7 @@
 
 mod adam;
 mod attention_pool;
+mod autocast;
 mod autoen_chorder;
 mod autoencoder;
 mod beside;
@@ -35,6 +36,7 @@ use candle_core::{Device, Tensor};
 use crate::Rng;
 use crate::onnx::Graph;
 
+pub use autocast::Precision;
 pub use dropout::Dropout;
 pub use earworm_scorer::model::Contract;
 pub use elementwise::{sequence_mask, standardise};

@@ -9,6 +9,7 @@
 use anyhow::{Result, ensure};
 use candle_core::{Tensor, Var};
 
+use super::autocast::product;
 use super::dropout::dropout;
 use super::init::{Fill, Maker, default_limit};
 use super::layer_norm::LayerNorm;
@@ -248,9 +249,10 @@ impl EncoderLayer {
             .permute([2, 0, 3, 1, 4])?;
         let part = |n: usize| parts.get(n)?.contiguous();
         let queries = (part(0)? * (1.0 / (each as f64).sqrt()))?;
-        let weights = softmax(&queries.matmul(&part(1)?.t()?.contiguous()?)?)?;
+        let weights = softmax(&product(&queries, &part(1)?.t()?.contiguous()?)?)?;
         let weights = dropout(&weights, self.dropout, training)?;
-        let mixed = weights.matmul(&part(2)?)?.transpose(1, 2)?.reshape((batch, count, width))?;
+        let mixed =
+            product(&weights, &part(2)?)?.transpose(1, 2)?.reshape((batch, count, width))?;
         dropout(&self.output.forward(&mixed)?, self.dropout, training)
     }
 

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
+use crate::nn::Precision;
+
 /// What is minimised.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
@@ -67,6 +69,14 @@ pub struct OptimiserRecipe {
     /// was. Zero switches averaging off.
     #[serde(default)]
     pub averaging: f64,
+    /// What the network's large products are computed in while it learns. It is judged and exported in
+    /// `f32`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub precision: Precision,
+}
+
+fn is_default(precision: &Precision) -> bool {
+    *precision == Precision::default()
 }
 
 impl Default for OptimiserRecipe {
@@ -77,6 +87,7 @@ impl Default for OptimiserRecipe {
             weight_decay: 0.0,
             clip: None,
             averaging: 0.0,
+            precision: Precision::default(),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! - [`Table`]: named columns, read from CSV or made by whoever reads another format;
 //! - [`columns`]: which columns are features, how gaps are filled and how they are scaled;
 //! - [`lyrics`]: features of a column of words;
-//! - [`model`]: one recipe and one interface for all models;
+//! - [`recipe`], [`model`], [`saved`]: one recipe, one interface and one file for all models;
 //! - [`knn`], [`svm`], [`tree`], [`adaboost`], [`logistic`]: the models.
 //!
 //! The mathematics is that of libraries; what they learnt is kept in this crate's own, plain form, so
@@ -12,11 +12,14 @@
 pub mod adaboost;
 pub mod columns;
 pub mod knn;
+mod log_odds;
 pub mod logistic;
 pub mod lyrics;
 pub mod model;
 #[cfg(test)]
 mod model_tests;
+pub mod recipe;
+pub mod saved;
 pub mod svm;
 pub mod tree;
 
@@ -28,7 +31,9 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::dataset::{RawTable, Track};
 
 pub use columns::{ColumnRecipe, Columns, Fill, Scale};
-pub use model::{SavedModel, TableModel, TableModelRecipe};
+pub use model::TableModel;
+pub use recipe::TableModelRecipe;
+pub use saved::SavedModel;
 
 /// What stands in a cell where nothing is known, in any case.
 const MISSING: [&str; 6] = ["", "na", "n/a", "nan", "null", "none"];

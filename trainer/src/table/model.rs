@@ -1,4 +1,4 @@
-//! One recipe and one interface for all models on tables.
+//! One interface for all models on tables.
 
 use std::path::Path;
 
@@ -6,105 +6,16 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::adaboost::{self, AdaBoost};
-use super::columns::Columns;
 use super::knn::Knn;
+use super::log_odds::{log_odds, write_log_odds};
 use super::logistic::Logistic;
+use super::recipe::TableModelRecipe;
 use super::svm::{self, Svm};
-use super::tree::{Criterion, Tree};
+use super::tree::Tree;
 use crate::files::write_bytes;
 use crate::onnx::{Dim, Graph};
 
-/// The log-odds of a share of 0 or 1 stop at plus or minus this: a share one millionth from either.
-pub const LARGEST_LOG_ODDS: f64 = 13.8;
-
-/// Which model, and its settings.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum TableModelRecipe {
-    /// The `k` nearest neighbours vote.
-    Knn {
-        /// Neighbours that vote, at least 1.
-        k: usize,
-    },
-    /// Support vector machine with the kernel `exp(−gamma · distance²)`.
-    Svm {
-        /// Weight of rows on the wrong side against the width of the margin, above 0.
-        c: f64,
-        /// Width of the kernel, above 0; `1 / (features · variance of all values)` if absent, which
-        /// is what scikit-learn calls `scale`.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        gamma: Option<f64>,
-    },
-    /// Decision tree.
-    Tree {
-        /// What a split should lower.
-        #[serde(default)]
-        criterion: Criterion,
-        /// Rows that a node must have to be split, at least 2.
-        #[serde(default = "smallest_split")]
-        min_split: usize,
-        /// Most splits above a leaf, at least 1; as many as it takes if absent.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        max_depth: Option<usize>,
-    },
-    /// Boosted trees of one split each.
-    Adaboost {
-        /// Most trees, at least 1.
-        estimators: usize,
-        /// What the weight of each tree is multiplied by, above 0.
-        rate: f64,
-    },
-    /// Logistic regression.
-    Logistic {
-        /// Weight of the loss against the squares of the coefficients, above 0.
-        c: f64,
-    },
-}
-
-fn smallest_split() -> usize {
-    2
-}
-
-impl TableModelRecipe {
-    /// The value of `kind`.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Knn { .. } => "knn",
-            Self::Svm { .. } => "svm",
-            Self::Tree { .. } => "tree",
-            Self::Adaboost { .. } => "adaboost",
-            Self::Logistic { .. } => "logistic",
-        }
-    }
-
-    /// Checks the settings.
-    ///
-    /// # Errors
-    /// When one is out of range; the message names it.
-    pub fn validate(&self) -> Result<()> {
-        let positive = |name: &str, value: f64| {
-            ensure!(value > 0.0 && value.is_finite(), "model.{name} must be above 0, not {value}");
-            Ok(())
-        };
-        match *self {
-            Self::Knn { k } => ensure!(k > 0, "model.k must be at least 1"),
-            Self::Svm { c, gamma } => {
-                positive("c", c)?;
-                gamma.map_or(Ok(()), |gamma| positive("gamma", gamma))?;
-            }
-            Self::Tree { min_split, max_depth, .. } => {
-                ensure!(min_split >= 2, "model.min_split must be at least 2");
-                ensure!(max_depth != Some(0), "model.max_depth must be at least 1");
-            }
-            Self::Adaboost { estimators, rate } => {
-                ensure!(estimators > 0, "model.estimators must be at least 1");
-                positive("rate", rate)?;
-            }
-            Self::Logistic { c } => positive("c", c)?,
-        }
-        Ok(())
-    }
-}
+pub use super::log_odds::LARGEST_LOG_ODDS;
 
 /// What was learnt. Models that tell two classes apart are there once, or once a class where there
 /// are more: each then tells its class from all others.
@@ -263,7 +174,7 @@ impl TableModel {
     }
 
     /// Checks that what was read holds together, so that judging a row cannot fail later.
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         self.recipe.validate()?;
         ensure!(self.classes >= 2 && self.inputs > 0, "it has no classes or no features");
         let outputs = if self.classes == 2 { 1 } else { self.classes };
@@ -295,51 +206,7 @@ impl TableModel {
     }
 }
 
-/// A model with the columns it is fed with and the names of its outputs: all it takes to judge the
-/// rows of a table.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SavedModel {
-    /// Names of the outputs.
-    pub outputs: Vec<String>,
-    /// How rows become features.
-    pub columns: Columns,
-    /// The model.
-    pub model: TableModel,
-}
-
-impl SavedModel {
-    /// Writes columns and model as JSON.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn save(&self, path: &Path) -> Result<()> {
-        write_bytes(path, serde_json::to_vec(self)?)
-    }
-
-    /// Reads what [`SavedModel::save`] wrote.
-    ///
-    /// # Errors
-    /// When the file cannot be read or does not hold together.
-    pub fn load(path: &Path) -> Result<Self> {
-        let saved: Self = read_json(path)?;
-        let (columns, inputs) = (&saved.columns, saved.model.inputs);
-        let lengths = [&columns.means, &columns.offsets, &columns.factors].map(Vec::len);
-        saved
-            .model
-            .check()
-            .and_then(|()| {
-                ensure!(
-                    columns.names.len() == inputs && lengths == [inputs; 3],
-                    "its columns are not those that the model learnt from"
-                );
-                Ok(())
-            })
-            .with_context(|| format!("{} is damaged", path.display()))?;
-        Ok(saved)
-    }
-}
-
-fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
+pub(super) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
     let name = path.display();
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
     serde_json::from_str(&text).with_context(|| format!("{name} is no model on tables"))
@@ -385,32 +252,4 @@ fn each_class<M>(
 
 fn every(x: &[Vec<f64>], judge: impl Fn(&[f64]) -> Vec<f64>) -> Vec<Vec<f64>> {
     x.iter().map(|row| judge(row)).collect()
-}
-
-/// Shares to log-odds, as [`log_odds`] takes them; the result is called `score`.
-fn write_log_odds(graph: &mut Graph, shares: &str) {
-    graph.values("one", &[], &[1.0]);
-    graph.values("odds.least", &[], &[-LARGEST_LOG_ODDS as f32]);
-    graph.values("odds.most", &[], &[LARGEST_LOG_ODDS as f32]);
-    let rest = graph.apply("Sub", &["one", shares], vec![]);
-    let [of, of_rest] = [shares, &rest].map(|x| graph.apply("Log", &[x], vec![]));
-    let odds = graph.apply("Sub", &[&of, &of_rest], vec![]);
-    graph.node("Clip", &[&odds, "odds.least", "odds.most"], &["score"], vec![]);
-}
-
-/// The log-odds of a share.
-pub(super) fn log_odds_of(share: f64) -> f64 {
-    (share / (1.0 - share)).ln().clamp(-LARGEST_LOG_ODDS, LARGEST_LOG_ODDS)
-}
-
-/// Shares of the classes to log-odds: of class 1 if there are two, else of each.
-fn log_odds(shares: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
-    let of = |share: &f64| log_odds_of(*share);
-    shares
-        .into_iter()
-        .map(|row| match row.as_slice() {
-            [_, one] => vec![of(one)],
-            all => all.iter().map(of).collect(),
-        })
-        .collect()
 }

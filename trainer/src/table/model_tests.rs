@@ -4,7 +4,9 @@ use anyhow::Result;
 use proptest::prelude::*;
 use serde::Deserialize;
 
-use super::model::{LARGEST_LOG_ODDS, SavedModel, TableModel, TableModelRecipe};
+use super::model::{LARGEST_LOG_ODDS, TableModel};
+use super::recipe::TableModelRecipe;
+use super::saved::SavedModel;
 use super::{ColumnRecipe, Columns, Table};
 
 /// What golden/golden.py wrote.

@@ -6,7 +6,7 @@ use datarust::traits::Predictor;
 use datarust::tree::{self, DecisionTreeClassifier};
 use serde::{Deserialize, Serialize};
 
-use super::model::log_odds_of;
+use super::log_odds::log_odds_of;
 use crate::onnx::{Attribute, Graph};
 
 /// What a split should lower.

@@ -112,7 +112,7 @@ pub(crate) fn bench(workspace: &Workspace, args: BenchArgs) -> Result<ExitCode> 
         summary.file = Some(found);
     }
     if wanted(BenchPart::Training) {
-        let found = training::measure(workspace, args.runs)?;
+        let found = training::measure(workspace, args.runs, args.device.as_deref())?;
         summary.lines.extend(found.lines());
         summary.training = Some(found);
     }

@@ -14,16 +14,17 @@ use crate::workspace::{Workspace, shown};
 
 /// Steps of each sequence and sequences of a step: the crops that the default recipe trains on.
 const FRAMES: u32 = 646;
+/// Steps of each sequence on a GPU: those that seed system A was trained on.
+const FRAMES_ON_GPU: u32 = 2206;
 const BATCH: u32 = 32;
 /// Steps that one does before it is the other's turn.
 const STEPS_A_TURN: usize = 2;
 /// Numbers of threads, as far as there are cores.
 const THREADS: [usize; 2] = [1, 2];
 
-/// Both, on each number of threads.
+/// Both, on each number of threads, or on a GPU.
 #[derive(Debug, Serialize)]
 pub(super) struct Comparison {
-    frames: u32,
     batch: u32,
     turns: u32,
     rows: Vec<Row>,
@@ -31,7 +32,9 @@ pub(super) struct Comparison {
 
 #[derive(Debug, Serialize)]
 struct Row {
-    threads: usize,
+    /// `1 thread`, or the name of a GPU's device.
+    on: String,
+    frames: u32,
     earworm_ms: Spread,
     pytorch_ms: Spread,
     /// Each step of both.
@@ -42,18 +45,36 @@ struct Row {
     ratio_of_minima: f64,
 }
 
-/// Lets both take `turns` turns, after one to warm up.
-pub(super) fn measure(workspace: &Workspace, turns: u32) -> Result<Comparison> {
+/// Lets both take `turns` turns, after one to warm up: on each number of threads, or on `device`, a GPU.
+pub(super) fn measure(
+    workspace: &Workspace,
+    turns: u32,
+    device: Option<&str>,
+) -> Result<Comparison> {
     let python = peer::python(workspace, "pytrain", "requirements-training.txt")?;
-    let program = workspace.bench_program("training")?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut plans = Vec::new();
+    let program = match device {
+        Some(device) => {
+            plans.push((device.to_owned(), cores, FRAMES_ON_GPU));
+            workspace.bench_program_on_gpu("training")?
+        }
+        None => {
+            for threads in THREADS.into_iter().filter(|&threads| threads <= cores) {
+                let plural = if threads == 1 { "" } else { "s" };
+                plans.push((format!("{threads} thread{plural}"), threads, FRAMES));
+            }
+            workspace.bench_program("training")?
+        }
+    };
     let mut rows = Vec::new();
-    for threads in THREADS.into_iter().filter(|&threads| threads <= cores) {
+    for (on, threads, frames) in plans {
+        let mut sizes = vec![frames.to_string(), BATCH.to_string()];
+        sizes.extend(device.map(str::to_owned));
         let mut ours = Command::new(&program);
-        ours.args([FRAMES.to_string(), BATCH.to_string()]);
+        ours.args(&sizes);
         let mut theirs = Command::new(&python);
-        theirs.arg(peer::script(workspace, "train_peer.py")).arg(threads.to_string());
-        theirs.args([FRAMES.to_string(), BATCH.to_string()]);
+        theirs.arg(peer::script(workspace, "train_peer.py")).arg(threads.to_string()).args(&sizes);
         let mut peers = [Peer::start(ours, threads)?, Peer::start(theirs, threads)?];
         let mut times = [Vec::new(), Vec::new()];
         for turn in 0..=turns {
@@ -67,11 +88,11 @@ pub(super) fn measure(workspace: &Workspace, turns: u32) -> Result<Comparison> {
         for peer in peers {
             peer.end()?;
         }
-        let row = Row::new(threads, &times[0], &times[1]);
-        eprintln!("{threads} threads: {:.2} times as fast as PyTorch", row.ratio);
+        let row = Row::new(on, frames, &times[0], &times[1]);
+        eprintln!("{}: {:.2} times as fast as PyTorch", row.on, row.ratio);
         rows.push(row);
     }
-    Ok(Comparison { frames: FRAMES, batch: BATCH, turns, rows })
+    Ok(Comparison { batch: BATCH, turns, rows })
 }
 
 /// A process that makes steps when asked.
@@ -128,11 +149,12 @@ impl Peer {
 }
 
 impl Row {
-    fn new(threads: usize, earworm: &[f64], pytorch: &[f64]) -> Self {
+    fn new(on: String, frames: u32, earworm: &[f64], pytorch: &[f64]) -> Self {
         let [earworm_ms, pytorch_ms] =
             [earworm, pytorch].map(|times| Spread::of(times.iter().copied()));
         Self {
-            threads,
+            on,
+            frames,
             steps: [earworm, pytorch].map(<[f64]>::to_vec),
             earworm_ms,
             pytorch_ms,
@@ -146,30 +168,29 @@ impl Comparison {
     /// Its lines on the page.
     pub(super) fn lines(&self) -> Vec<Line> {
         let line = |row: &Row| {
-            let Self { batch, frames, .. } = self;
-            let threads = row.threads;
-            let what = format!("a training step, {batch} × {frames} frames, {threads} threads");
-            let [ours, theirs] = &row.steps;
-            Line::in_turn(what, "PyTorch", "ms", ours, theirs).goal(1.0)
+            let (batch, Row { on, frames, steps: [ours, theirs], .. }) = (self.batch, row);
+            let what = format!("a training step, {batch} × {frames} frames, {on}");
+            let on_gpu = *frames == FRAMES_ON_GPU;
+            let (peer, goal) = if on_gpu { ("cuDNN", 2.0 / 3.0) } else { ("PyTorch", 1.0) };
+            Line::in_turn(what, peer, "ms", ours, theirs).goal(goal)
         };
         self.rows.iter().map(line).collect()
     }
 
     /// The table for people.
     pub(super) fn to_markdown(&self) -> String {
-        let Self { frames, batch, turns, rows } = self;
+        let Self { batch, turns, rows } = self;
         let steps = *turns as usize * STEPS_A_TURN;
         let mut text = format!(
             "One training step (forward, backward, AdamW) of a 3 × 128 LSTM with a head on {batch} \
-             sequences of {frames} frames and 64 bands, f32, {steps} steps each in turn, milliseconds, \
-             median (min to max).\n\n\
-             | threads | earworm-train | PyTorch | ratio | of minima |\n\
-             | ---: | ---: | ---: | ---: | ---: |\n"
+             sequences of 64 bands, f32, {steps} steps each in turn, milliseconds, median (min to max).\n\n\
+             | on | frames | earworm-train | PyTorch | ratio | of minima |\n\
+             | --- | ---: | ---: | ---: | ---: | ---: |\n"
         );
-        for Row { threads, earworm_ms, pytorch_ms, ratio, ratio_of_minima, .. } in rows {
+        for Row { on, frames, earworm_ms, pytorch_ms, ratio, ratio_of_minima, .. } in rows {
             let spread = |s: &Spread| format!("{:.0} ({:.0} to {:.0})", s.median, s.min, s.max);
             text += &format!(
-                "| {threads} | {} | {} | {ratio:.2} | {ratio_of_minima:.2} |\n",
+                "| {on} | {frames} | {} | {} | {ratio:.2} | {ratio_of_minima:.2} |\n",
                 spread(earworm_ms),
                 spread(pytorch_ms)
             );
@@ -184,11 +205,14 @@ mod tests {
 
     #[test]
     fn the_table_has_a_row_for_each_number_of_threads() {
-        let rows = vec![Row::new(1, &[400.0, 300.0, 500.0], &[600.0, 610.0, 590.0])];
-        let comparison = Comparison { frames: 646, batch: 32, turns: 1, rows };
+        let rows =
+            vec![Row::new("1 thread".into(), 646, &[400.0, 300.0, 500.0], &[600.0, 610.0, 590.0])];
+        let comparison = Comparison { batch: 32, turns: 1, rows };
         let text = comparison.to_markdown();
         assert!(
-            text.ends_with("| 1 | 400 (300 to 500) | 600 (590 to 610) | 1.50 | 1.97 |\n"),
+            text.ends_with(
+                "| 1 thread | 646 | 400 (300 to 500) | 600 (590 to 610) | 1.50 | 1.97 |\n"
+            ),
             "{text}"
         );
     }

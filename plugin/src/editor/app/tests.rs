@@ -7,6 +7,7 @@ use nice_plug::prelude::ProcessMode;
 
 use super::*;
 use crate::harness::{Host, automate};
+use crate::influence;
 
 /// Draws frames as a window would and gives the texts of the last one, with their sizes.
 fn texts(app: &mut App, size: (f32, f32)) -> Vec<(String, f32)> {
@@ -164,7 +165,7 @@ fn a_snapshot_is_told_its_influence() {
     texts(&mut app, (880.0, 600.0));
     assert!(app.observer.is_none());
     let (_, window) = session.shown_window().unwrap();
-    let want = window.examine_all().unwrap().unwrap();
+    let want = influence::examine_all(&window).unwrap().unwrap();
     let score = session.reading().window.unwrap();
     assert!((want.score - score).abs() < 0.05, "{} and {score}", want.score);
     app.store_snapshot();
@@ -193,7 +194,7 @@ fn what_is_held_stays_whoever_looks() {
     host.play(25, 1.0);
     let then = session.reading();
     let (_, window) = session.shown_window().unwrap();
-    let influence = window.examine_all().unwrap().unwrap().regions;
+    let influence = influence::examine_all(&window).unwrap().unwrap().regions;
     // Nobody looks when the host puts hold on.
     automate(&session.params.hold, 1.0);
     host.play(20, 0.01);

@@ -4,6 +4,7 @@
 use candle_core::{CpuStorage, CustomOp3, Device, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
+use super::super::autocast::{Precision, narrowed, widened};
 use super::matrix::{Matrix, product};
 use super::taps::padded;
 use super::{Sweep, contiguous, read};
@@ -20,6 +21,23 @@ const PARTS: usize = 8;
 /// # Errors
 /// When shapes do not fit or the device fails.
 pub(super) fn conv2d(
+    x: &Tensor,
+    kernel: &Tensor,
+    bias: &Tensor,
+    stride: usize,
+    padding: usize,
+) -> Result<Tensor> {
+    if Precision::current() == Precision::Bf16 {
+        let none = bias.zeros_like()?;
+        let (x, kernel) = (narrowed(x)?, narrowed(kernel)?);
+        let none = none.to_dtype(kernel.dtype())?;
+        let y = widened(&convolved(&x, &kernel, &none, stride, padding)?)?;
+        return y.broadcast_add(&bias.reshape((1, (), 1, 1))?);
+    }
+    convolved(x, kernel, bias, stride, padding)
+}
+
+fn convolved(
     x: &Tensor,
     kernel: &Tensor,
     bias: &Tensor,

@@ -7,7 +7,8 @@
 //! - [`forward`]: projection, recurrence and gates of a step together, from weights packed once;
 //! - [`backward`]: the same way back; gradients by gates take the place of the gates kept;
 //! - [`weights`]: gradients of the weights, as products over all steps;
-//! - [`panels`], [`gates`], [`buffers`]: what these are made of.
+//! - [`panels`], [`gates`], [`buffers`]: what these are made of;
+//! - [`cuda`]: the same on a GPU.
 //!
 //! Sequences of the batch do not depend on each other, so threads share the batch and never wait for
 //! one another. No sum depends on how the work is shared out: results are the same bit for bit on any
@@ -17,6 +18,8 @@
 
 mod backward;
 mod buffers;
+#[cfg(any(test, feature = "cuda"))]
+mod cuda;
 mod forward;
 mod gates;
 mod panels;
@@ -27,6 +30,7 @@ use std::sync::{Mutex, PoisonError};
 
 use candle_core::{CpuStorage, CustomOp2, DType, Device, Layout, Result, Shape, Storage, Tensor};
 
+use super::autocast::{Precision, narrowed, product};
 use backward::{Known, backward};
 use forward::{Saved, forward};
 pub(super) use panels::{by_step, shares};
@@ -40,8 +44,9 @@ const GATES: usize = 4;
 /// weights, `bias [4 hidden]` is the only bias; gates are in the order input, output, forget, cell. The
 /// result is `[steps, batch, hidden]`.
 ///
-/// `f32` on the CPU is fast; other types and devices take the way of [`lstm_steps`]. On the CPU a result
-/// can be walked back from once: what the forward pass kept is overwritten by the gradient.
+/// `f32` is fast, on the CPU and, in layers of up to 256 values, on a GPU; there a result can be walked
+/// back from once, as what the forward pass kept is used up by the gradient. Anything else takes the way of
+/// [`lstm_steps`].
 ///
 /// # Errors
 /// When shapes do not fit, one of the sizes is zero or the device fails.
@@ -50,17 +55,26 @@ pub fn lstm_layer(x: &Tensor, input: &Tensor, recurrent: &Tensor, bias: &Tensor)
     if x.device().is_cpu() && x.dtype() == DType::F32 {
         // Operations take three tensors at most, so the weights go in as one; the tape cuts its
         // gradient up again.
-        let packed = Tensor::cat(&[input, recurrent, &bias.unsqueeze(1)?], 1)?;
+        let (x, input) = match Precision::current() {
+            Precision::F32 => (x.clone(), input.clone()),
+            Precision::Bf16 => (narrowed(x)?, narrowed(input)?),
+        };
+        let packed = Tensor::cat(&[&input, recurrent, &bias.unsqueeze(1)?], 1)?;
         return x.contiguous()?.apply_op2(&packed, Layer { sizes, saved: Mutex::new(None) });
     }
     let Sizes { steps, batch, inputs, .. } = sizes;
     let flat = x.reshape((steps * batch, inputs))?;
-    let projected = flat.matmul(&input.t()?)?.broadcast_add(bias)?;
-    lstm_steps(&projected.reshape((steps, batch, ()))?, recurrent)
+    let projected = product(&flat, &input.t()?)?.broadcast_add(bias)?;
+    let projected = projected.reshape((steps, batch, ()))?;
+    #[cfg(feature = "cuda")]
+    if cuda::serves(&projected, recurrent)? {
+        return cuda::recurrence(&projected, recurrent);
+    }
+    lstm_steps(&projected, recurrent)
 }
 
-/// The recurrence alone, written out in Candle's own operations: slow on the CPU, the way on other
-/// devices, and what the fused layer is tested against.
+/// The recurrence alone, written out in Candle's own operations: slow, the way where nothing faster serves,
+/// and what the fused layers are tested against.
 ///
 /// `projected [steps, batch, 4 hidden]` are the inputs' contributions to the gates, bias included.
 ///

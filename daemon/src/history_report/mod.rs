@@ -1,0 +1,165 @@
+//! `earworm history`: the songs that were heard, or every reading, for people and programs. What keeps
+//! the history is [`history`](crate::history).
+
+mod args;
+mod picture;
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::bail;
+use serde::Serialize;
+
+use crate::clock::{DAY_S, moment, now_s};
+use crate::exit::Outcome;
+use crate::history::{Reader, SongHeard};
+use crate::{clock, config, text};
+
+pub(crate) use args::HistoryArgs;
+
+use args::HistoryCommand;
+use picture::Heard;
+
+/// Steps that a picture has room for.
+const PLOT_STEPS: f64 = 1400.0;
+
+/// Prints or draws it.
+///
+/// # Errors
+/// When there is no history, or it cannot be read or drawn.
+pub(crate) fn run(args: &HistoryArgs) -> anyhow::Result<Outcome> {
+    let file = config::history_file(&args.file, args.config.path.as_deref())?;
+    if !file.exists() {
+        bail!("there is no history yet at {}; `earworm listen` writes it", file.display());
+    }
+    let reader = Reader::new(&file);
+    let to = now_s() + 1.0;
+    let from = args.days.map_or(0.0, |days| to - days * DAY_S);
+    if let Some(HistoryCommand::Plot { out, title }) = &args.command {
+        let days = args.days.unwrap_or(1.0);
+        return draw(&reader, to - days * DAY_S, to, out, title.as_deref());
+    }
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let limit = args.limit.unwrap_or(i64::MAX);
+    if args.readings {
+        let rows = reader.steps(from as i64, to as i64, args.resolution.max(1), limit)?;
+        write(&mut out, args, rows.iter(), |row| {
+            let score = |score| text::score(score);
+            format!(
+                "{}  {:>4} {:>4} {:>4}  {:6.1} dB",
+                moment(row.time as f64),
+                score(row.momentary),
+                score(row.window),
+                score(row.integrated),
+                row.level_db
+            )
+        })?;
+    } else {
+        let songs = reader.songs(from, to, limit)?;
+        write(&mut out, args, songs.iter().map(Line::of), |line| {
+            let hook = match (line.hook_start_s, line.hook_end_s, line.hook_score) {
+                (Some(start), Some(end), Some(score)) => {
+                    format!("{} ({score:.0})", clock::span(start, end))
+                }
+                _ => "–".into(),
+            };
+            let name = name(line.artist, line.title);
+            format!(
+                "{}  {:>4}  {:<16} {:>7}  {}",
+                moment(line.start),
+                text::score(line.score),
+                hook,
+                clock::clock(line.heard_s),
+                text::tame(&name)
+            )
+        })?;
+    }
+    out.flush()?;
+    Ok(Outcome::Done)
+}
+
+/// Artist and title, as far as there are any.
+fn name(artist: Option<&str>, title: Option<&str>) -> String {
+    let parts: Vec<_> = [artist, title].into_iter().flatten().collect();
+    if parts.is_empty() { "unnamed".into() } else { parts.join(" – ") }
+}
+
+/// A song in one row.
+#[derive(Serialize)]
+struct Line<'a> {
+    start: f64,
+    end: f64,
+    artist: Option<&'a str>,
+    title: Option<&'a str>,
+    album: Option<&'a str>,
+    score: Option<f32>,
+    heard_s: f64,
+    hook_score: Option<f32>,
+    hook_start_s: Option<f64>,
+    hook_end_s: Option<f64>,
+}
+
+impl<'a> Line<'a> {
+    fn of(song: &'a SongHeard) -> Self {
+        let hook = song.hook.as_ref().map(|heard| heard.hook);
+        Self {
+            start: song.start,
+            end: song.end,
+            artist: song.artist.as_deref(),
+            title: song.title.as_deref(),
+            album: song.album.as_deref(),
+            score: song.score,
+            heard_s: song.heard_s,
+            hook_score: hook.map(|hook| hook.score),
+            hook_start_s: hook.map(|hook| hook.start_s),
+            hook_end_s: hook.map(|hook| hook.end_s),
+        }
+    }
+}
+
+fn write<T: Serialize>(
+    out: &mut impl Write,
+    args: &HistoryArgs,
+    rows: impl Iterator<Item = T>,
+    line: impl Fn(&T) -> String,
+) -> anyhow::Result<()> {
+    if args.csv {
+        let mut csv = csv::Writer::from_writer(out);
+        for row in rows {
+            csv.serialize(row)?;
+        }
+        csv.flush()?;
+        return Ok(());
+    }
+    let mut rows = rows.peekable();
+    if rows.peek().is_none() && !args.json {
+        eprintln!("nothing was heard in that time");
+    }
+    for row in rows {
+        if args.json {
+            serde_json::to_writer(&mut *out, &row)?;
+            writeln!(out)?;
+        } else {
+            writeln!(out, "{}", line(&row))?;
+        }
+    }
+    Ok(())
+}
+
+fn draw(
+    reader: &Reader,
+    from: f64,
+    to: f64,
+    out: &Path,
+    title: Option<&str>,
+) -> anyhow::Result<Outcome> {
+    let resolution = ((to - from) / PLOT_STEPS).ceil().max(1.0) as i64;
+    let steps = reader.steps(from as i64, to as i64, resolution, i64::MAX)?;
+    if steps.is_empty() {
+        bail!("nothing was heard in that time; --days says how far back to look");
+    }
+    let songs = reader.songs(from, to, i64::MAX)?;
+    let heading = title.map_or_else(|| "What was heard".to_owned(), text::tame);
+    picture::draw(out, &Heard { heading, from, to, resolution, steps, songs })?;
+    Ok(Outcome::Done)
+}
