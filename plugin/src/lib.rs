@@ -21,6 +21,7 @@ pub mod export;
 mod feed;
 pub mod harness;
 pub mod influence;
+mod keep_loaded;
 mod low_priority;
 pub mod models;
 pub mod offline;

@@ -6,6 +6,7 @@ use nice_plug::prelude::*;
 
 use crate::editor::{self, EarwormEditor};
 use crate::feed::{Block, Feed};
+use crate::keep_loaded::keep_loaded;
 use crate::params::{EarwormParams, ResetOn};
 use crate::session::{self, Session};
 
@@ -33,6 +34,7 @@ impl Earworm {
 
 impl Default for Earworm {
     fn default() -> Self {
+        keep_loaded();
         session::warm_up();
         let params = Arc::new(EarwormParams::default());
         let session = Session::new(params.clone());

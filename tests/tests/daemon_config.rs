@@ -140,6 +140,32 @@ fn a_reload_keeps_what_protects() {
     assert_eq!(answer.status().as_u16(), 401);
 }
 
+/// A model is read once, when the program starts. What becomes of the file meanwhile changes nothing that runs.
+#[test]
+fn a_model_file_may_go_while_it_is_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("model.onnx");
+    std::fs::copy(common::in_checkout(common::TINY_MODELS[0]), &model).unwrap();
+    std::fs::write(folder.path().join("config.toml"), "history = \"off\"\n").unwrap();
+    let mut command = earworm(folder.path(), &["listen", "--json", "--input"]);
+    command.arg(common::in_checkout("demo/demo.ogg")).arg("--model").arg(&model);
+    command.env("RUST_LOG", "earworm=info");
+    let mut daemon = Daemon::start(command);
+    let scored = |from: f64| {
+        move |r: &serde_json::Value| r["t"].as_f64().unwrap() > from && r["momentary"].is_number()
+    };
+    let first = daemon.wait_for_reading("a score", scored(0.0));
+    let from = first["t"].as_f64().unwrap();
+    // In place, which is worse than a new file under the old name.
+    std::fs::write(&model, "no model at all").unwrap();
+    let second = daemon.wait_for_reading("a score after that", scored(from + 1.0));
+    std::fs::remove_file(&model).unwrap();
+    daemon.signal("HUP");
+    daemon.wait_for_log("read again");
+    let from = second["t"].as_f64().unwrap();
+    daemon.wait_for_reading("a score without the file", scored(from + 1.0));
+}
+
 #[test]
 fn the_service_is_written_and_taken_away() {
     if !cfg!(target_os = "linux") {

@@ -227,6 +227,19 @@ fn a_history_that_cannot_be_written_is_told() {
     assert!(String::from_utf8(output.stderr).unwrap().contains("no history yet"));
 }
 
+/// Where nobody may make files, whoever the tests run as, it says so before it listens.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_that_cannot_be_written_to_is_told() {
+    for file in ["/sys/earworm/history.db", "/sys/earworm-history.db"] {
+        let output = listen(Path::new(file), &[]).output().unwrap();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{message}");
+        assert!(message.contains("/sys/earworm"), "{message}");
+        assert!(output.stdout.is_empty(), "it does not listen");
+    }
+}
+
 #[test]
 fn a_history_without_songs_says_so() {
     let folder = tempfile::tempdir().unwrap();

@@ -355,3 +355,14 @@ fn a_checkpoint_of_another_training() {
     let text = complaint(dir.path(), &[]);
     assert!(text.contains("checkpoint.safetensors") && text.contains("delete it"), "{text}");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_that_cannot_be_written_to() {
+    let dir = tempfile::tempdir().unwrap();
+    table(dir.path(), |_, _| {});
+    recipe(dir.path(), same);
+    // Nobody may make files there, whoever the tests run as.
+    let text = complaint_about(dir.path(), Path::new("/sys/earworm-run"), &[]);
+    assert!(text.contains("/sys/earworm-run"), "{text}");
+}

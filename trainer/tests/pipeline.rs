@@ -1,6 +1,8 @@
 //! The trainer from audio files to a model that the scorer runs, on made songs.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use earworm_scorer::{Model, Scorer, ScorerOptions};
 use earworm_train::dataset::build::build;
@@ -117,4 +119,55 @@ fn from_songs_to_a_model_that_the_scorer_runs() {
     };
     let (tone, noise) = (score(true), score(false));
     assert!(tone > 55.0 && noise < 45.0, "tone {tone}, noise {noise}");
+}
+
+/// Killed at any moment, an export leaves a model that is whole or none, and the next one is as if nothing had
+/// been. Where it cannot write, it says so in a line.
+#[cfg(unix)]
+#[test]
+fn an_export_is_whole_or_not_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = made_songs(dir.path());
+    build(&options).unwrap();
+    let run = dir.path().join("run");
+    let mut recipe = recipe(options.out.clone());
+    recipe.budget.epochs = 1;
+    fit(&recipe, &run, &FitOptions::default()).unwrap();
+    let export = |out: &Path| {
+        let mut export = Command::new(env!("CARGO_BIN_EXE_earworm-train"));
+        export.arg("export").arg(&run).arg("--out").arg(out);
+        export.stdout(Stdio::null()).stderr(Stdio::piped());
+        export
+    };
+    let whole = dir.path().join("whole");
+    let start = Instant::now();
+    assert!(export(&whole).status().unwrap().success());
+    let takes = start.elapsed();
+    let content = |out: &Path| std::fs::read(out.join("model.onnx")).ok();
+    let wanted = content(&whole).unwrap();
+
+    let broken = dir.path().join("broken");
+    let (mut killed, tries) = (0, 24);
+    for n in 0..tries {
+        let mut child = export(&broken).spawn().unwrap();
+        // Not a wait for anything: the moment itself is what is tried.
+        std::thread::sleep(
+            takes.mul_f64(f64::from(n) / f64::from(tries)) + Duration::from_millis(1),
+        );
+        child.kill().unwrap();
+        killed += u32::from(!child.wait().unwrap().success());
+        let left = content(&broken);
+        assert!(left.as_ref().is_none_or(|left| *left == wanted), "kill {n}: half a model");
+    }
+    assert!(killed > tries / 2, "{killed} of {tries} were killed in time");
+    assert!(export(&broken).status().unwrap().success());
+    assert!(content(&broken).unwrap() == wanted);
+
+    if cfg!(target_os = "linux") {
+        // Nobody may make files there, whoever the tests run as.
+        let output = export(Path::new("/sys/earworm")).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert!(text.trim_end().lines().count() == 1 && text.contains("/sys/earworm"), "{text}");
+    }
 }

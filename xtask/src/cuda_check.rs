@@ -56,6 +56,7 @@ fn all_steps(workspace: &Workspace, args: CudaCheckArgs, steps: &mut Steps) -> R
         println!("{}", toolkit.display());
         Ok(toolkit)
     })?;
+    steps.step("LSTM kernels", || lstm_kernels(workspace, &toolkit, &folder))?;
     let cargo = |verb: &str| {
         let mut cargo = workspace.cargo([verb, "--package", "earworm-train", "--features", "cuda"]);
         cargo.args(["--bin", "earworm-train"]);
@@ -79,6 +80,38 @@ fn all_steps(workspace: &Workspace, args: CudaCheckArgs, steps: &mut Steps) -> R
         let recipe = workspace.root.join("trainer/recipes/emotify-lstm.toml");
         refuses_politely(&program, &recipe, &[&stub, &toolkit.join("lib")])
     })
+}
+
+/// Layers that the LSTM kernels are compiled for: hidden values, sequences of a block, weights of a thread in
+/// registers and in shared memory, as `trainer/src/nn/lstm_layer/cuda/plan.rs` plans them for an H100.
+const LAYERS: [[usize; 4]; 5] =
+    [[64, 1, 64, 0], [128, 1, 76, 52], [128, 2, 68, 60], [128, 4, 52, 76], [256, 1, 12, 52]];
+
+/// Compiles the trainer's own kernels to machine code, and fails where a thread's values do not fit into its
+/// registers. The program itself compiles them only when it has a GPU to run them on.
+fn lstm_kernels(workspace: &Workspace, toolkit: &Path, folder: &Path) -> Result<()> {
+    let source = workspace.root.join("trainer/src/nn/lstm_layer/cuda/recurrence.cu");
+    for [hidden, sequences, registers, shared] in LAYERS {
+        let mut nvcc = Command::new(toolkit.join("bin/nvcc"));
+        nvcc.env("CUDA_HOME", toolkit);
+        nvcc.arg(format!("-arch=sm_{COMPUTE_CAPABILITY}"));
+        nvcc.args(["-cubin", "-Xptxas", "-v", "-Werror", "all-warnings", "-o"]);
+        nvcc.arg(folder.join("lstm.cubin"));
+        nvcc.arg(format!("-DHIDDEN={hidden}")).arg(format!("-DSEQUENCES={sequences}"));
+        nvcc.arg(format!("-DREGISTERS={registers}")).arg(format!("-DSHARED={shared}"));
+        nvcc.arg(&source);
+        let output = nvcc.output().with_context(|| format!("cannot start {}", shown(&nvcc)))?;
+        let report = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{} failed:\n{report}", shown(&nvcc));
+        let kernels = report.matches("Compiling entry function").count();
+        let fitting = report.matches(" 0 bytes spill stores, 0 bytes spill loads").count();
+        ensure!(
+            kernels == 2 && fitting == 2,
+            "a layer of {hidden} values does not fit into the registers planned for it:\n{report}"
+        );
+        println!("{hidden} hidden values, {sequences} sequences a block: in registers");
+    }
+    Ok(())
 }
 
 /// The folder of the toolkit in a Python environment.

@@ -17,12 +17,11 @@ use earworm_scorer::front_end::FrontEndSettings;
 use earworm_scorer::model::{CONTRACT_VERSION, Class, Contract, DataSource, Input, Metadata};
 
 use crate::dataset::Dataset;
-use crate::evaluate::Evaluation;
+use crate::evaluate::{Evaluation, measure};
 use crate::files;
 use crate::fit::trained_recipe;
 use crate::nn::{Blueprint, build};
 use crate::recipe::{Model, Recipe};
-use crate::report::evaluate;
 use crate::run::{RunInfo, Task, read_json};
 use crate::table::Columns;
 
@@ -80,7 +79,7 @@ pub fn export(run: &Path, out: &Path) -> Result<ExportReport> {
         "{} has no final model; run `fit` to its end first (with split.last = true)",
         run.display()
     );
-    let evaluation = evaluate(run)?;
+    let evaluation = measure(run, None)?.evaluation;
     let dataset = Dataset::open(&info.data.folder)
         .context("the run's data set is needed: the export is compared on real songs")?;
     ensure!(
