@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
 /// Begins the names of files that are being written. What a process that died left behind can be told
 /// by it.
@@ -13,7 +13,7 @@ pub const WRITING: &str = ".writing-";
 
 /// A file that is whole and on the disk, but has not got its name yet. Dropped, it is gone.
 pub struct Prepared {
-    temporary: NamedTempFile,
+    temporary: TempPath,
     path: PathBuf,
 }
 
@@ -36,11 +36,14 @@ impl Prepared {
 /// # Errors
 /// When the file cannot be written; the message names it.
 pub fn prepare(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<Prepared> {
-    let temporary =
-        temporary_for(path).with_context(|| format!("cannot write {}", path.display()))?;
-    write(temporary.path())
-        // By its name: what was written may be another file than the one that was made.
-        .and_then(|()| Ok(File::open(temporary.path())?.sync_all()?))
+    // Not held open while it is written: Windows lets nobody replace an open file.
+    let temporary = temporary_for(path)
+        .with_context(|| format!("cannot write {}", path.display()))?
+        .into_temp_path();
+    write(&temporary)
+        // By its name: what was written may be another file than the one that was made. For writing: on Windows
+        // only who may write to a file may bring it to the disk.
+        .and_then(|()| Ok(File::options().write(true).open(&temporary)?.sync_all()?))
         .with_context(|| format!("cannot write {}", path.display()))?;
     Ok(Prepared { temporary, path: path.to_owned() })
 }

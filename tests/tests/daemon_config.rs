@@ -62,6 +62,7 @@ fn wrong_keys_have_an_exit_code_of_their_own() {
 }
 
 #[test]
+#[cfg_attr(not(unix), ignore = "signals are sent, which this system has not")]
 fn it_is_read_again_while_it_runs() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("config.toml");
@@ -119,6 +120,7 @@ fn it_is_read_again_while_it_runs() {
 
 /// What it may be told while it runs, it does not forget; what would open it to all, it is not told.
 #[test]
+#[cfg_attr(not(unix), ignore = "signals are sent, which this system has not")]
 fn a_reload_keeps_what_protects() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("config.toml");
@@ -142,6 +144,7 @@ fn a_reload_keeps_what_protects() {
 
 /// A model is read once, when the program starts. What becomes of the file meanwhile changes nothing that runs.
 #[test]
+#[cfg_attr(not(unix), ignore = "signals are sent, which this system has not")]
 fn a_model_file_may_go_while_it_is_used() {
     let folder = tempfile::tempdir().unwrap();
     let model = folder.path().join("model.onnx");

@@ -44,6 +44,7 @@ fn wait_for_rows(file: &Path, least: usize) -> Vec<Value> {
 }
 
 #[test]
+#[cfg_attr(not(unix), ignore = "signals are sent, which this system has not")]
 fn a_kill_at_any_moment_loses_a_second_at_most() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("history.db");
@@ -154,6 +155,7 @@ fn a_full_disk_stops_nothing() {
 }
 
 #[test]
+#[cfg_attr(not(unix), ignore = "signals are sent, which this system has not")]
 fn the_end_writes_everything() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("history.db");

@@ -334,6 +334,7 @@ fn others_need_a_token() {
 }
 
 #[test]
+#[cfg_attr(not(unix), ignore = "signals are sent, which this system has not")]
 fn an_address_in_use_is_told() {
     let mut served = serve(&[]);
     let mut command = common::program("earworm");

@@ -35,6 +35,7 @@ fn t(reading: &Value) -> f64 {
 }
 
 #[test]
+#[cfg_attr(not(unix), ignore = "signals are sent, which this system has not")]
 fn a_player_gives_songs_their_names() {
     let Some(bus) = Bus::start() else {
         return common::skip("a_player_gives_songs_their_names", "no dbus-daemon");
@@ -84,6 +85,7 @@ fn interrupted_song(folder: &Path) -> PathBuf {
 }
 
 #[test]
+#[cfg_attr(not(unix), ignore = "signals are sent, which this system has not")]
 fn a_pause_does_not_split_a_song() {
     let Some(bus) = Bus::start() else {
         return common::skip("a_pause_does_not_split_a_song", "no dbus-daemon");

@@ -74,6 +74,16 @@ fn automation_is_taken_while_audio_runs() {
     }
 }
 
+/// A host may let go of the library as soon as the last instance is gone, while threads still read the model.
+#[test]
+fn the_library_may_go_while_its_threads_run() {
+    for _ in 0..10 {
+        let mut instance = Instance::new();
+        let processor = instance.activate(48_000, 512);
+        instance.plugin.deactivate(processor);
+    }
+}
+
 #[test]
 fn a_saved_state_comes_back_byte_for_byte() {
     let mut first = Instance::new();

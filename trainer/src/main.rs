@@ -24,8 +24,35 @@ fn main() -> ExitCode {
     match cli::run(Arguments::parse().command) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", in_one_line(&error));
             ExitCode::from(WRONG_INPUT)
         }
+    }
+}
+
+/// What went wrong and why, without causes that the message before them ends with: some libraries write theirs
+/// out themselves.
+fn in_one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if line.is_empty() {
+            line = cause;
+        } else if !line.ends_with(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cause_is_told_twice() {
+        let error =
+            anyhow::anyhow!("disk full").context("I/O error: disk full").context("cannot write x");
+        assert_eq!(in_one_line(&error), "cannot write x: I/O error: disk full");
+        assert_eq!(in_one_line(&anyhow::anyhow!("alone")), "alone");
     }
 }

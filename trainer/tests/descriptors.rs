@@ -46,7 +46,7 @@ fn recipe(kind: &str, model: &str, set: &Path) -> Recipe {
         licence = "CC0-1.0"
         seed = 3
         [data]
-        set = "{}"
+        set = '{}'
         name = "made songs"
         group = "artist"
         columns = ["spec_cent", "zcr", "contrast_2", "mfcc_1", "chroma_cqt_3", "rolloff"]

@@ -129,6 +129,9 @@ pub(crate) struct CrossCheckArgs {
     /// Check one system alone.
     #[arg(long)]
     pub(crate) only: Option<CrossTarget>,
+    /// Run the tests that are built for Windows, too, in Wine.
+    #[arg(long)]
+    pub(crate) run: bool,
 }
 
 /// A system that is not this one.

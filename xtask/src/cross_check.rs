@@ -1,5 +1,6 @@
 //! `cargo xtask cross-check`: whether everything compiles for Windows and macOS, as far as `cargo check`
-//! tells on Linux: all of the Rust and the C in dependencies, but nothing is linked or run.
+//! tells on Linux: all of the Rust and the C in dependencies, but nothing is linked or run; with `--run`, tests
+//! for Windows are, in Wine ([`wine`]).
 //!
 //! C for Windows is compiled by MinGW, for macOS by Zig, which brings Apple's headers along; both are
 //! installed if they are missing.
@@ -13,6 +14,7 @@ use crate::cli::{CrossCheckArgs, CrossTarget};
 use crate::steps::Steps;
 use crate::system;
 use crate::venv;
+use crate::wine;
 use crate::workspace::{Workspace, succeed};
 
 impl CrossTarget {
@@ -39,10 +41,14 @@ pub(crate) fn cross_check(workspace: &Workspace, args: &CrossCheckArgs) -> Resul
     };
     let mut steps = Steps::default();
     // One that fails does not hide what the other has to say.
-    let results: Vec<Result<()>> = targets
+    let mut results: Vec<Result<()>> = targets
         .iter()
         .map(|target| steps.step(target.title(), || check(workspace, *target)))
         .collect();
+    if args.run && targets.contains(&CrossTarget::Windows) {
+        let run = || wine::run_tests(workspace, CrossTarget::Windows.triple());
+        results.push(steps.step("Windows, in Wine", run));
+    }
     print!("{}", steps.summary());
     results.into_iter().collect::<Result<()>>()?;
     Ok(ExitCode::SUCCESS)

@@ -15,6 +15,7 @@ mod steps;
 mod system;
 mod test;
 mod venv;
+mod wine;
 mod workspace;
 
 use std::process::ExitCode;

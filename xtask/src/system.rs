@@ -41,6 +41,17 @@ pub(crate) const MINGW: Need = Need {
     probe: &["x86_64-w64-mingw32-gcc", "--version"],
 };
 
+/// Runs programs for Windows.
+pub(crate) const WINE: Need = Need {
+    name: "Wine",
+    why: "it runs the tests that are built for Windows",
+    debian: "wine wine64",
+    probe: &["wine", "--version"],
+};
+
+/// A virtual screen.
+pub(crate) const XVFB: &Need = SCREEN[0];
+
 /// Makes Debian packages.
 pub(crate) const DPKG_DEV: Need = Need {
     name: "dpkg-shlibdeps",

@@ -1,5 +1,7 @@
 //! The hand-over of streams to the audio thread in every order of events that the memory model allows, as loom
 //! tries them. The file is the plugin's own; only [`parts`] is another.
+// loom's stacks of its own and GNU's way to unwind do not go together on Windows.
+#![cfg(not(all(windows, target_env = "gnu")))]
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "a whole file, over other types")]
 
 #[path = "../../src/session/handover.rs"]

@@ -4,6 +4,8 @@
 //! The files are the scorer's own. Only [`parts`] is another: loom's atomics, a ring over them that holds two
 //! or three samples, and pieces of two. A model tries all orders in which a running thread is set aside at most
 //! so many times, which is how loom's authors advise to bound it.
+// loom's stacks of its own and GNU's way to unwind do not go together on Windows.
+#![cfg(not(all(windows, target_env = "gnu")))]
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "whole files, of which parts are used")]
 
 #[path = "../../src/live/tests/checker.rs"]

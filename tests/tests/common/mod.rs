@@ -26,7 +26,10 @@ pub fn program(name: &str) -> Command {
     // <target>/<profile>/deps/<this test>
     let test = std::env::current_exe().expect("a test knows its own program");
     let built = test.ancestors().nth(2).expect("cargo builds tests into deps");
-    BUILD.call_once(|| build_programs(built));
+    // Whoever runs these tests without cargo, on another system than they were built on, has built them.
+    if std::env::var_os("EARWORM_BUILT").is_none() {
+        BUILD.call_once(|| build_programs(built));
+    }
     let mut program = Command::new(built.join(format!("{name}{}", std::env::consts::EXE_SUFFIX)));
     // What the developer has set must not change what is tested.
     program.env_remove("EARWORM_MODEL").env_remove("RUST_LOG");
@@ -35,13 +38,26 @@ pub fn program(name: &str) -> Command {
 
 /// Makes both plugin bundles in a folder, from the library as built for these tests.
 pub fn bundle(folder: &Path) {
+    if std::env::var_os("EARWORM_BUILT").is_some() {
+        // xtask asks cargo about the workspace.
+        return clap_without_xtask(folder);
+    }
     let mut xtask = program("xtask");
+    xtask.args(["bundle", "--library"]).arg(plugin_library());
+    stdout_of(xtask.arg("--to").arg(folder));
+}
+
+/// The plugin's library: beside the tests, as what a test needs is built there; further up is only what was
+/// asked for by name.
+fn plugin_library() -> PathBuf {
     let (prefix, suffix) = (std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
     let test = std::env::current_exe().expect("a test knows its own program");
-    // Beside the tests, as what a test needs is built there; further up only what was asked for by name.
-    let library = test.with_file_name(format!("{prefix}earworm_plugin{suffix}"));
-    xtask.args(["bundle", "--library"]).arg(library);
-    stdout_of(xtask.arg("--to").arg(folder));
+    test.with_file_name(format!("{prefix}earworm_plugin{suffix}"))
+}
+
+/// The CLAP alone, which is the library itself on Linux and Windows.
+fn clap_without_xtask(folder: &Path) {
+    std::fs::copy(plugin_library(), folder.join("Earworm.clap")).expect("the library is built");
 }
 
 /// The song that comes with Earworm.

@@ -46,6 +46,7 @@ fn the_examples_use_options_that_exist() {
 }
 
 #[test]
+#[cfg_attr(not(unix), ignore = "it is a script for bash")]
 fn the_slurm_example_builds_and_merges() {
     let dir = tempfile::tempdir().unwrap();
     let options = made_songs(dir.path());

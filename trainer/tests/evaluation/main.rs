@@ -14,7 +14,7 @@ fn value(evaluation: &Evaluation, name: &str) -> f64 {
 
 fn refused(result: anyhow::Result<impl Sized>, words: &[&str]) {
     let Err(error) = result else { panic!("not refused: {words:?}") };
-    let message = format!("{error:#}");
+    let message = format!("{error:#}").replace('\\', "/");
     for word in words {
         assert!(message.contains(word), "{word:?} is not in {message:?}");
     }

@@ -23,7 +23,7 @@ fn recipe(set: &Path, data: &str, head: &str, rest: &str) -> Recipe {
         licence = "CC0-1.0"
         seed = 3
         [data]
-        set = "{}"
+        set = '{}'
         name = "made songs"
         window_frames = 126
         warm_up_frames = 32
