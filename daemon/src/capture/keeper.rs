@@ -205,6 +205,8 @@ impl Keeper {
                     self.held = Some(target.id.clone());
                 }
                 let rate = self.rate;
+                // Before it is told: who hears of it may ask at once.
+                self.publish(SourceState::Running, target.id.clone(), Some(rate), None);
                 // One that gives nothing is opened again and again.
                 let news = Some((target.id.clone(), self.said.clone()));
                 if self.announced != news {
@@ -216,7 +218,6 @@ impl Keeper {
                     );
                     self.announced = news;
                 }
-                self.publish(SourceState::Running, target.id, Some(rate), None);
             }
             Err(error) => {
                 self.supervisor.failed(self.start.elapsed());

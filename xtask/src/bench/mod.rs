@@ -21,7 +21,7 @@ mod training;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
 use crate::cli::{BenchArgs, BenchPart};
@@ -77,6 +77,10 @@ impl Machine {
 
 /// Does it.
 pub(crate) fn bench(workspace: &Workspace, args: BenchArgs) -> Result<ExitCode> {
+    ensure!(
+        args.device.is_none() || args.only == Some(BenchPart::Training),
+        "--device is for --only training"
+    );
     system::ensure(&system::for_program())?;
     let wanted = |part| args.only.is_none_or(|only| only == part);
     let machine = Machine::this_one();
