@@ -173,16 +173,6 @@ fn recipes_that_make_no_sense() {
     }
 }
 
-/// A training that is fast, with the recipe's wrong part put right.
-fn succeeds(folder: &Path) {
-    let output = Command::new(env!("CARGO_BIN_EXE_earworm-train"))
-        .args(["fit".as_ref(), folder.join("recipe.toml").as_os_str()])
-        .args(["--out".as_ref(), folder.join("run").as_os_str()])
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
 /// What only shows once models are prepared leaves no folder that would refuse the recipe put right.
 #[test]
 fn a_recipe_put_right_is_trained_in_the_same_folder() {
@@ -214,7 +204,7 @@ fn a_recipe_put_right_is_trained_in_the_same_folder() {
         assert!(words.iter().all(|word| text.contains(word)), "{words:?}: {text}");
         assert!(!dir.path().join("run").exists(), "{text}");
         recipe(dir.path(), same);
-        succeeds(dir.path());
+        fit_well(dir.path());
     }
 }
 
@@ -236,7 +226,7 @@ fn a_failure_takes_back_only_what_it_made() {
     assert!(run.join("notes.txt").exists());
     nothing_was_begun(dir.path());
     recipe(dir.path(), same);
-    succeeds(dir.path());
+    fit_well(dir.path());
 }
 
 #[test]

@@ -9,7 +9,7 @@ use earworm_train::fit::{FitOptions, fit, learnt_sha256};
 use earworm_train::recipe::Recipe;
 use earworm_train::report::evaluate;
 use earworm_train::run::{Run, read_epochs, read_json, read_predictions};
-use earworm_train::stats::{Source, StatsOptions, stats};
+use earworm_train::stats::{Source, Stats, StatsOptions, stats};
 
 mod common;
 
@@ -113,6 +113,20 @@ fn songs_without_an_entry_are_groups_of_their_own() {
     assert_eq!(folds(&run), folds(&resolved));
 }
 
+/// What `dataset stats` sees in a data set when it is told of a recipe.
+fn seen_by_statistics(folder: &Path, set: &Path, recipe: &Recipe) -> Stats {
+    let path = folder.join("recipe.toml");
+    std::fs::write(&path, toml::to_string(recipe).unwrap()).unwrap();
+    stats(&StatsOptions {
+        source: Source::Dataset(set.to_owned()),
+        recipe: Some(path),
+        split: None,
+        group: None,
+        out: folder.join("stats"),
+    })
+    .unwrap()
+}
+
 /// A split that `fit` refuses is to be seen in the statistics.
 #[test]
 fn statistics_are_told_of_a_test_of_one_group() {
@@ -127,16 +141,7 @@ fn statistics_are_told_of_a_test_of_one_group() {
     learnt.split.kind = earworm_train::recipe::SplitKind::Random;
     let refused = fit(&learnt, &dir.path().join("run"), &FitOptions::default()).unwrap_err();
     assert!(refused.to_string().contains("fills the test"), "{refused:#}");
-    let path = dir.path().join("recipe.toml");
-    std::fs::write(&path, toml::to_string(&learnt).unwrap()).unwrap();
-    let seen = stats(&StatsOptions {
-        source: Source::Dataset(options.out.clone()),
-        recipe: Some(path),
-        split: None,
-        group: None,
-        out: dir.path().join("stats"),
-    })
-    .unwrap();
+    let seen = seen_by_statistics(dir.path(), &options.out, &learnt);
     assert_eq!(seen.groups, Some(("band".to_owned(), 7)));
 }
 
@@ -150,16 +155,7 @@ fn statistics_see_a_recipe_as_training_does() {
         "name = \"bright\"\nmeaning = \"bright\"\nabove = { column = \"spec_cent\", quantile = 0.5 }",
     )
     .unwrap();
-    let path = dir.path().join("recipe.toml");
-    std::fs::write(&path, toml::to_string(&learnt).unwrap()).unwrap();
-    let seen = stats(&StatsOptions {
-        source: Source::Dataset(options.out.clone()),
-        recipe: Some(path),
-        split: None,
-        group: None,
-        out: dir.path().join("stats"),
-    })
-    .unwrap();
+    let seen = seen_by_statistics(dir.path(), &options.out, &learnt);
     assert_eq!(seen.groups, Some(("band".to_owned(), 12)));
     let target = seen.columns.iter().find(|column| column.name == "target bright").unwrap();
     assert_eq!((target.missing, target.distinct), (0, 2));

@@ -24,7 +24,6 @@ use self::part::{Plan, check, classes, train_or_keep, workers};
 use self::pool::{Shown, Workers, in_parallel};
 use self::search::Search;
 use crate::catalogues;
-use crate::device;
 use crate::files;
 use crate::metrics::median;
 use crate::recipe::{Model, Recipe};
@@ -62,7 +61,6 @@ pub fn fit(recipe: &Recipe, out: &Path, options: &FitOptions) -> Result<Ended> {
             Some(Search::plan(&recipe, search, &data, &classes, part)?)
         }
     };
-    device::check_precision(&options.device, recipe.optimiser.precision)?;
     let train = || train(&recipe, search.as_ref(), &data, &parts, out, options);
     if run_folder::is_begun(&recipe, &data, out)? {
         return train();

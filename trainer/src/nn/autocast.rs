@@ -49,25 +49,24 @@ impl Precision {
 
 /// `a · b`.
 pub(super) fn product(a: &Tensor, b: &Tensor) -> Result<Tensor> {
-    match Precision::current() {
-        Precision::F32 => a.matmul(b),
-        Precision::Bf16 => widened(&narrowed(a)?.matmul(&narrowed(b)?)?),
-    }
+    result(&factor(a)?.matmul(&factor(b)?)?)
 }
 
-/// A factor of a product: of 16 bits, on a CPU as the `f32` of the same value.
-pub(super) fn narrowed(x: &Tensor) -> Result<Tensor> {
-    match x.device().is_cpu() {
-        true => rounded(x),
-        false => x.to_dtype(DType::BF16),
+/// A factor of a product, as the precision wants it: of 16 bits, on a CPU as the `f32` of the same value.
+pub(super) fn factor(x: &Tensor) -> Result<Tensor> {
+    match (Precision::current(), x.device().is_cpu()) {
+        (Precision::F32, _) => Ok(x.clone()),
+        (Precision::Bf16, true) => rounded(x),
+        (Precision::Bf16, false) => x.to_dtype(DType::BF16),
     }
 }
 
 /// The result of a product of such factors, as `f32`.
-pub(super) fn widened(x: &Tensor) -> Result<Tensor> {
-    match x.device().is_cpu() {
-        true => rounded(x),
-        false => x.to_dtype(DType::F32),
+pub(super) fn result(x: &Tensor) -> Result<Tensor> {
+    match (Precision::current(), x.device().is_cpu()) {
+        (Precision::F32, _) => Ok(x.clone()),
+        (Precision::Bf16, true) => rounded(x),
+        (Precision::Bf16, false) => x.to_dtype(DType::F32),
     }
 }
 

@@ -4,7 +4,7 @@
 use candle_core::{CpuStorage, CustomOp3, Device, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use super::super::autocast::{Precision, narrowed, widened};
+use super::super::autocast::{Precision, factor, result};
 use super::matrix::{Matrix, product};
 use super::taps::padded;
 use super::{Sweep, contiguous, read};
@@ -28,10 +28,9 @@ pub(super) fn conv2d(
     padding: usize,
 ) -> Result<Tensor> {
     if Precision::current() == Precision::Bf16 {
-        let none = bias.zeros_like()?;
-        let (x, kernel) = (narrowed(x)?, narrowed(kernel)?);
-        let none = none.to_dtype(kernel.dtype())?;
-        let y = widened(&convolved(&x, &kernel, &none, stride, padding)?)?;
+        let (x, kernel) = (factor(x)?, factor(kernel)?);
+        let none = bias.zeros_like()?.to_dtype(kernel.dtype())?;
+        let y = result(&convolved(&x, &kernel, &none, stride, padding)?)?;
         return y.broadcast_add(&bias.reshape((1, (), 1, 1))?);
     }
     convolved(x, kernel, bias, stride, padding)

@@ -30,7 +30,7 @@ use std::sync::{Mutex, PoisonError};
 
 use candle_core::{CpuStorage, CustomOp2, DType, Device, Layout, Result, Shape, Storage, Tensor};
 
-use super::autocast::{Precision, narrowed, product};
+use super::autocast::{factor, product};
 use backward::{Known, backward};
 use forward::{Saved, forward};
 pub(super) use panels::{by_step, shares};
@@ -55,10 +55,7 @@ pub fn lstm_layer(x: &Tensor, input: &Tensor, recurrent: &Tensor, bias: &Tensor)
     if x.device().is_cpu() && x.dtype() == DType::F32 {
         // Operations take three tensors at most, so the weights go in as one; the tape cuts its
         // gradient up again.
-        let (x, input) = match Precision::current() {
-            Precision::F32 => (x.clone(), input.clone()),
-            Precision::Bf16 => (narrowed(x)?, narrowed(input)?),
-        };
+        let (x, input) = (factor(x)?, factor(input)?);
         let packed = Tensor::cat(&[&input, recurrent, &bias.unsqueeze(1)?], 1)?;
         return x.contiguous()?.apply_op2(&packed, Layer { sizes, saved: Mutex::new(None) });
     }
@@ -67,8 +64,8 @@ pub fn lstm_layer(x: &Tensor, input: &Tensor, recurrent: &Tensor, bias: &Tensor)
     let projected = product(&flat, &input.t()?)?.broadcast_add(bias)?;
     let projected = projected.reshape((steps, batch, ()))?;
     #[cfg(feature = "cuda")]
-    if cuda::serves(&projected, recurrent)? {
-        return cuda::recurrence(&projected, recurrent);
+    if let Some(hidden) = cuda::recurrence(&projected, recurrent)? {
+        return Ok(hidden);
     }
     lstm_steps(&projected, recurrent)
 }

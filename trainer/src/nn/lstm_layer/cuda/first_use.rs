@@ -4,10 +4,11 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use candle_core::cuda_backend::CudaDevice;
-use candle_core::{DType, Device, Result, Tensor, Var};
+use candle_core::cuda_backend::{CudaDevice, DeviceId};
+use candle_core::{Device, Result, Tensor, Var};
 
-use super::launch::{planned, recurrence};
+use super::launch::recurrence;
+use super::plan::Plan;
 use crate::nn::lstm_layer::{GATES, lstm_steps};
 
 /// Steps of the comparison.
@@ -15,23 +16,11 @@ const STEPS: usize = 6;
 /// Most that a hidden state, and most that a gradient, may be off.
 const OFF: (f32, f32) = (1e-4, 1e-3);
 
-/// Whether [`recurrence`] takes what a layer's inputs have become. Where the kernels fail, a warning says
-/// why, once, and everything goes the slow way.
-pub(in crate::nn::lstm_layer) fn serves(projected: &Tensor, recurrent: &Tensor) -> Result<bool> {
-    static KNOWN: Mutex<Option<HashMap<String, bool>>> = Mutex::new(None);
-    let (Device::Cuda(device), DType::F32) = (projected.device(), projected.dtype()) else {
-        return Ok(false);
-    };
-    let (_, batch, _) = projected.dims3()?;
-    let hidden = recurrent.dim(1)?;
-    let Some(plan) = planned(device, hidden, batch)? else { return Ok(false) };
-    let name = format!("{:?} {plan:?}", device.id());
+/// Whether the kernels of a plan do what they should on this GPU. Where they fail, a warning says why, once.
+pub(super) fn is_good(device: &CudaDevice, plan: Plan, batch: usize) -> bool {
+    static KNOWN: Mutex<Option<HashMap<(DeviceId, Plan), bool>>> = Mutex::new(None);
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    let known = known.get_or_insert_default();
-    if let Some(&good) = known.get(&name) {
-        return Ok(good);
-    }
-    let good = match compare(device, hidden, batch) {
+    let looked = || match compare(device, plan, batch) {
         Ok((forwards, back)) if forwards <= OFF.0 && back <= OFF.1 => true,
         Ok((forwards, back)) => {
             tracing::warn!(
@@ -46,12 +35,12 @@ pub(in crate::nn::lstm_layer) fn serves(projected: &Tensor, recurrent: &Tensor) 
             false
         }
     };
-    known.insert(name, good);
-    Ok(good)
+    *known.get_or_insert_default().entry((device.id(), plan)).or_insert_with(looked)
 }
 
 /// How far hidden states and gradients are off.
-fn compare(device: &CudaDevice, hidden: usize, batch: usize) -> Result<(f32, f32)> {
+fn compare(device: &CudaDevice, plan: Plan, batch: usize) -> Result<(f32, f32)> {
+    let hidden = plan.hidden;
     let device = &Device::Cuda(device.clone());
     let made = |dims: &[usize], pace: f64, size: f64| -> Result<Tensor> {
         let count = dims.iter().product::<usize>() as f32;
@@ -70,7 +59,7 @@ fn compare(device: &CudaDevice, hidden: usize, batch: usize) -> Result<(f32, f32
         };
         Ok([states, of(&projected)?, of(&recurrent)?])
     };
-    let ours = way(recurrence(&projected, &recurrent)?)?;
+    let ours = way(recurrence(&projected, &recurrent, plan)?)?;
     let theirs = way(lstm_steps(&projected, &recurrent)?)?;
     let mut off = [0.0f32; 3];
     for ((off, ours), theirs) in off.iter_mut().zip(&ours).zip(&theirs) {

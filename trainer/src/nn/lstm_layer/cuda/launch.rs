@@ -19,14 +19,11 @@ use crate::nn::lstm_layer::GATES;
 
 const SOURCE: &str = include_str!("recurrence.cu");
 
-/// Hidden states `[steps, batch, hidden]` from states of zeros: as `lstm_steps`, of the same arguments.
-/// A result can be walked back from once.
-pub(in crate::nn::lstm_layer) fn recurrence(
-    projected: &Tensor,
-    recurrent: &Tensor,
-) -> Result<Tensor> {
+/// Hidden states `[steps, batch, hidden]` from states of zeros: as `lstm_steps`, of the same arguments, by the
+/// kernels of a plan for them. A result can be walked back from once.
+pub(super) fn recurrence(projected: &Tensor, recurrent: &Tensor, plan: Plan) -> Result<Tensor> {
     let (steps, batch, _) = projected.dims3()?;
-    let sizes = Sizes { steps, batch, hidden: recurrent.dim(1)? };
+    let sizes = Sizes { steps, batch, plan };
     let transposed = recurrent.t()?.contiguous()?;
     let forward = Forward { sizes, saved: Mutex::new(None) };
     projected.contiguous()?.apply_op2(&transposed, forward)
@@ -36,12 +33,12 @@ pub(in crate::nn::lstm_layer) fn recurrence(
 struct Sizes {
     steps: usize,
     batch: usize,
-    hidden: usize,
+    plan: Plan,
 }
 
 impl Sizes {
     fn states(self) -> usize {
-        self.steps * self.batch * self.hidden
+        self.steps * self.batch * self.plan.hidden
     }
 }
 
@@ -81,7 +78,7 @@ impl CustomOp2 for Forward {
         transposed_layout: &Layout,
     ) -> Result<(CudaStorage, Shape)> {
         let device = projected.device().clone();
-        let Sizes { steps, batch, hidden } = self.sizes;
+        let Sizes { steps, batch, plan: Plan { hidden, .. } } = self.sizes;
         let states = self.sizes.states();
         // SAFETY: the kernel writes every value of the three before anything reads them.
         let (mut outputs, mut gates, mut cells) = unsafe {
@@ -108,7 +105,7 @@ impl CustomOp2 for Forward {
         let Some(saved) = saved else {
             candle_core::bail!("lstm-recurrence: its gradient can be asked for once only");
         };
-        let Sizes { steps, batch, hidden } = self.sizes;
+        let Sizes { steps, batch, plan: Plan { hidden, .. } } = self.sizes;
         let weights = transposed.t()?.contiguous()?;
         let backward = Backward { sizes: self.sizes, saved };
         let by_sums = gradient.contiguous()?.apply_op2_no_bwd(&weights, &backward)?;
@@ -152,7 +149,7 @@ impl CustomOp2 for Backward {
         weights_layout: &Layout,
     ) -> Result<(CudaStorage, Shape)> {
         let device = gradient.device().clone();
-        let Sizes { steps, batch, hidden } = self.sizes;
+        let Sizes { steps, batch, plan: Plan { hidden, .. } } = self.sizes;
         let states = self.sizes.states();
         // SAFETY: the kernel writes every value before anything reads it.
         let mut sums = unsafe { device.alloc(GATES * states)? };
@@ -190,9 +187,7 @@ struct Launch {
 
 impl Launch {
     fn new(device: &CudaDevice, sizes: Sizes, name: &str) -> Result<Self> {
-        let Some(plan) = planned(device, sizes.hidden, sizes.batch)? else {
-            candle_core::bail!("no kernel for an LSTM of {} hidden values", sizes.hidden)
-        };
+        let plan = sizes.plan;
         let (module, code) = compiled(device, plan)?;
         let function = device.get_or_load_custom_func(name, &module, &code)?.into_cuda_function();
         let bytes = plan.shared_bytes();

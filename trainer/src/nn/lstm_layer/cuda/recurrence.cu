@@ -42,7 +42,7 @@ lstm_forward(const float *projected, const float *weights, float *hidden, float 
     const int first = blockIdx.x * SEQUENCES;
     // Among the first HIDDEN * SEQUENCES threads each has a hidden value of one sequence for itself.
     const int mine = row / HIDDEN, unit = row % HIDDEN;
-    const int is_cell = row / HIDDEN == 3;
+    const int is_cell = mine == 3;
     const int owns = mine < SEQUENCES && first + mine < batch;
 
     float own[REGISTERS > 0 ? REGISTERS : 1];
@@ -142,7 +142,7 @@ lstm_backward(const float *gradient, const float *weights, const float *gates, c
     for (int s = 0; s < SEQUENCES; s++)
         by_sum[s * ROWS + thread] = parts[s * ROWS + thread] = 0.0f;
 
-    float by_cell = 0.0f, d_hidden = 0.0f, cell = 0.0f, past = 0.0f;
+    float by_cell = 0.0f, d_hidden = 0.0f, cell = 0.0f;
     float i = 0.0f, o = 0.0f, f = 0.0f, g = 0.0f;
     long long at = ((long long)(steps - 1) * batch + first + mine) * HIDDEN + unit;
     if (owns) {
@@ -159,7 +159,7 @@ lstm_backward(const float *gradient, const float *weights, const float *gates, c
             const float squashed = tanhf(cell);
             const float by_hidden =
                 d_hidden + ((part[0] + part[HIDDEN]) + (part[2 * HIDDEN] + part[3 * HIDDEN]));
-            past = t > 0 ? cells[at - (long long)batch * HIDDEN] : 0.0f;
+            const float past = t > 0 ? cells[at - (long long)batch * HIDDEN] : 0.0f;
             by_cell += by_hidden * o * (1.0f - squashed * squashed);
             float *const here = by_sum + mine * ROWS + unit;
             float *const out = sums + (at - unit) * 4 + unit;
