@@ -92,6 +92,40 @@ fn chunk_sizes_do_not_matter_to_completed_windows() {
     }
 }
 
+/// Frames that are too few for a chunk count as well.
+#[test]
+fn a_finished_file_has_the_readings_of_all_of_it() {
+    let rate = 16_000;
+    let frame = |frames: usize| 512 + 256 * (frames - 1);
+    // With the 16th frame the model is warm; a window has 64.
+    for frames in [16, 17, 30, 63, 70, 111] {
+        let samples = &music(rate, 3.0, 5)[..frame(frames)];
+        let read = |chunk_frames| {
+            let options = ScorerOptions { chunk_frames, ..ScorerOptions::FILE };
+            let mut scorer = Scorer::new(tiny_streaming(), rate, options).unwrap();
+            scorer.push_mono(samples, &mut ()).unwrap();
+            scorer.finish(&mut ()).unwrap();
+            scorer.reading().clone()
+        };
+        let one_by_one = read(1);
+        for chunk in [3, 16] {
+            let reading = read(chunk);
+            assert_eq!(reading.coverage, one_by_one.coverage, "{frames} frames");
+            assert_eq!(reading.status, one_by_one.status, "{frames} frames");
+            let hook = |reading: &Reading| reading.hook.map(|hook| hook.score);
+            for (a, b) in [
+                (reading.window, one_by_one.window),
+                (reading.momentary, one_by_one.momentary),
+                (reading.integrated, one_by_one.integrated),
+                (hook(&reading), hook(&one_by_one)),
+            ] {
+                let (a, b) = (a.expect("it is warm"), b.expect("it is warm"));
+                assert!((a - b).abs() < 1e-2, "{frames} frames by {chunk}: {a} against {b}");
+            }
+        }
+    }
+}
+
 #[test]
 fn silence_has_no_score() {
     let mut scorer = Scorer::new(tiny_streaming(), 48_000, ScorerOptions::LIVE).unwrap();

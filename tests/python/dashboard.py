@@ -20,6 +20,22 @@ PAINTED = """canvas => {
 }"""
 
 
+# A curve whose clock is set back by an hour, and the days of a week in which clocks change.
+CLOCKS = """async () => {
+  const { Curve, ticks } = await import("/assets/curve.js");
+  const curve = new Curve(null);
+  for (let i = 0; i < 100; i += 1) curve.push({ time: 10000 + i });
+  for (let i = 0; i < 10; i += 1) curve.push({ time: 6400 + i });
+  const days = ticks(Date.UTC(2026, 2, 25, 10) / 1000, Date.UTC(2026, 3, 1, 10) / 1000, 86400);
+  const hours = ticks(Date.UTC(2026, 2, 28, 20) / 1000, Date.UTC(2026, 2, 29, 12) / 1000, 14400);
+  return {
+    after: curve.rows.map((row) => row.time),
+    days: days.map((t) => [new Date(1000 * t).getDate(), new Date(1000 * t).getHours()]),
+    hours: hours.map((t) => new Date(1000 * t).getHours()),
+  };
+}"""
+
+
 def until(page, expression, argument=None):
     """Waits until the expression holds. Playwright's own way needs `eval`, which the page forbids."""
     for _ in range(600):
@@ -37,7 +53,9 @@ with sync_playwright() as playwright:
     browser = playwright.chromium.launch(
         executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
     )
-    page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="dark")
+    page = browser.new_page(
+        viewport={"width": 1280, "height": 900}, color_scheme="dark", timezone_id="Europe/Berlin"
+    )
     problems = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     foreign = []
@@ -80,6 +98,8 @@ with sync_playwright() as playwright:
             page.keyboard.press("d")
             page.keyboard.press("Tab")
             answer(pressed=pressed, theme=theme, focused=page.evaluate("document.activeElement.className"))
+        elif command == "clocks":
+            answer(**page.evaluate(CLOCKS))
         elif command == "notice":
             page.evaluate("document.getElementById('device').dispatchEvent(new Event('change'))")
             until(page, "() => !document.getElementById('notice').hidden")
@@ -87,7 +107,8 @@ with sync_playwright() as playwright:
             before = page.text_content("#song")
             until(page, "before => document.getElementById('song').textContent !== before", before)
             answer(text=page.text_content("#notice"), hidden=page.get_attribute("#notice", "hidden"))
-            page.click("#notice")
+            page.keyboard.press("Escape")
+            until(page, "() => document.getElementById('notice').hidden")
         elif command == "picture":
             name, width, height, scheme = rest
             page.evaluate("document.activeElement.blur(); localStorage.clear(); delete document.documentElement.dataset.theme")

@@ -37,6 +37,14 @@ fn wrong_keys_have_an_exit_code_of_their_own() {
         assert!(said(&output).contains("did you mean follow_default?"), "{}", said(&output));
         assert!(said(&output).contains("config.toml"), "{}", said(&output));
     }
+    for key in ["keep_days", "thin_after_days"] {
+        // It would forget everything; "never" is what one may mean by it.
+        std::fs::write(&file, format!("{key} = 0\n")).unwrap();
+        let output = earworm(folder.path(), &["config", "check"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+        assert!(said(&output).contains(key), "{}", said(&output));
+        assert!(said(&output).contains("1 or more days"), "{}", said(&output));
+    }
     std::fs::write(&file, "rate = 44100\ntoken = \"a-good-long-token\"\n").unwrap();
     let output = earworm(folder.path(), &["config", "check"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
@@ -186,6 +194,45 @@ fn the_service_is_written_and_taken_away() {
     run(&["service", "uninstall"]);
     assert!(!unit.exists());
     assert!(said(&run(&["service", "uninstall"])).contains("there is no service"));
+}
+
+/// A service that runs already is begun anew, as it may be of an older program.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_installed_service_is_started_anew() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let (bin, log) = (folder.path().join("bin"), folder.path().join("log"));
+    std::fs::create_dir(&bin).unwrap();
+    let systemctl = bin.join("systemctl");
+    std::fs::write(&systemctl, format!("#!/bin/sh\necho \"$@\" >> '{}'\n", log.display())).unwrap();
+    std::fs::set_permissions(&systemctl, PermissionsExt::from_mode(0o755)).unwrap();
+    let mut install = earworm(folder.path(), &["service", "install"]);
+    let output = install.env("PATH", &bin).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let asked = std::fs::read_to_string(log).unwrap();
+    let wanted = ["daemon-reload", "enable earworm.service", "restart earworm.service"];
+    assert_eq!(asked.lines().collect::<Vec<_>>(), wanted.map(|what| format!("--user {what}")));
+}
+
+/// systemd's own opinion, where systemd is.
+#[test]
+fn systemd_has_no_complaint() {
+    let folder = tempfile::tempdir().unwrap();
+    let unit = folder.path().join("earworm.service");
+    let mut verify = Command::new("systemd-analyze");
+    verify.args(["verify", "--user", "--man=no"]).arg(&unit);
+    verify.env("XDG_RUNTIME_DIR", folder.path());
+    let printed = earworm(folder.path(), &["service", "install", "--print"]).output().unwrap();
+    std::fs::write(&unit, printed.stdout).unwrap();
+    let Ok(output) = verify.output() else {
+        return common::skip("systemd_has_no_complaint", "no systemd-analyze");
+    };
+    let said = String::from_utf8_lossy(&output.stderr);
+    let about_us: Vec<_> = said.lines().filter(|line| line.contains("earworm")).collect();
+    assert!(about_us.is_empty(), "{said}");
+    assert!(output.status.success() || !said.contains("earworm.service"), "{said}");
 }
 
 /// What systemd would be told, over a socket of the test's own.

@@ -1,5 +1,6 @@
 //! Files that are whole or not there, in folders that are made for them, and hashes of what they hold.
 
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Read;
 use std::path::Path;
 
@@ -51,6 +52,19 @@ pub fn make_folder_of(path: &Path) -> Result<()> {
     let folder = whole_file::folder_of(path);
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))
+}
+
+/// A lock that keeps other processes out as long as it is held, by a file of this name; `None` while
+/// another has it. Where the file system has no locks it is for the user to see to it.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn try_lock(path: &Path) -> std::io::Result<Option<File>> {
+    let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(Some(file)),
+    }
 }
 
 /// SHA-256 in hexadecimal.

@@ -1,6 +1,7 @@
 //! Splits that keep all songs of a group (an artist) on one side.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use anyhow::{Result, bail, ensure};
 use rand::SeedableRng;
@@ -50,6 +51,35 @@ pub fn stratified_folds<S: AsRef<str>>(
     fold_of
 }
 
+/// Whether each song is in the part of about `share` of the songs that is kept aside, by group: the first
+/// folds that have songs of two groups at least, since those of one say nothing of others.
+///
+/// The songs are dealt to as few folds as come within a twentieth of the share. As groups are dealt the large
+/// ones first, the largest is kept aside unless it fills its fold.
+fn kept_aside<S: AsRef<str>>(groups: &[S], classes: &[usize], share: f64, seed: u64) -> Vec<bool> {
+    let (folds, aside) = folds_for(share, groups.len());
+    let fold_of = stratified_folds(groups, classes, folds, seed);
+    let groups_in = |range: &Range<usize>| {
+        let inside = groups.iter().zip(&fold_of).filter(|(_, fold)| range.contains(fold));
+        inside.map(|(group, _)| group.as_ref()).collect::<BTreeSet<&str>>().len()
+    };
+    let ranges = (0..=folds - aside).map(|first| first..first + aside);
+    let range = ranges.clone().find(|range| groups_in(range) > 1).unwrap_or(0..aside);
+    fold_of.iter().map(|fold| range.contains(fold)).collect()
+}
+
+/// The least number of folds of which a whole number comes within a twentieth of a share (or of the rest,
+/// where that is smaller), and that number; one of as many folds as songs where the share is less.
+fn folds_for(share: f64, songs: usize) -> (usize, usize) {
+    let most = songs.max(2);
+    let near = |folds: usize| {
+        let aside = (share * folds as f64).round().clamp(1.0, folds as f64 - 1.0);
+        let off = (aside / folds as f64 - share).abs();
+        (off <= share.min(1.0 - share) / 20.0).then_some((folds, aside as usize))
+    };
+    (2..=most).find_map(near).unwrap_or((most, if share > 0.5 { most - 1 } else { 1 }))
+}
+
 /// Splits songs into a part for training and about `share` of them for validation, by group.
 ///
 /// # Errors
@@ -60,16 +90,10 @@ pub fn hold_out<S: AsRef<str>>(
     share: f64,
     seed: u64,
 ) -> Result<(Vec<usize>, Vec<usize>)> {
-    let parts = (1.0 / share).round().max(2.0) as usize;
     let own: Vec<&str> = songs.iter().map(|&song| groups[song].as_ref()).collect();
-    let folds = grouped_folds(&own, parts, seed);
+    let aside = kept_aside(&own, &vec![0; own.len()], share, seed);
     let pick = |wanted: bool| -> Vec<usize> {
-        songs
-            .iter()
-            .zip(&folds)
-            .filter(|&(_, &fold)| (fold == 0) == wanted)
-            .map(|(&s, _)| s)
-            .collect()
+        songs.iter().zip(&aside).filter(|&(_, &aside)| aside == wanted).map(|(&s, _)| s).collect()
     };
     let (train, validation) = (pick(false), pick(true));
     ensure!(
@@ -118,11 +142,11 @@ pub fn parts(
     let select =
         |wanted: &dyn Fn(usize) -> bool| (0..tracks.len()).filter(|&i| wanted(i)).collect();
     match split.kind {
-        SplitKind::Folds => folds_as_parts(
-            &stratified_folds(groups, &classes, split.folds, seed),
-            split.folds,
-            groups,
-        ),
+        SplitKind::Folds => {
+            ensure_enough(groups, split.folds)?;
+            let fold_of = stratified_folds(groups, &classes, split.folds, seed);
+            folds_as_parts(&fold_of, split.folds, groups)
+        }
         SplitKind::Random => {
             let test = random_test(split, groups, &classes, seed);
             let part = Part {
@@ -169,8 +193,14 @@ pub(crate) fn random_test<S: AsRef<str>>(
     classes: &[usize],
     seed: u64,
 ) -> Vec<bool> {
-    let folds = (1.0 / split.share).round().max(2.0) as usize;
-    stratified_folds(groups, classes, folds, seed).into_iter().map(|fold| fold == 0).collect()
+    kept_aside(groups, classes, split.share, seed)
+}
+
+/// More folds than songs cannot be.
+pub(crate) fn ensure_enough<T>(songs: &[T], folds: usize) -> Result<()> {
+    let count = songs.len();
+    ensure!(folds <= count, "split: {count} songs are too few for {folds} folds");
+    Ok(())
 }
 
 /// Parts of a cross-validation from the fold of each song.
@@ -255,10 +285,36 @@ mod tests {
         let all = tracks(12);
         let all: Vec<&Track> = all.iter().collect();
         let random = SplitRecipe { kind: SplitKind::Random, ..Default::default() };
-        let refused = parts(&random, &all, &groups, &[0; 12], 1).unwrap_err().to_string();
-        assert!(refused.contains("the group \"a\" fills the test"), "{refused}");
+        // Its fold is no test, but another is.
+        let made = parts(&random, &all, &groups, &[0; 12], 1).unwrap();
+        assert!(made[0].unseen.len() > 1 && made[0].unseen.iter().all(|&song| song >= 6));
+        let two: Vec<String> = (0..12).map(|i| if i < 6 { "a" } else { "b" }.into()).collect();
+        let refused = parts(&random, &all, &two, &[0; 12], 1).unwrap_err().to_string();
+        assert!(refused.contains("fills the test"), "{refused}");
         let one = hold_out(&[0, 1, 2], &groups, 0.2, 1).unwrap_err().to_string();
         assert!(one.contains("one group"), "{one}");
+    }
+
+    #[test]
+    fn shares_are_what_they_say() {
+        let songs: Vec<String> = (0..400).map(|i| i.to_string()).collect();
+        let one = vec![0; songs.len()];
+        for (share, folds) in [(0.1, 10), (0.15, 7), (0.2, 5), (0.25, 4), (0.05, 20)] {
+            assert_eq!(folds_for(share, 400), (folds, 1), "{share}");
+        }
+        for share in [0.02, 0.15, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.8, 0.9, 0.97] {
+            let aside =
+                kept_aside(&songs, &one, share, 3).into_iter().filter(|&aside| aside).count();
+            let off = (aside as f64 / 400.0 - share).abs();
+            assert!(off <= share.min(1.0 - share) / 20.0 + 1.0 / 400.0, "{share}: {aside} of 400");
+        }
+        assert_eq!(folds_for(1e-300, 12), (12, 1));
+        assert_eq!(folds_for(1.0 - 1e-16, 12), (12, 11));
+        let split = SplitRecipe { folds: 13, ..Default::default() };
+        let all = tracks(12);
+        let all: Vec<&Track> = all.iter().collect();
+        let refused = parts(&split, &all, &songs[..12], &[0; 12], 1).unwrap_err().to_string();
+        assert!(refused.contains("12 songs are too few for 13 folds"), "{refused}");
     }
 
     fn tracks(n: usize) -> Vec<Track> {

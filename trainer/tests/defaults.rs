@@ -133,16 +133,17 @@ fn statistics_are_told_of_a_test_of_one_group() {
     let dir = tempfile::tempdir().unwrap();
     let options = songs_by_band(dir.path());
     let text = std::fs::read_to_string(&options.manifest).unwrap();
-    // Half of the songs are one band's.
-    let one = (0..6).fold(text, |text, n| text.replace(&format!("artist {n},"), "artist 0,"));
-    std::fs::write(&options.manifest, one).unwrap();
+    // Two bands have half of the songs each: one of them is no test, and what is left is empty.
+    let band = |text: String, n| text.replace(&format!("artist {n},"), &format!("band {},", n / 6));
+    let two = (0..12).fold(text, band);
+    std::fs::write(&options.manifest, two).unwrap();
     build(&options).unwrap();
     let mut learnt = recipe(&options.out, "");
     learnt.split.kind = earworm_train::recipe::SplitKind::Random;
     let refused = fit(&learnt, &dir.path().join("run"), &FitOptions::default()).unwrap_err();
     assert!(refused.to_string().contains("fills the test"), "{refused:#}");
     let seen = seen_by_statistics(dir.path(), &options.out, &learnt);
-    assert_eq!(seen.groups, Some(("band".to_owned(), 7)));
+    assert_eq!(seen.groups, Some(("band".to_owned(), 2)));
 }
 
 /// `dataset stats` splits as `fit` does, and knows features as targets.
@@ -227,4 +228,57 @@ fn configurations_can_be_seen_learning_without_early_stopping() {
     let right = rows.iter().filter(|row| (row.raw[0] > 0.0) == (row.truth > 0.5)).count();
     let share = right as f64 / rows.len() as f64;
     assert!((fold.last().unwrap().validation_accuracy.unwrap() - share).abs() < 1e-12);
+}
+
+/// A training on a data set whose build was stopped says what is missing.
+#[test]
+fn songs_that_were_not_read_yet_are_told_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = songs_by_band(dir.path());
+    let all = std::fs::read_to_string(&options.manifest).unwrap();
+    let known = ["index.parquet", "features.parquet"].map(|name| options.out.join(name));
+    let told = |run: &str| {
+        let run = dir.path().join(run);
+        fit(&recipe(&options.out, ""), &run, &FitOptions::default()).unwrap();
+        let evaluation = evaluate(&run).unwrap();
+        (evaluation.songs, evaluation.notes.join("\n"))
+    };
+    let (songs, notes) = told("whole");
+    assert_eq!(songs, 24);
+    assert!(!notes.contains("not read yet"), "{notes}");
+
+    // Of a build that ends before it saves the last five songs, what is known of those before is left.
+    let lines: Vec<&str> = all.lines().filter(|line| !line.starts_with("99,")).collect();
+    std::fs::remove_dir_all(&options.out).unwrap();
+    std::fs::write(&options.manifest, lines[..20].join("\n")).unwrap();
+    build(&options).unwrap();
+    let before = known.each_ref().map(|path| std::fs::read(path).unwrap());
+    std::fs::write(&options.manifest, lines.join("\n")).unwrap();
+    build(&options).unwrap();
+    known.iter().zip(before).for_each(|(path, content)| std::fs::write(path, content).unwrap());
+    let (songs, notes) = told("stopped");
+    assert_eq!(songs, 19);
+    assert!(notes.contains("5 songs of the manifest were not read yet"), "{notes}");
+}
+
+/// One recording by two artists is no secret to a model that has learnt from one of them.
+#[test]
+fn recordings_that_are_there_twice_are_told_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = songs_by_band(dir.path());
+    let told = |name: &str, more: &str| {
+        let run = dir.path().join(name);
+        fit(&recipe(&options.out, more), &run, &FitOptions::default()).unwrap();
+        evaluate(&run).unwrap().notes.join("\n")
+    };
+    let one = options.audio.join("0.wav");
+    std::fs::copy(&one, options.audio.join("1.wav")).unwrap();
+    build(&options).unwrap();
+    // Both are by one band.
+    assert!(!told("one-band", "").contains("same recording"));
+    std::fs::copy(&one, options.audio.join("8.wav")).unwrap();
+    build(&BuildOptions { verify: true, ..options.clone() }).unwrap();
+    let notes = told("two-bands", "");
+    assert!(notes.contains("1 songs are the same recording") && notes.contains("0 = 8"), "{notes}");
+    assert!(!told("leak", "leak = true").contains("same recording"));
 }

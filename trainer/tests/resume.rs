@@ -253,3 +253,99 @@ fn an_lstm_on_songs() {
     std::fs::write(&recipe, text).unwrap();
     killed_and_unbroken_agree(&recipe, dir.path());
 }
+
+/// What has been learnt from one file is not mixed with what another would have given.
+#[test]
+fn weights_that_changed_since_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = common::made_songs(dir.path());
+    earworm_train::dataset::build::build(&options).unwrap();
+    let recipe = dir.path().join("recipe.toml");
+    let write_recipe = |more: &str| {
+        let text = format!(
+            r#"
+            name = "started"
+            [data]
+            set = {:?}
+            name = "made songs"
+            group = "artist"
+            window_frames = 64
+            warm_up_frames = 16
+            [[heads]]
+            name = "liked"
+            meaning = "liked by most"
+            above = {{ column = "likes / votes", threshold = 0.5 }}
+            [split]
+            folds = 2
+            [budget]
+            epochs = 1
+            [model]
+            kind = "mobilenet-v2"
+            width = 0.25
+            {more}
+            "#,
+            options.out
+        );
+        std::fs::write(&recipe, text).unwrap();
+    };
+    write_recipe("");
+    let scratch = dir.path().join("scratch");
+    let from_scratch = learnt_hash(&mut command(&recipe, &scratch));
+
+    let path = scratch.join("final").join("weights.safetensors");
+    let mut tensors = candle_core::safetensors::load(path, &candle_core::Device::Cpu).unwrap();
+    tensors.retain(|name, _| name != "mean" && name != "deviation");
+    let weights = dir.path().join("learnt.safetensors");
+    candle_core::safetensors::save(&tensors, &weights).unwrap();
+    write_recipe(&format!("weights = {weights:?}"));
+    let run = dir.path().join("run");
+    let started = learnt_hash(&mut command(&recipe, &run));
+    assert_ne!(started, from_scratch);
+    assert_eq!(learnt_hash(&mut resume(&run)), started);
+
+    let first = tensors.get_mut("features.0.0.weight").unwrap();
+    *first = (&*first * 2.0).unwrap();
+    candle_core::safetensors::save(&tensors, &weights).unwrap();
+    for mut again in [command(&recipe, &run), resume(&run)] {
+        let output = again.stderr(Stdio::piped()).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert!(text.contains("the file of model.weights has changed since"), "{text}");
+    }
+    // Gone, it is not missed: all that was taken from it is in the run.
+    std::fs::remove_file(&weights).unwrap();
+    assert_eq!(learnt_hash(&mut resume(&run)), started);
+}
+
+/// Two trainings in one folder would take each other's weights.
+#[test]
+fn a_folder_is_trained_by_one_process_at_a_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let recipe = recipe_of_rows(dir.path());
+    let run = dir.path().join("run");
+    let whole = learnt_hash(&mut command(&recipe, &dir.path().join("whole")));
+    let mut child = command(&recipe, &run).spawn().unwrap();
+    assert!(lived_until(&mut child, &run, Duration::ZERO), "it was over at once");
+    for mut again in [command(&recipe, &run), resume(&run)] {
+        let output = again.stderr(Stdio::piped()).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert!(text.contains("being trained by another process"), "{text}");
+    }
+    assert!(child.wait().unwrap().success());
+    assert_eq!(learnt_hash(&mut resume(&run)), whole);
+}
+
+/// What decides only whether a last model follows does not make a checkpoint another's.
+#[test]
+fn a_last_model_may_be_asked_for_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let recipe = recipe_of_rows(dir.path());
+    let whole = learnt_hash(&mut command(&recipe, &dir.path().join("whole")));
+    let run = dir.path().join("run");
+    let mut child = command(&recipe, &run).args(["--set", "split.last=false"]).spawn().unwrap();
+    assert!(lived_until(&mut child, &run, Duration::ZERO), "it was over at once");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(learnt_hash(&mut command(&recipe, &run)), whole);
+}

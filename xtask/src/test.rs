@@ -16,6 +16,14 @@ use crate::workspace::{Workspace, shown, succeed, succeeds};
 /// Names a file to which tests add a line, `test: why`, when they leave out what this machine cannot do.
 const SKIPS: &str = "EARWORM_SKIPS";
 
+/// Leaves a test of this program out, as a tool is not there.
+#[cfg(test)]
+pub(crate) fn skip(test: &str, tool: &str) {
+    let Some(file) = std::env::var_os(SKIPS) else { return };
+    let file = std::fs::OpenOptions::new().append(true).create(true).open(file);
+    let _ = file.and_then(|mut file| writeln!(file, "{test}: no {tool}"));
+}
+
 /// Does it.
 pub(crate) fn test(workspace: &Workspace, args: TestArgs) -> Result<ExitCode> {
     let mut steps = Steps::default();
@@ -44,7 +52,9 @@ fn all_steps(
         steps.skip("sound server, bus, browser and screen for the tests", "--quick");
     } else {
         steps.step("sound server, bus, browser and screen for the tests", || {
-            system::ensure(&system::for_real_parts())
+            system::ensure(&system::for_editor_tests())?;
+            system::ensure_if_possible(&system::for_daemon_tests());
+            Ok(())
         })?;
     }
     let variables = sanitizer::variables()?;

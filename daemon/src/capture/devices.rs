@@ -173,7 +173,10 @@ fn default_id(host: &Host) -> anyhow::Result<String> {
 }
 
 /// Which of the devices is meant: by identifier, by name, or by a part of either that fits one only.
-fn choose(listed: &[Listed], choice: &str) -> anyhow::Result<usize> {
+///
+/// # Errors
+/// When none is, or several may be.
+pub(super) fn choose(listed: &[Listed], choice: &str) -> anyhow::Result<usize> {
     let exact = |device: &&Listed| device.id == choice || device.name == choice;
     if let Some(found) = listed.iter().find(exact) {
         return Ok(capturable(listed, found));

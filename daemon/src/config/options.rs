@@ -56,10 +56,10 @@ pub(crate) struct Options {
     #[command(flatten)]
     pub(crate) history: HistoryFile,
     /// Days after which a row a second becomes a row a minute. [default: 7]
-    #[arg(long, value_name = "DAYS", env = "EARWORM_THIN_AFTER_DAYS")]
+    #[arg(long, value_name = "DAYS", env = "EARWORM_THIN_AFTER_DAYS", value_parser = days)]
     pub(crate) thin_after_days: Option<u32>,
     /// Days after which everything is forgotten. [default: 730]
-    #[arg(long, value_name = "DAYS", env = "EARWORM_KEEP_DAYS")]
+    #[arg(long, value_name = "DAYS", env = "EARWORM_KEEP_DAYS", value_parser = days)]
     pub(crate) keep_days: Option<u32>,
     /// Whether players say where songs end and what they are called, or only silence does.
     /// [default: players; with --input the file's name]
@@ -204,6 +204,12 @@ fn rate(text: &str) -> Result<u32, String> {
     let in_range = |rate: &u32| RATES.contains(rate);
     let rate = text.parse().ok().filter(in_range);
     rate.ok_or_else(|| format!("it must be between {low} and {high}"))
+}
+
+/// Zero days would forget everything at once, and not nothing ever, as one might think.
+fn days(text: &str) -> Result<u32, String> {
+    let days = text.parse().ok().filter(|&days: &u32| days > 0);
+    days.ok_or_else(|| "it must be 1 or more days".into())
 }
 
 fn seconds(text: &str) -> Result<f64, String> {

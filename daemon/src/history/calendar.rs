@@ -8,6 +8,15 @@ const DOUBT_S: f64 = 24.0 * 3600.0;
 /// Seconds in a day.
 const DAY_S: f64 = 24.0 * 3600.0;
 
+/// What is kept of it while no Earworm runs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Noted {
+    /// What the clock said, in seconds since 1970.
+    pub(super) time_s: f64,
+    /// For how long it was still not to be believed, in seconds.
+    pub(super) doubt_left_s: f64,
+}
+
 /// Compares the clock that people set with one that only counts.
 #[derive(Debug, Default)]
 pub(super) struct Calendar {
@@ -18,14 +27,25 @@ pub(super) struct Calendar {
 }
 
 impl Calendar {
-    /// Begins to compare; `now_s` is in seconds since 1970. If by that clock everything there is, up
-    /// to `latest`, is older than `all_days`, it is not believed yet.
-    pub(super) fn note(&mut self, now_s: f64, steady_s: f64, latest: Option<i64>, all_days: u32) {
-        let age_s = latest.map_or(0.0, |latest| now_s - latest as f64);
+    /// Begins to compare; `now_s` is in seconds since 1970. If since the time that was noted `before` so
+    /// much has passed that something would be thinned or forgotten at once, `days`, the clock is not
+    /// believed yet: who was away so long and whose clock is wrong look the same.
+    pub(super) fn begin(&mut self, now_s: f64, steady_s: f64, before: Option<Noted>, days: u32) {
         self.last = Some((now_s, steady_s));
-        if age_s >= f64::from(all_days) * DAY_S {
+        let Some(before) = before else { return };
+        if (now_s - before.time_s).abs() >= f64::from(days) * DAY_S {
             self.doubt(steady_s);
+        } else if before.doubt_left_s > 0.0 {
+            let until = steady_s + before.doubt_left_s.min(DOUBT_S);
+            self.doubted_until = Some(self.doubted_until.map_or(until, |own| own.max(until)));
         }
+    }
+
+    /// What is to be kept of it. Doubts last while an Earworm runs, so that they end for those as well who
+    /// never let it run for a day.
+    pub(super) fn noted(&self, now_s: f64, steady_s: f64) -> Noted {
+        let doubt_left_s = self.doubted_until.map_or(0.0, |until| (until - steady_s).max(0.0));
+        Noted { time_s: now_s, doubt_left_s }
     }
 
     /// Whether the clock, which says `now_s`, can be believed.
@@ -70,10 +90,14 @@ mod tests {
 
     const NOW_S: f64 = 1.7e9;
 
+    fn noted(time_s: f64) -> Option<Noted> {
+        Some(Noted { time_s, doubt_left_s: 0.0 })
+    }
+
     #[test]
     fn a_clock_that_runs_is_believed() {
         let mut calendar = Calendar::default();
-        calendar.note(NOW_S, 5.0, Some(NOW_S as i64 - 3600), 730);
+        calendar.begin(NOW_S, 5.0, noted(NOW_S - 3600.0), 7);
         for round in 1..1000 {
             // NTP corrects a little, and the computer sleeps for hours.
             let s = 36_000.0 * f64::from(round);
@@ -85,7 +109,7 @@ mod tests {
     fn a_clock_that_jumps_is_doubted_for_a_day() {
         for jump_s in [800.0 * DAY_S, -800.0 * DAY_S] {
             let mut calendar = Calendar::default();
-            calendar.note(NOW_S, 0.0, None, 730);
+            calendar.begin(NOW_S, 0.0, None, 7);
             assert!(calendar.believes(NOW_S + 600.0, 600.0));
             assert!(!calendar.believes(NOW_S + jump_s + 1200.0, 1200.0));
             assert!(!calendar.believes(NOW_S + jump_s + 1800.0, 1800.0));
@@ -98,10 +122,37 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_wrong_at_the_start_is_doubted() {
+        for days in [800.0, 8.0] {
+            let mut calendar = Calendar::default();
+            let wrong_s = NOW_S + days * DAY_S;
+            calendar.begin(wrong_s, 0.0, noted(NOW_S), 7);
+            assert!(!calendar.believes(wrong_s + 600.0, 600.0));
+            // Whoever was away so long loses it a day later than configured.
+            assert!(calendar.believes(wrong_s + DAY_S + 600.0, DAY_S + 600.0));
+        }
+    }
+
+    #[test]
+    fn doubts_outlive_a_restart_and_end_all_the_same() {
+        let wrong_s = NOW_S + 800.0 * DAY_S;
+        let mut noted = noted(NOW_S);
+        let mut rounds = 0;
+        // A computer that runs for eight hours a day, with a clock that is wrong and stays so.
+        for day in 0..3 {
+            let (morning_s, mut calendar) = (wrong_s + f64::from(day) * DAY_S, Calendar::default());
+            calendar.begin(morning_s, 0.0, noted, 7);
+            for hour in 1..=8 {
+                let s = 3600.0 * f64::from(hour);
+                rounds += usize::from(!calendar.believes(morning_s + s, s));
+                noted = Some(calendar.noted(morning_s + s, s));
+            }
+        }
+        // Of 24 hours of doubt all but the last, which ends it.
+        assert_eq!(rounds, 23);
+        assert_eq!(noted.unwrap().doubt_left_s, 0.0);
+        // Put right, it is doubted anew.
         let mut calendar = Calendar::default();
-        calendar.note(NOW_S + 800.0 * DAY_S, 0.0, Some(NOW_S as i64), 730);
-        assert!(!calendar.believes(NOW_S + 800.0 * DAY_S + 600.0, 600.0));
-        // Whoever was away so long loses it a day later than configured.
-        assert!(calendar.believes(NOW_S + 801.0 * DAY_S + 600.0, DAY_S + 600.0));
+        calendar.begin(NOW_S + 3.0 * DAY_S, 0.0, noted, 7);
+        assert!(!calendar.believes(NOW_S + 3.0 * DAY_S + 1.0, 1.0));
     }
 }

@@ -2,11 +2,14 @@
 //! costs nothing in between.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
-use zbus::{Connection, MatchRule, MessageStream, OwnedVariant, Variant};
+use futures::future::{Either, select};
+use futures::{Stream, StreamExt};
+use zbus::{Connection, MatchRule, Message, MessageStream, OwnedVariant, Variant};
 
 use crate::station::{Station, Track};
 
@@ -58,26 +61,51 @@ async fn watch(station: &Station) -> zbus::Result<()> {
     let changes = MessageStream::for_match_rule(changes, &bus, None).await?;
     let owners = MessageStream::for_match_rule(owners, &bus, None).await?;
     let mut signals = futures::stream::select(changes, owners);
-    let mut last = None;
+    let mut last: Option<String> = None;
     loop {
-        let playing = playing(&bus, last.as_deref()).await?;
+        let mut missed = false;
+        // The bus gives no answers while its signals wait to be taken.
+        let playing = {
+            let asked = pin!(playing(&bus, last.as_deref()));
+            let taken = pin!(take_signals(&mut signals, &mut missed));
+            match select(asked, taken).await {
+                Either::Left((playing, _)) => playing?,
+                Either::Right((never, _)) => match never {},
+            }
+        };
         last = playing.as_ref().map(|(player, _)| player.clone());
         station.set_track(playing.map(|(_, track)| track));
-        match signals.next().await {
-            Some(signal) => drop(signal?),
-            None => return Ok(()),
+        if !missed {
+            match signals.next().await {
+                Some(signal) => drop(signal?),
+                None => return Ok(()),
+            }
         }
         tokio::time::sleep(BURST).await;
         while let Some(Some(_)) = futures::FutureExt::now_or_never(signals.next()) {}
     }
 }
 
+/// Takes signals, and notes that there were some, until it is dropped.
+async fn take_signals(
+    signals: &mut (impl Stream<Item = zbus::Result<Message>> + Unpin),
+    missed: &mut bool,
+) -> Infallible {
+    while let Some(Ok(_)) = signals.next().await {
+        *missed = true;
+    }
+    // The next one who asks for a signal is told why there are no more.
+    *missed = false;
+    std::future::pending().await
+}
+
 /// The player that plays, the one that did before if there are several, and what it plays. If none
 /// does, that one as long as it holds its song.
 async fn playing(bus: &Connection, before: Option<&str>) -> zbus::Result<Option<(String, Track)>> {
     let dbus = "org.freedesktop.DBus";
-    let names =
-        bus.call_method(Some(dbus), "/org/freedesktop/DBus", Some(dbus), "ListNames", &()).await?;
+    let asked = bus.call_method(Some(dbus), "/org/freedesktop/DBus", Some(dbus), "ListNames", &());
+    let silent = |_| zbus::Error::Failure("the bus does not answer".into());
+    let names = tokio::time::timeout(ANSWER, asked).await.map_err(silent)??;
     let names: Vec<String> = names.body().deserialize()?;
     let mut players: Vec<_> = names.into_iter().filter(|name| name.starts_with(PLAYERS)).collect();
     players.sort_by_key(|name| Some(name.as_str()) != before);

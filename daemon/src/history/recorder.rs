@@ -181,6 +181,7 @@ impl Desk {
                 self.write();
             }
             if ended {
+                self.note_clock();
                 return;
             }
             if self.thinned.is_none_or(|last| last.elapsed() >= THIN_EVERY) {
@@ -194,8 +195,9 @@ impl Desk {
         self.opened = Instant::now();
         match opened {
             Ok(store) => {
-                let latest = store.latest().ok().flatten();
-                self.calendar.note(now_s(), steady_s(), latest, self.keep().all_days);
+                let (noted, keep) = (store.noted_clock().ok().flatten(), self.keep());
+                let days = keep.seconds_days.min(keep.all_days);
+                self.calendar.begin(now_s(), steady_s(), noted, days);
                 self.damage = look_for_damage(&self.path);
                 self.store = Some(store);
                 self.station.set_memory(Memory::Writing);
@@ -300,11 +302,22 @@ impl Desk {
         }
     }
 
+    /// Keeps what is known of the clock for the next start.
+    fn note_clock(&mut self) {
+        let noted = self.calendar.noted(now_s(), steady_s());
+        let Some(store) = &mut self.store else { return };
+        if let Err(error) = store.note_clock(noted) {
+            tracing::debug!("the clock is not noted: {}", describe(&error));
+        }
+    }
+
     fn thin(&mut self) {
         let keep = self.keep();
         let now = now_s();
+        let believed = self.calendar.believes(now, steady_s());
+        self.note_clock();
         let Some(store) = &mut self.store else { return };
-        if !self.calendar.believes(now, steady_s()) {
+        if !believed {
             self.thinned = Some(Instant::now());
             return;
         }

@@ -10,6 +10,7 @@ use anyhow::Context;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::calendar::Noted;
 use super::private;
 use super::songs::Song;
 use super::table::{self, Row};
@@ -85,13 +86,20 @@ impl Store {
         Ok(table::thin(&mut self.connection, thin_before, keep_from)?)
     }
 
-    /// When the latest row is from, in seconds since 1970.
+    /// See [`table::noted_clock`].
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub(super) fn latest(&self) -> anyhow::Result<Option<i64>> {
-        let latest = "SELECT max(time) FROM readings";
-        Ok(self.connection.query_row(latest, [], |row| row.get(0))?)
+    pub(super) fn noted_clock(&self) -> anyhow::Result<Option<Noted>> {
+        Ok(table::noted_clock(&self.connection)?)
+    }
+
+    /// See [`table::note_clock`].
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn note_clock(&mut self, noted: Noted) -> anyhow::Result<()> {
+        Ok(table::note_clock(&mut self.connection, noted)?)
     }
 
     /// Makes the file no larger than so many pages, as a full disk would.

@@ -1,12 +1,13 @@
 //! The tables: what they look like, and what is written to them.
 
 use anyhow::anyhow;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
+use super::calendar::Noted;
 use super::songs::Song;
 
 /// What the tables look like; raised whenever they change.
-const VERSION: i32 = 2;
+const VERSION: i32 = 3;
 /// Rows of a second that become rows of a minute in one transaction, in seconds of time.
 const THINNED_AT_ONCE: i64 = 3600;
 
@@ -33,6 +34,9 @@ const SCHEMA: &str = "
 /// looking at all others.
 const SINCE_2: &str = "CREATE INDEX readings_to_thin ON readings (time) WHERE seconds < 60;";
 
+/// What version 3 has that version 2 had not: what the clock said when it was looked at last.
+const SINCE_3: &str = "CREATE TABLE clock (time REAL NOT NULL, doubt_left_s REAL NOT NULL) STRICT;";
+
 /// One second, or one minute, of what was heard.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Row {
@@ -55,8 +59,9 @@ pub(crate) struct Row {
 pub(super) fn prepare(connection: &Connection) -> anyhow::Result<()> {
     let version: i32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let steps = match version {
-        0 => [SCHEMA, SINCE_2].concat(),
-        1 => SINCE_2.to_owned(),
+        0 => [SCHEMA, SINCE_2, SINCE_3].concat(),
+        1 => [SINCE_2, SINCE_3].concat(),
+        2 => SINCE_3.to_owned(),
         VERSION => return Ok(()),
         newer => {
             return Err(anyhow!(
@@ -108,6 +113,31 @@ pub(super) fn thin(
     )?;
     all.commit()?;
     Ok(true)
+}
+
+/// Keeps what is known of the clock, in place of what was before.
+pub(super) fn note_clock(connection: &mut Connection, noted: Noted) -> rusqlite::Result<()> {
+    let all = connection.transaction()?;
+    all.execute("DELETE FROM clock", [])?;
+    let sql = "INSERT INTO clock (time, doubt_left_s) VALUES (?1, ?2)";
+    all.execute(sql, [noted.time_s, noted.doubt_left_s])?;
+    all.commit()
+}
+
+/// What is known of the clock; of a file in which nothing was noted yet, that it said so when the latest row
+/// was written.
+pub(super) fn noted_clock(connection: &Connection) -> rusqlite::Result<Option<Noted>> {
+    let noted = connection
+        .query_row("SELECT time, doubt_left_s FROM clock", [], |row| {
+            Ok(Noted { time_s: row.get(0)?, doubt_left_s: row.get(1)? })
+        })
+        .optional()?;
+    if noted.is_some() {
+        return Ok(noted);
+    }
+    let latest: Option<i64> =
+        connection.query_row("SELECT max(time) FROM readings", [], |row| row.get(0))?;
+    Ok(latest.map(|time| Noted { time_s: time as f64, doubt_left_s: 0.0 }))
 }
 
 /// Writes a row.

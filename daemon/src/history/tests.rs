@@ -153,7 +153,8 @@ fn a_file_of_the_first_version_is_brought_up_to_date() {
     store.write(&[row(7, 1.0)], &mut []).unwrap();
     drop(store);
     let old = rusqlite::Connection::open(&path).unwrap();
-    old.execute_batch("DROP INDEX readings_to_thin; PRAGMA user_version = 1;").unwrap();
+    old.execute_batch("DROP TABLE clock; DROP INDEX readings_to_thin; PRAGMA user_version = 1;")
+        .unwrap();
     drop(old);
     let mut store = Store::open(&path).unwrap();
     assert!(store.thin(3600, 0).unwrap());

@@ -1,6 +1,7 @@
 //! Who may ask, and how often. A page of another site must not reach the meter through the visitor's
 //! browser: not by name tricks (DNS rebinding), not by posts, not by WebSockets.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
@@ -110,14 +111,16 @@ fn needs_token(path: &str) -> bool {
     path.starts_with("/api/") || path == "/metrics"
 }
 
-fn given_token<'a>(asked: &Asked<'a>) -> Option<&'a str> {
+fn given_token<'a>(asked: &Asked<'a>) -> Option<Cow<'a, str>> {
     let header = asked.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     if let Some(token) = header.and_then(|value| value.strip_prefix("Bearer ")) {
-        return Some(token);
+        return Some(token.into());
     }
     // A browser's WebSocket cannot send headers.
     let query = asked.uri.query().unwrap_or_default();
-    query.split('&').find_map(|part| part.strip_prefix("token="))
+    let token = query.split('&').find_map(|part| part.strip_prefix("token="))?;
+    // Of what a token may be made of, forms escape this alone.
+    Some(if token.contains('%') { token.replace("%7E", "~").into() } else { token.into() })
 }
 
 fn without_port(host: &str) -> &str {
@@ -299,6 +302,13 @@ mod tests {
         assert_eq!(ask("/api/v1/reading", &[("authorization", "Bearer secret2")]), 401);
         assert_eq!(ask("/api/v1/stream?mel=1&token=secret", &[]), 200);
         assert_eq!(ask("/api/v1/stream?token=", &[]), 401);
+
+        // Forms write one of the characters that a token may have in another way.
+        let rules = Rules { hosts: vec![], token: Some("a-b.c_d~e".into()) };
+        let ask = |path| check(&rules, "127.0.0.1:8730", Method::GET, path, &[host]);
+        assert_eq!(ask("/api/v1/stream?token=a-b.c_d~e"), 200);
+        assert_eq!(ask("/api/v1/stream?mel=1&token=a-b.c_d%7Ee"), 200);
+        assert_eq!(ask("/api/v1/stream?token=a-b.c_d%20e"), 401);
     }
 
     #[test]

@@ -36,9 +36,9 @@ impl Places {
 
     /// A place for this address, unless it has as many as it may.
     pub(super) fn take(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+        let here = address.to_canonical().is_loopback();
+        let most = if here { self.most.of_this_computer } else { self.most.of_another };
         let address = network(address);
-        let most =
-            if address.is_loopback() { self.most.of_this_computer } else { self.most.of_another };
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if taken.values().sum::<usize>() >= self.most.all {
             return None;
@@ -67,6 +67,15 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn this_computer_has_several_addresses() {
+        for address in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
+            let places = Places::new(Most { all: 5, of_this_computer: 4, of_another: 2 });
+            let taken = || places.take(address.parse().unwrap());
+            assert_eq!(std::iter::from_fn(taken).take(9).collect::<Vec<_>>().len(), 4, "{address}");
+        }
+    }
 
     #[test]
     fn nobody_takes_all_places() {

@@ -209,11 +209,7 @@ impl Watch {
 /// Seconds of sound behind which there is a score for sure.
 fn needed_s(metadata: &Metadata) -> f64 {
     let frames = match metadata.contract {
-        Contract::Streaming => {
-            // Frames reach the model in chunks; warm-up may end within one.
-            let frames = metadata.warm_up_frames + ScorerOptions::FILE.chunk_frames - 1;
-            frames.min(metadata.window_frames)
-        }
+        Contract::Streaming => metadata.warm_up_frames,
         // Means over a window are there before it is full.
         Contract::Window if metadata.input_rows() == 1 => metadata.warm_up_frames,
         Contract::Window => metadata.window_frames,

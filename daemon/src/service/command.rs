@@ -69,7 +69,9 @@ fn install(print: bool, no_start: bool) -> anyhow::Result<Outcome> {
         return Ok(Outcome::Done);
     }
     systemctl(&["daemon-reload"])?;
-    systemctl(&["enable", "--now", unit::NAME])?;
+    systemctl(&["enable", unit::NAME])?;
+    // One that runs already is of the program as it was before.
+    systemctl(&["restart", unit::NAME])?;
     writeln!(io::stdout(), "started; it comes back with your next login")?;
     Ok(Outcome::Done)
 }

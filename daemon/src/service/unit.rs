@@ -96,23 +96,4 @@ mod tests {
         let rest_s: u32 = value("RestartSec").unwrap().parse().unwrap();
         assert!(rest_s >= 5, "it does not hurry");
     }
-
-    /// systemd's own opinion, where systemd is.
-    #[test]
-    fn systemd_has_no_complaint() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(NAME);
-        std::fs::write(&path, text(&std::env::current_exe().unwrap()).unwrap()).unwrap();
-        let mut verify = std::process::Command::new("systemd-analyze");
-        verify.args(["verify", "--user", "--man=no"]).arg(&path);
-        verify.env("XDG_RUNTIME_DIR", folder.path());
-        let Ok(output) = verify.output() else {
-            eprintln!("SKIPPED systemd_has_no_complaint: no systemd-analyze");
-            return;
-        };
-        let said = String::from_utf8_lossy(&output.stderr);
-        let about_us: Vec<_> = said.lines().filter(|line| line.contains("earworm")).collect();
-        assert!(about_us.is_empty(), "{said}");
-        assert!(output.status.success() || !said.contains(NAME), "{said}");
-    }
 }

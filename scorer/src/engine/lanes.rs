@@ -138,6 +138,31 @@ impl Lanes {
         if later.unwrap_or(self.window_frames) - self.place >= chunk { chunk } else { 1 }
     }
 
+    /// Runs the frames that wait for a chunk, one by one; none may be pushed until the next reset.
+    pub(crate) fn finish(&mut self) -> Result<Option<Step<'_>>, ModelError> {
+        let waiting = std::mem::take(&mut self.waiting);
+        if waiting == 0 {
+            return Ok(None);
+        }
+        if self.single.is_none() {
+            self.single = Some(self.session.model().session(self.lanes.len(), 1)?);
+        }
+        let (lanes, chunk_frames) = (self.lanes.len(), self.step_frames);
+        let bands = self.chunk.len() / (lanes * self.session.frames());
+        let chunk = self.chunk.clone();
+        self.step_frames = 1;
+        for frame in 0..waiting {
+            for lane in 0..lanes {
+                let from = (lane * chunk_frames + frame) * bands;
+                self.chunk[lane * bands..][..bands].copy_from_slice(&chunk[from..from + bands]);
+            }
+            if frame + 1 < waiting {
+                self.step()?;
+            }
+        }
+        self.step().map(Some)
+    }
+
     fn step(&mut self) -> Result<Step<'_>, ModelError> {
         let lanes = &self.lanes;
         let ages = || lanes.iter().enumerate().filter_map(|(i, lane)| lane.age.map(|age| (age, i)));

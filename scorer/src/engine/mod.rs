@@ -75,6 +75,15 @@ impl Engine {
         }
     }
 
+    /// Takes in the frames that wait for more, at the end of the audio; gives a step if there were some.
+    pub(crate) fn finish(&mut self) -> Result<Option<Step<'_>>, ModelError> {
+        match self {
+            Self::Lanes(lanes) => lanes.finish(),
+            // They are evaluated when it is time, whatever the number of frames since.
+            Self::Windows(_) | Self::Descriptors(_) => Ok(None),
+        }
+    }
+
     /// Takes the next audible frame; gives a step when one is due.
     pub(crate) fn push(
         &mut self,

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::SILENCE_DB;
+
 /// Most frames a second. Known front ends have up to about a hundred; what keeps and draws frames needs
 /// memory for half a minute of them.
 const MOST_FRAMES_A_SECOND: usize = 400;
@@ -165,8 +167,12 @@ impl FrontEndSettings {
         if !(self.amin.is_finite() && self.amin > 0.0 && self.amin < 1.0) {
             return fail("amin", format!("{} is not between 0 and 1", self.amin));
         }
-        if !(self.level.gate_db.is_finite() && self.level.gate_db < 0.0) {
-            return fail("level.gate_db", format!("{} is not below 0 dBFS", self.level.gate_db));
+        // At the level of digital silence it would take that for sound.
+        if !(self.level.gate_db > SILENCE_DB && self.level.gate_db < 0.0) {
+            return fail(
+                "level.gate_db",
+                format!("{} is not between {SILENCE_DB} and 0 dBFS", self.level.gate_db),
+            );
         }
         if !(self.level.floor_db.is_finite() && self.level.floor_db > 0.0) {
             return fail("level.floor_db", format!("{} is not above 0 dB", self.level.floor_db));
@@ -187,6 +193,10 @@ mod tests {
     #[test]
     fn each_bad_field_is_named() {
         let good = FrontEndSettings::default_model();
+        let gated = |gate_db| FrontEndSettings {
+            level: LevelSettings { gate_db, ..good.level },
+            ..good.clone()
+        };
         let cases: Vec<(&str, FrontEndSettings)> = vec![
             ("sample_rate", FrontEndSettings { sample_rate: 1, ..good.clone() }),
             ("n_fft", FrontEndSettings { n_fft: 1001, ..good.clone() }),
@@ -197,6 +207,9 @@ mod tests {
             ("f_min", FrontEndSettings { f_min: f32::NAN, ..good.clone() }),
             ("f_max", FrontEndSettings { f_max: 20_000.0, ..good.clone() }),
             ("amin", FrontEndSettings { amin: 0.0, ..good.clone() }),
+            ("level.gate_db", gated(SILENCE_DB)),
+            ("level.gate_db", gated(f32::NAN)),
+            ("level.gate_db", gated(0.0)),
         ];
         for (field, settings) in cases {
             assert_eq!(settings.validate().unwrap_err().field, field);

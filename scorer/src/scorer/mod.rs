@@ -152,15 +152,15 @@ impl Scorer {
         self.scoring.reading.invalid += invalid;
     }
 
-    /// Takes in what the resampler still holds. Call it at the end of a file; the readings then
-    /// stand for all of it.
+    /// Takes in what the resampler still holds, and the frames that wait for a chunk. Call it at the end of
+    /// a file; the readings of streaming models then stand for all of it, those of others for all up to
+    /// their latest evaluation.
     ///
     /// # Errors
     /// When the model fails while running.
     pub fn finish(&mut self, observer: &mut impl Observer) -> Result<(), ModelError> {
         self.flush(observer)?;
-        self.scoring.finish(observer);
-        Ok(())
+        self.scoring.finish(observer)
     }
 
     fn flush(&mut self, observer: &mut impl Observer) -> Result<(), ModelError> {

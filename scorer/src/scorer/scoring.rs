@@ -15,6 +15,9 @@ const SILENCE_AFTER_S: f64 = 1.0;
 /// warm; the status says so.
 const FIRST_IMPRESSION_S: f64 = 0.5;
 
+/// A model that says nothing that is a number for so many windows is broken.
+const WINDOWS_WITHOUT_NUMBERS: usize = 2;
+
 /// What frames have come to so far.
 pub(super) struct Scoring {
     model: Arc<Model>,
@@ -28,12 +31,7 @@ pub(super) struct Scoring {
     run_start_s: f64,
     run_frames: u64,
     silent_frames: u64,
-    /// Sums of raw outputs over completed windows, and their number.
-    raw_sum: Vec<f64>,
-    completed: u64,
-    /// The latest step: frames and audio behind it, and its raw outputs.
-    latest: Option<(usize, Span)>,
-    latest_raw: Vec<f32>,
+    tally: Tally,
 }
 
 impl Scoring {
@@ -41,7 +39,6 @@ impl Scoring {
         let metadata = model.metadata();
         let front_end = &metadata.front_end;
         let rate = f64::from(front_end.sample_rate);
-        let classes = metadata.classes.len();
         Self {
             hop_s: front_end.hop as f64 / rate,
             frame_s: front_end.n_fft as f64 / rate,
@@ -51,10 +48,7 @@ impl Scoring {
             run_start_s: 0.0,
             run_frames: 0,
             silent_frames: 0,
-            raw_sum: vec![0.0; classes],
-            completed: 0,
-            latest: None,
-            latest_raw: vec![0.0; classes],
+            tally: Tally::new(model.clone(), window_frames),
             model,
         }
     }
@@ -63,9 +57,7 @@ impl Scoring {
         self.engine.reset();
         self.reading = Reading::default();
         self.silent_frames = 0;
-        self.raw_sum.fill(0.0);
-        self.completed = 0;
-        self.latest = None;
+        self.tally.reset();
         self.restart_frames();
     }
 
@@ -116,12 +108,90 @@ impl Scoring {
         if let Some(heard) = self.engine.frames() {
             self.reading.coverage = ((heard + 1) as f32 / self.window_frames as f32).min(1.0);
         }
-        let Some(step) = self.engine.push(frame, span)? else {
-            if self.reading.status == Status::Silence {
-                self.reading.status = Status::Listening;
+        self.tally.unheard_frames += 1;
+        match self.engine.push(frame, span)? {
+            Some(step) => self.tally.take(&step, &mut self.reading, observer),
+            None => {
+                if self.reading.status == Status::Silence {
+                    self.reading.status = Status::Listening;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes in the frames that wait for more. Audio shorter than a window never completes one: then what
+    /// there is, is the hook.
+    pub(super) fn finish(&mut self, observer: &mut impl Observer) -> Result<(), ModelError> {
+        let is_silent = self.reading.status == Status::Silence;
+        if let Some(step) = self.engine.finish()? {
+            self.tally.take(&step, &mut self.reading, observer)?;
+        }
+        if is_silent {
+            // What waited was heard before the silence.
+            self.reading.status = Status::Silence;
+            self.reading.momentary = None;
+        }
+        self.tally.finish(&mut self.reading, observer);
+        Ok(())
+    }
+}
+
+/// What the model's outputs have come to.
+struct Tally {
+    model: Arc<Model>,
+    window_frames: usize,
+    /// Sums of raw outputs over completed windows, and their number.
+    raw_sum: Vec<f64>,
+    completed: u64,
+    /// The latest step: frames and audio behind it, and its raw outputs.
+    latest: Option<(usize, Span)>,
+    latest_raw: Vec<f32>,
+    /// Audible frames since the latest outputs that were numbers.
+    unheard_frames: usize,
+}
+
+impl Tally {
+    fn new(model: Arc<Model>, window_frames: usize) -> Self {
+        let classes = model.metadata().classes.len();
+        Self {
+            model,
+            window_frames,
+            raw_sum: vec![0.0; classes],
+            completed: 0,
+            latest: None,
+            latest_raw: vec![0.0; classes],
+            unheard_frames: 0,
+        }
+    }
+
+    fn reset(&mut self) {
+        self.raw_sum.fill(0.0);
+        self.completed = 0;
+        self.latest = None;
+        self.unheard_frames = 0;
+    }
+
+    /// Takes a step's outputs, unless they are no numbers: one such would spoil the mean for good.
+    ///
+    /// # Errors
+    /// When there were none but such for two windows.
+    fn take(
+        &mut self,
+        step: &Step<'_>,
+        reading: &mut Reading,
+        observer: &mut impl Observer,
+    ) -> Result<(), ModelError> {
+        if !step.window.iter().chain(step.momentary).all(|raw| raw.is_finite()) {
+            if self.unheard_frames > WINDOWS_WITHOUT_NUMBERS * self.window_frames {
+                return Err(ModelError::Run {
+                    origin: self.model.origin().to_owned(),
+                    reason: "its outputs are not numbers".into(),
+                });
             }
             return Ok(());
-        };
+        }
+        self.unheard_frames = 0;
         if step.complete {
             self.completed += 1;
             for (sum, &raw) in self.raw_sum.iter_mut().zip(step.window) {
@@ -135,12 +205,13 @@ impl Scoring {
         } else {
             self.raw_sum.iter().map(|sum| (sum / self.completed as f64) as f32).collect()
         };
-        Self::update(&mut self.reading, metadata, self.window_frames, &step, &integrated);
+        let metadata = self.model.metadata();
+        Self::update(reading, metadata, self.window_frames, step, &integrated);
         if step.complete {
             let score = metadata.score(step.window);
             observer.window(&CompletedWindow { span: step.span, score, raw: step.window });
         }
-        observer.reading(&self.reading);
+        observer.reading(reading);
         Ok(())
     }
 
@@ -173,15 +244,14 @@ impl Scoring {
         }
     }
 
-    /// Audio shorter than a window never completes one: then what there is, is the hook.
-    pub(super) fn finish(&mut self, observer: &mut impl Observer) {
+    fn finish(&self, reading: &mut Reading, observer: &mut impl Observer) {
         let metadata = self.model.metadata();
         if let Some((frames, span)) = self.latest
             && self.completed == 0
             && frames >= metadata.warm_up_frames
         {
-            offer_hook(&mut self.reading, metadata.score(&self.latest_raw), span);
-            observer.reading(&self.reading);
+            offer_hook(reading, metadata.score(&self.latest_raw), span);
+            observer.reading(reading);
         }
     }
 }
@@ -189,5 +259,37 @@ impl Scoring {
 fn offer_hook(reading: &mut Reading, score: f32, span: Span) {
     if reading.hook.is_none_or(|hook| score > hook.score) {
         reading.hook = Some(Hook { score, start_s: span.start_s, end_s: span.end_s });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Model;
+
+    #[test]
+    fn outputs_that_are_no_numbers_spoil_nothing() {
+        let model = Model::embedded();
+        let (classes, window_frames) = (model.metadata().classes.len(), 640);
+        let mut tally = Tally::new(model, window_frames);
+        let mut reading = Reading::default();
+        let mut take = |tally: &mut Tally, raw: f32| {
+            let raw = vec![raw; classes];
+            let span = Span { start_s: 0.0, end_s: 30.0 };
+            let (window, momentary) = (&raw[..], &raw[..]);
+            let step = Step { window, window_frames, span, complete: true, momentary };
+            tally.take(&step, &mut reading, &mut ()).map(|()| (reading.integrated, reading.hook))
+        };
+        let before = take(&mut tally, 0.3).unwrap();
+        assert!(before.0.is_some_and(|score| score > 1.0) && before.1.is_some());
+        for broken in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            assert_eq!(take(&mut tally, broken).unwrap(), before);
+        }
+        assert_eq!(take(&mut tally, 0.3).unwrap(), before);
+        // A model that says nothing else is told from one that once did.
+        tally.unheard_frames = 2 * window_frames + 1;
+        assert!(take(&mut tally, f32::NAN).unwrap_err().to_string().contains("not numbers"));
+        take(&mut tally, 0.3).unwrap();
+        assert_eq!(tally.unheard_frames, 0);
     }
 }

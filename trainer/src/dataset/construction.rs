@@ -6,12 +6,12 @@
 //! so that saving takes a small share of the time however many songs there are.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use super::description::Description;
 use super::index::{self, BuiltSong, Entry};
@@ -64,10 +64,12 @@ impl<'a> Construction<'a> {
         largest_shard: u64,
         save_every: Option<Duration>,
     ) -> Result<Self> {
-        let before = Description::find(folder)?;
+        // What another made is not touched.
+        Description::find(folder)?;
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
         let lock = lock(folder)?;
+        let before = Description::find(folder)?;
         let layout = layout_of(description)?;
         let known = match &before {
             Some(before) if layout_of(before)? == layout => index::read(folder)?,
@@ -214,21 +216,11 @@ impl<'a> Construction<'a> {
 
 /// Keeps other builds out of a folder as long as the file is held.
 pub(super) fn lock(folder: &Path) -> Result<File> {
-    let path = folder.join(".build-lock");
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
+    let lock = files::try_lock(&folder.join(".build-lock"))
         .with_context(|| format!("cannot write in {}", folder.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            bail!("{} is being built by another process; wait for it", folder.display())
-        }
-        // A file system without locks: then it is for the user to see to it.
-        Err(TryLockError::Error(_)) => Ok(file),
-    }
+    lock.with_context(|| {
+        format!("{} is being built by another process; wait for it", folder.display())
+    })
 }
 
 /// Tells builds, as long as the file is held, that shards are mapped. `None` where no lock can be had,

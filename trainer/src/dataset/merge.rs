@@ -197,8 +197,10 @@ fn copy_song(from: &Dataset, song: usize, shards: &mut ShardWriter) -> Result<En
 /// # Errors
 /// When the folder is no data set, is being built, or cannot be written. Then it stays as it was.
 pub fn compact(folder: &Path) -> Result<(u64, u64)> {
-    let dataset = Dataset::open(folder)?;
+    Description::load(folder)?;
     let _lock = lock(folder)?;
+    // Only now: a build that has just ended may have saved more.
+    let dataset = Dataset::open(folder)?;
     let layout = layout_of(&dataset.description)?;
     let (before, _) = dataset.bytes();
     let next = dataset.shard_numbers().max().map_or(0, |number| number.saturating_add(1));

@@ -206,8 +206,10 @@ fn of_auc(songs: &Songs, chosen: &[usize]) -> Option<f64> {
 }
 
 fn of_spearman(songs: &Songs, chosen: &[usize]) -> Option<f64> {
-    // A model that says the same of every song knows nothing of their order.
-    spearman(&pick(&songs.score, chosen), &pick(&songs.truth, chosen)).or(Some(0.0))
+    let truth = pick(&songs.truth, chosen);
+    let ordered = truth.iter().any(|value| *value != truth[0]);
+    // Songs without an order say nothing; a model that says the same of all knows nothing of theirs.
+    ordered.then(|| spearman(&pick(&songs.score, chosen), &truth).unwrap_or(0.0))
 }
 
 fn of_accuracy(songs: &Songs, chosen: &[usize]) -> Option<f64> {
@@ -301,6 +303,28 @@ mod tests {
             units: names,
             grouped: true,
         }
+    }
+
+    #[test]
+    fn songs_without_an_order_say_nothing_of_it() {
+        let mut songs = songs_of_before();
+        assert_eq!(of_spearman(&songs, &[3]), None);
+        songs.truth[4] = songs.truth[3];
+        assert_eq!(of_spearman(&songs, &[3, 4]), None);
+        // Who says the same of songs that have one does not know it.
+        songs.score[6] = songs.score[5];
+        assert_eq!(of_spearman(&songs, &[5, 6]), Some(0.0));
+        // A genre of one song counts no more than none.
+        let within = |songs: &Songs, chosen: &[usize]| {
+            let kinds = kinds(Task::Share, true);
+            let named = |kind: &&Kind| kind.name == "spearman" && kind.within == Within::Genres;
+            kinds.iter().find(named).unwrap().of(songs, chosen).unwrap()
+        };
+        let (all, but_the_first): (Vec<usize>, Vec<usize>) =
+            ((0..240).collect(), (1..240).collect());
+        songs.genre[0] = 4;
+        songs.genres.push("alone".into());
+        assert_eq!(within(&songs, &all), within(&songs, &but_the_first));
     }
 
     #[test]

@@ -9,7 +9,8 @@ use crate::Rng;
 use crate::recipe::Augmentation;
 
 /// A varied crop, `[count, bands]`: frames `start .. start + count` with gain, tilt and masks drawn as
-/// the recipe says. `blank` is what masked values become, one a band.
+/// the recipe says. `blank` is what masked values become, one a band; what it has behind them is not
+/// looked at.
 ///
 /// # Panics
 /// When the song has no frames.
@@ -34,7 +35,7 @@ pub fn varied(
         let width = rng.random_range(0..=augmentation.time_mask_frames.min(count));
         let first = rng.random_range(0..=count - width);
         for frame in out[first * bands..(first + width) * bands].chunks_exact_mut(bands) {
-            frame.copy_from_slice(blank);
+            frame.copy_from_slice(&blank[..bands]);
         }
     }
     for _ in 0..augmentation.band_masks {
@@ -120,6 +121,25 @@ mod tests {
         let first = blanked(&varied[..64]);
         assert!(first.contains(&true));
         assert!(varied.chunks(64).all(|frame| blanked(frame) == first));
+    }
+
+    /// Numbers beside the sound have their means behind those of the bands.
+    #[test]
+    fn masks_look_at_bands_alone() {
+        let (song, settings) = audible();
+        let mask = Augmentation {
+            time_masks: 2,
+            time_mask_frames: 20,
+            band_masks: 1,
+            band_mask_width: 9,
+            ..none()
+        };
+        let masked = |blank: &[f32]| {
+            let mut rng = Rng::seed_from_u64(2);
+            varied(&song, &settings, (0, 50), &mask, blank, &mut rng)
+        };
+        assert!(masked(&[99.0; 64]).contains(&99.0));
+        assert_eq!(masked(&[99.0; 64]), masked(&[[99.0; 64].as_slice(), &[7.0; 3]].concat()));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use earworm_scorer::front_end::FrontEndSettings;
 
-use super::rows;
+use super::{rows, search};
 use crate::dataset::{Dataset, FeatureTable, Schema, Track};
 use crate::files;
 use crate::recipe::{Model, Recipe, SplitKind};
@@ -52,7 +52,8 @@ impl Data {
                 if let Some(path) = &data.join {
                     rows::join(&mut tracks, path)?;
                 }
-                let wanted = recipe.model.wants_rows(data) || !data.beside.is_empty();
+                let wants = |r: &Recipe| r.model.wants_rows(&r.data) || !r.data.beside.is_empty();
+                let wanted = wants(recipe) || search::recipes(recipe)?.iter().any(wants);
                 let mut rows = match wanted {
                     true => Some(rows::of_set(&tracks, features, data, folder)?),
                     false => None,
@@ -187,7 +188,7 @@ pub(crate) fn groups<T: Borrow<Track>>(
     };
     let group = |(text, track): (&str, &T)| match text.trim() {
         "" => track.borrow().id.clone(),
-        _ => text.to_owned(),
+        text => text.to_owned(),
     };
     Ok((Some(column.to_owned()), texts.into_iter().zip(tracks).map(group).collect()))
 }

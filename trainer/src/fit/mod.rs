@@ -14,6 +14,7 @@ mod rows;
 mod run_folder;
 mod search;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -24,6 +25,7 @@ use self::part::{Plan, check, classes, train_or_keep, workers};
 use self::pool::{Shown, Workers, in_parallel};
 use self::search::Search;
 use crate::catalogues;
+use crate::dataset::Dataset;
 use crate::files;
 use crate::metrics::median;
 use crate::recipe::{Model, Recipe};
@@ -52,7 +54,7 @@ pub fn fit(recipe: &Recipe, out: &Path, options: &FitOptions) -> Result<Ended> {
     recipe.data.group.clone_from(&data.group);
     let tracks: Vec<&_> = data.tracks.iter().collect();
     let all: Vec<usize> = (0..tracks.len()).collect();
-    let classes = classes(&targets(&recipe.heads, &tracks, &all)?);
+    let classes = classes(recipe.task(), &targets(&recipe.heads, &tracks, &all)?);
     let parts = parts(&recipe.split, &tracks, &data.together, &classes, recipe.seed)?;
     let search = match &recipe.search {
         None => None,
@@ -63,6 +65,7 @@ pub fn fit(recipe: &Recipe, out: &Path, options: &FitOptions) -> Result<Ended> {
     };
     let train = || train(&recipe, search.as_ref(), &data, &parts, out, options);
     if run_folder::is_begun(&recipe, &data, out)? {
+        let _lock = run_folder::lock(out)?;
         return train();
     }
     // What is wrong with the recipe is found before anything is written, as far as that can be.
@@ -71,11 +74,19 @@ pub fn fit(recipe: &Recipe, out: &Path, options: &FitOptions) -> Result<Ended> {
         None => check(&recipe, &data, &parts)?,
     }
     let fresh = run_folder::Fresh::before(out);
+    std::fs::create_dir_all(out)
+        .with_context(|| format!("cannot make the folder {}", out.display()))?;
+    let lock = run_folder::lock(out)?;
+    if run_folder::is_begun(&recipe, &data, out)? {
+        // By another process, a moment ago.
+        return train();
+    }
     let begun = run_folder::begin(&recipe, &data, &parts, &notes, out, options);
     let ended = begun.and_then(|()| {
         notes.iter().for_each(|note| eprintln!("note: {note}"));
         train()
     });
+    drop(lock);
     if ended.is_err() {
         fresh.take_back();
     }
@@ -107,6 +118,9 @@ fn notes(recipe: &Recipe, data: &Data) -> Vec<String> {
                 set.unread()
             ));
         }
+        if !recipe.split.leak {
+            notes.extend(same_recordings(set, &data.groups));
+        }
         // Where the songs of one class are another catalogue's, the target itself names the catalogues.
         let named = recipe.heads.iter().filter_map(|head| match &head.target {
             Target::Is(is) => Some(is.column.as_str()),
@@ -116,6 +130,28 @@ fn notes(recipe: &Recipe, data: &Data) -> Vec<String> {
         notes.extend(warnings.into_iter().map(|(_, message)| format!("Warning: {message}.")));
     }
     notes
+}
+
+/// Songs whose audio is that of a song of another group, to the byte: no split keeps them together.
+fn same_recordings(set: &Dataset, groups: &[String]) -> Option<String> {
+    let pieces = groups.len() / set.songs.len().max(1);
+    let group_of = |song: usize| groups[song * pieces].as_str();
+    let mut first: HashMap<&str, usize> = HashMap::new();
+    let mut pairs = Vec::new();
+    for (song, entry) in set.songs.iter().enumerate() {
+        let before = *first.entry(entry.sha256.as_str()).or_insert(song);
+        if group_of(before) != group_of(song) {
+            pairs.push(format!("{} = {}", set.songs[before].track.id, entry.track.id));
+        }
+    }
+    let some = pairs.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+    let more = if pairs.len() > 3 { ", …" } else { "" };
+    (!pairs.is_empty()).then(|| {
+        format!(
+            "Warning: {} songs are the same recording as one of another group ({some}{more}), and may be judged by what was learnt from it; keep one of each in the manifest, or give both the same group.",
+            pairs.len()
+        )
+    })
 }
 
 /// Trains all that a run has no outcome of yet.

@@ -1,6 +1,6 @@
 //! The training of one network: steps, validation, early stopping, checkpoints.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
@@ -64,6 +64,16 @@ impl State {
     fn judged(&self) -> &dyn Network {
         self.average.as_deref().unwrap_or(self.network.as_ref())
     }
+}
+
+/// Takes away what only a training that is not finished needs.
+pub(super) fn tidy(folder: &Path) {
+    Checkpoint::in_folder(folder).remove();
+    std::fs::remove_file(best_path(folder)).ok();
+}
+
+fn best_path(folder: &Path) -> PathBuf {
+    folder.join("best.safetensors")
 }
 
 impl NetworkPart<'_> {
@@ -148,14 +158,8 @@ impl NetworkPart<'_> {
         Ok(Some(Trained { network, progress: state.progress }))
     }
 
-    /// Takes away what only a training that is not finished needs.
-    pub(super) fn tidy(&self) {
-        Checkpoint::in_folder(self.folder).remove();
-        std::fs::remove_file(self.best_path()).ok();
-    }
-
-    fn best_path(&self) -> std::path::PathBuf {
-        self.folder.join("best.safetensors")
+    fn best_path(&self) -> PathBuf {
+        best_path(self.folder)
     }
 
     fn fresh(&self, mean: &[f32], deviation: &[f32]) -> Result<State> {

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use candle_core::Device;
 
 use super::data::Data;
-use super::network_part::{NetworkPart, is_right};
+use super::network_part::{self, NetworkPart, is_right};
 use super::pool::{Shown, Workers};
 use crate::examples::{Beside, Examples, Rows, Songs};
 use crate::files;
@@ -92,6 +92,7 @@ pub(super) fn train_or_keep(
     if let Some(outcome) = &outcome {
         // Last, because its presence means that all the rest is there.
         files::write_bytes(&outcome_path, serde_json::to_vec_pretty(outcome)?)?;
+        network_part::tidy(plan.folder);
     }
     Ok(outcome)
 }
@@ -167,7 +168,8 @@ impl PartInHand<'_> {
             }
             (Some(set), rows) => {
                 let songs = Songs::new(set, &recipe.data, recipe.seed);
-                Examples::Songs(match rows {
+                // Another configuration of a search may want rows.
+                Examples::Songs(match rows.as_ref().filter(|_| !recipe.data.beside.is_empty()) {
                     None => songs,
                     Some(table) => {
                         let taken = self.taken(table);
@@ -206,7 +208,7 @@ impl PartInHand<'_> {
             (true, false) => plan.judged,
             _ => &[],
         };
-        let classes = classes(self.targets);
+        let classes = classes(recipe.task(), self.targets);
         let part = NetworkPart {
             recipe,
             model,
@@ -252,7 +254,6 @@ impl PartInHand<'_> {
                 files::write_bytes(&plan.folder.join("columns.json"), json)?;
             }
         }
-        part.tidy();
         Ok(Some(Outcome {
             best_epoch,
             epochs: last,
@@ -357,8 +358,11 @@ impl PartInHand<'_> {
     /// Hash of all that a checkpoint depends on.
     fn fingerprint(&self, train: &[usize]) -> Result<String> {
         let ids: Vec<&str> = train.iter().map(|&s| self.data.tracks[s].id.as_str()).collect();
+        // Whether a last model follows changes nothing of this one, and may be decided later.
+        let mut recipe = self.recipe.clone();
+        recipe.split.last = true;
         let all = serde_json::to_vec(&(
-            toml::to_string(self.recipe)?,
+            toml::to_string(&recipe)?,
             self.data.info("").sha256,
             self.plan.seed,
             self.plan.stop_at,
@@ -386,9 +390,8 @@ fn as_they_are(columns: &Columns, scaled: &[Vec<f64>]) -> Beside {
 }
 
 /// Class of each song: for shares and values, the half it belongs to.
-pub(super) fn classes(targets: &Targets) -> Vec<usize> {
-    let whole = targets.truth.iter().all(|t| t.fract() == 0.0);
-    if whole {
+pub(super) fn classes(task: Task, targets: &Targets) -> Vec<usize> {
+    if matches!(task, Task::Binary | Task::Classes) {
         return targets.truth.iter().map(|&t| t as usize).collect();
     }
     let middle = crate::metrics::median(&targets.truth);

@@ -1,11 +1,12 @@
 //! What a training leaves behind: see [`crate::run`] for the files.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::Path;
 use std::process::Command;
 use std::time::SystemTime;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use super::data::Data;
 use super::part::FitOptions;
@@ -31,6 +32,9 @@ const LIBRARIES: [&str; 10] = [
     "realfft",
     "rand_chacha",
 ];
+
+/// What keeps a second training out.
+const LOCK_FILE: &str = ".fit-lock";
 
 /// Whether a folder holds a run, and if so, that it is one of the same recipe and data.
 ///
@@ -61,6 +65,23 @@ pub(super) fn is_begun(recipe: &Recipe, data: &Data, out: &Path) -> Result<bool>
         files::write_bytes(&recipe_path, text)?;
     }
     Ok(true)
+}
+
+/// Keeps other trainings out of a run's folder as long as it is held: two would take each other's best
+/// weights and checkpoints for their own. `None` in a folder that may only be read, in which nothing can
+/// be trained anyway.
+///
+/// # Errors
+/// When another process trains there.
+pub(super) fn lock(out: &Path) -> Result<Option<File>> {
+    match files::try_lock(&out.join(LOCK_FILE)) {
+        Err(_) => Ok(None),
+        Ok(Some(held)) => Ok(Some(held)),
+        Ok(None) => bail!(
+            "{} is being trained by another process; wait for it, or choose another folder with --out",
+            out.display()
+        ),
+    }
 }
 
 fn not_ours(out: &Path, name: &str) -> String {
@@ -131,7 +152,7 @@ impl<'a> Fresh<'a> {
             std::fs::remove_dir_all(self.out).ok();
         } else {
             // What else is in the folder was there before.
-            for name in ["recipe.toml", "run.json", "folds.csv"] {
+            for name in ["recipe.toml", "run.json", "folds.csv", LOCK_FILE] {
                 std::fs::remove_file(self.out.join(name)).ok();
             }
         }
@@ -187,8 +208,8 @@ fn versions() -> BTreeMap<String, String> {
     versions
 }
 
-/// The commit of the working directory, with a mark where files differ from it; `None` outside a
-/// repository.
+/// The commit of the working directory's repository, with a mark where files differ from it; `None` outside
+/// of one.
 fn git_commit() -> Option<String> {
     let git = |arguments: &[&str]| {
         let output = Command::new("git").args(arguments).output().ok()?;

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use candle_core::{Device, Tensor};
+use earworm_scorer::model::evidence;
 
 use super::data::Data;
 use super::part::{FitOptions, Plan, check, train_or_keep, workers};
@@ -15,7 +16,7 @@ use crate::recipe::{Model, Recipe, SearchMetric, SearchRecipe};
 use crate::run::{
     PredictionRow, RunInfo, SearchEntry, Task, read_json, read_predictions, search_folder,
 };
-use crate::split::{Part, folds_as_parts, stratified_folds};
+use crate::split::{Part, ensure_enough, folds_as_parts, stratified_folds};
 
 /// Keys of the recipe and their values.
 type Changes = Vec<(String, toml::Value)>;
@@ -32,6 +33,50 @@ fn configurations(search: &SearchRecipe) -> Vec<Changes> {
         };
         combinations.iter().flat_map(|c| values.iter().map(move |v| with(c, v))).collect()
     })
+}
+
+/// Keys of `data` that may differ between configurations. Songs, their groups and their split are the same
+/// for all of them, as scores of other songs could not be compared.
+const SEARCHED: [&str; 9] = [
+    "columns",
+    "beside",
+    "drop",
+    "fill",
+    "scale",
+    "window_frames",
+    "warm_up_frames",
+    "clip",
+    "clip_frames",
+];
+
+/// Whether configurations may differ in a key.
+fn may_differ(key: &str) -> bool {
+    let (section, rest) = key.split_once('.').unwrap_or((key, ""));
+    match section {
+        "data" => SEARCHED.contains(&rest),
+        "heads" => rest.ends_with(".weight"),
+        "name" | "split" | "search" => false,
+        _ => true,
+    }
+}
+
+/// The recipe with each configuration of its search; none where it has no search.
+///
+/// # Errors
+/// When a configuration makes no recipe, or changes what all of them must share; the message names the
+/// key.
+pub(super) fn recipes(recipe: &Recipe) -> Result<Vec<Recipe>> {
+    let Some(search) = &recipe.search else { return Ok(vec![]) };
+    let plain = Recipe { search: None, ..recipe.clone() };
+    let with = |changes: &Changes| {
+        if let Some((key, _)) = changes.iter().find(|(key, _)| !may_differ(key)) {
+            bail!(
+                "search: {key} is the same for all configurations; train a recipe for each value of it"
+            );
+        }
+        plain.with(changes.iter().map(|(k, v)| (k, v))).context("search")
+    };
+    configurations(search).iter().map(with).collect()
 }
 
 /// A search: all configurations, and the folds that they are tried on.
@@ -55,12 +100,7 @@ impl<'a> Search<'a> {
         classes: &[usize],
         part: &Part,
     ) -> Result<Self> {
-        let configurations = configurations(search);
-        let plain = Recipe { search: None, ..recipe.clone() };
-        let recipes = configurations
-            .iter()
-            .map(|changes| plain.with(changes.iter().map(|(k, v)| (k, v))).context("search"))
-            .collect::<Result<_>>()?;
+        let (configurations, recipes) = (configurations(search), recipes(recipe)?);
         let folds = inner_folds(search, data, classes, &part.seen, recipe)?;
         Ok(Self { recipe: search, configurations, recipes, folds })
     }
@@ -183,6 +223,7 @@ fn inner_folds(
     let groups: Vec<String> = seen.iter().map(|&song| data.together[song].clone()).collect();
     let own: Vec<usize> = seen.iter().map(|&song| classes[song]).collect();
     let own = if recipe.split.stratified { own } else { vec![0; own.len()] };
+    ensure_enough(&own, search.folds).context("search")?;
     let fold_of = stratified_folds(&groups, &own, search.folds, recipe.seed);
     let mut parts = folds_as_parts(&fold_of, search.folds, &groups).context("search")?;
     for part in &mut parts {
@@ -211,8 +252,12 @@ fn score(recipe: &Recipe, metric: SearchMetric, rows: &[PredictionRow]) -> Resul
             rows.iter().filter(right).count() as f64 / rows.len() as f64
         }
         SearchMetric::Auc => {
-            let raw: Vec<f64> =
-                rows.iter().map(|row| f64::from(row.raw[score_output(task, row)])).collect();
+            let said = |row: &PredictionRow| match task {
+                // A class has no evidence but beside the others: logits are free to shift together.
+                Task::Classes => evidence(task.of_model(), &row.raw, row.raw.len() - 1),
+                _ => row.raw[0],
+            };
+            let raw: Vec<f64> = rows.iter().map(|row| f64::from(said(row))).collect();
             let truth: Vec<f64> = rows.iter().map(|row| row.truth).collect();
             let top = outputs.saturating_sub(1) as f64;
             match task {
@@ -245,14 +290,52 @@ fn score(recipe: &Recipe, metric: SearchMetric, rows: &[PredictionRow]) -> Resul
     })
 }
 
-/// The output that ranks songs: the last class, or the first head.
-fn score_output(task: Task, row: &PredictionRow) -> usize {
-    if task == Task::Classes { row.raw.len() - 1 } else { 0 }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn classes_are_ranked_by_their_odds() {
+        let recipe = Recipe::parse(
+            r#"
+            name = "odds"
+            [data]
+            table = "songs.csv"
+            name = "made"
+            [[heads]]
+            name = "third"
+            meaning = "thirds of the plays"
+            classes = { column = "plays", quantiles = [0.33, 0.67] }
+            [model]
+            kind = "logistic"
+            c = 1.0
+            "#,
+            &[],
+        )
+        .unwrap();
+        // The second song is surer of the last class; what it adds to all three says nothing.
+        let row = |truth: f64, raw: [f32; 3]| PredictionRow {
+            truth,
+            target: truth,
+            raw: raw.to_vec(),
+            ..PredictionRow::default()
+        };
+        let rows = [row(0.0, [9.0, 5.0, 8.0]), row(2.0, [0.0, 0.0, 3.0])];
+        assert_eq!(score(&recipe, SearchMetric::Auc, &rows).unwrap(), 1.0);
+    }
+
+    #[test]
+    fn songs_are_the_same_for_all_configurations() {
+        for key in ["data.pieces", "data.set", "split.folds", "split.kind", "heads.0.above", "data"]
+        {
+            assert!(!may_differ(key), "{key}");
+        }
+        for key in
+            ["data.columns", "data.clip", "heads.1.weight", "model.kind", "seed", "budget.epochs"]
+        {
+            assert!(may_differ(key), "{key}");
+        }
+    }
 
     #[test]
     fn a_grid_is_every_combination_in_order() {

@@ -223,7 +223,6 @@ impl ModelRecipe {
             Self::MobileNetV2(m) => (&m.weights, "classifier.1"),
             Self::Vgg11(m) => (&m.weights, "classifier.6"),
             Self::AlexNet(m) => (&m.weights, "classifier.6"),
-            Self::Vggish(m) => (&m.weights, "outputs"),
             _ => return None,
         };
         Some((weights.as_deref()?, last))
@@ -231,10 +230,7 @@ impl ModelRecipe {
 
     /// Whether it could start from a file of weights, but its recipe names none.
     pub fn from_scratch(&self) -> bool {
-        let could = matches!(
-            self,
-            Self::MobileNetV2(_) | Self::Vgg11(_) | Self::AlexNet(_) | Self::Vggish(_)
-        );
+        let could = matches!(self, Self::MobileNetV2(_) | Self::Vgg11(_) | Self::AlexNet(_));
         could && self.pretrained().is_none()
     }
 

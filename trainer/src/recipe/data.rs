@@ -89,6 +89,9 @@ fn in_full(names: &[String]) -> Vec<String> {
     names.iter().flat_map(columns).collect()
 }
 
+/// Longest window: more than six hours of the default front end.
+const MOST_FRAMES: usize = 1_000_000;
+
 fn default_window() -> usize {
     640
 }
@@ -120,6 +123,16 @@ impl DataRecipe {
         ensure!(
             self.set.is_some() != self.table.is_some(),
             "data: give either `set` (a folder made by `dataset build`) or `table` (a CSV or Parquet file)"
+        );
+        for (key, given) in [("join", self.join.is_some()), ("pieces", self.pieces.is_some())] {
+            ensure!(
+                !given || self.set.is_some(),
+                "data.{key} needs `set`, a folder made by `dataset build`"
+            );
+        }
+        ensure!(
+            (1..=MOST_FRAMES).contains(&self.window_frames),
+            "data.window_frames must be from 1 to {MOST_FRAMES}"
         );
         ensure!(
             (1..=self.window_frames).contains(&self.warm_up_frames),

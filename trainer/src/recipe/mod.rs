@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::data::{Clip, DataRecipe, SplitKind, SplitRecipe};
 pub use self::model::Model;
-pub use self::overrides::{parse_assignment, set};
+pub use self::overrides::{parse_assignment, set_all};
 pub use self::training::{
     Augmentation, BudgetRecipe, LossRecipe, OptimiserKind, OptimiserRecipe, ScheduleKind,
     ScheduleRecipe, SearchMetric, SearchRecipe,
@@ -89,10 +89,9 @@ impl Recipe {
                 bail!("line {line}: {}", e.message().replace('\n', ", "));
             }
         };
-        for assignment in overrides {
-            let (key, value) = parse_assignment(assignment)?;
-            set(&mut table, &key, value)?;
-        }
+        let assigned: Vec<(String, toml::Value)> =
+            overrides.iter().map(|text| parse_assignment(text)).collect::<Result<_>>()?;
+        set_all(&mut table, assigned.iter().map(|(key, value)| (key, value)))?;
         Self::from_table(table)
     }
 
@@ -117,9 +116,7 @@ impl Recipe {
         changes: impl IntoIterator<Item = (&'a String, &'a toml::Value)>,
     ) -> Result<Self> {
         let mut table = toml::Table::try_from(self)?;
-        for (key, value) in changes {
-            set(&mut table, key, value.clone())?;
-        }
+        set_all(&mut table, changes)?;
         Self::from_table(table)
     }
 
@@ -147,6 +144,10 @@ impl Recipe {
 
     fn validate(&self) -> Result<()> {
         let task = task_of(&self.heads)?;
+        ensure!(
+            self.heads.iter().any(|head| head.weight > 0.0),
+            "heads: the weight of at least one must be above zero"
+        );
         self.data.validate()?;
         self.split.validate()?;
         training::validate(
@@ -156,6 +157,10 @@ impl Recipe {
             &self.augmentation,
             self.search.as_ref(),
         )?;
+        ensure!(
+            self.budget.positions <= self.data.window_frames,
+            "budget.positions must not be above data.window_frames"
+        );
         match (&self.loss, task) {
             (LossRecipe::CrossEntropy | LossRecipe::Focal { .. }, Task::Regression) => {
                 bail!("loss: a value needs kind \"mse\" or \"outlier-weighted\"")

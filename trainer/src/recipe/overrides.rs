@@ -24,12 +24,33 @@ pub fn parse_assignment(assignment: &str) -> Result<(String, Value)> {
     Ok((key.to_owned(), value))
 }
 
+/// Sections that are told apart by their `kind`.
+const OF_KINDS: [&str; 2] = ["model", "loss"];
+
+/// Puts values at dotted paths, new kinds first: what else is set belongs to them, in whatever order
+/// the keys come.
+///
+/// # Errors
+/// When a path runs through a plain value or past the end of a list.
+pub fn set_all<'a>(
+    table: &mut toml::Table,
+    changes: impl IntoIterator<Item = (&'a String, &'a Value)>,
+) -> Result<()> {
+    let mut changes: Vec<_> = changes.into_iter().collect();
+    changes.sort_by_key(|(key, _)| !OF_KINDS.iter().any(|section| is_kind_of(section, key)));
+    changes.into_iter().try_for_each(|(key, value)| set(table, key, value.clone()))
+}
+
+fn is_kind_of(section: &str, key: &str) -> bool {
+    key.strip_suffix(".kind") == Some(section)
+}
+
 /// Puts a value at a dotted path (`heads.0.weight`); sections that are not there yet are made. When
 /// the kind of the model or the loss changes, what belonged to the old kind goes.
 ///
 /// # Errors
 /// When the path runs through a plain value or past the end of a list.
-pub fn set(table: &mut toml::Table, key: &str, value: Value) -> Result<()> {
+fn set(table: &mut toml::Table, key: &str, value: Value) -> Result<()> {
     let (path, last) = key.rsplit_once('.').map_or(("", key), |(path, last)| (path, last));
     let mut parts = path.split('.').filter(|part| !part.is_empty());
     let mut section = match parts.next() {
@@ -46,7 +67,7 @@ pub fn set(table: &mut toml::Table, key: &str, value: Value) -> Result<()> {
     }
     match section {
         Value::Table(section) => {
-            let told_apart_by_kind = last == "kind" && ["model", "loss"].contains(&path);
+            let told_apart_by_kind = last == "kind" && OF_KINDS.contains(&path);
             if told_apart_by_kind && section.get("kind") != Some(&value) {
                 section.clear();
             }
@@ -130,6 +151,15 @@ mod tests {
         set(&mut table, "model.c", Value::Float(2.0)).unwrap();
         assert_eq!(table["model"].as_table().unwrap().len(), 2);
         assert!(set(&mut table, "model.c.x", Value::Float(2.0)).is_err());
+    }
+
+    #[test]
+    fn a_new_kind_comes_first() {
+        let mut table: toml::Table = toml::from_str("[model]\nkind = \"knn\"\nk = 8").unwrap();
+        let (c, kind) = ("model.c".to_owned(), "model.kind".to_owned());
+        let changes = [(&c, &Value::Float(2.0)), (&kind, &Value::String("svm".into()))];
+        set_all(&mut table, changes).unwrap();
+        assert_eq!(table["model"].to_string(), "{ c = 2.0, kind = \"svm\" }");
     }
 
     #[test]

@@ -110,7 +110,8 @@ pub struct RunInfo {
     pub data: DataInfo,
     /// Versions of the programs and libraries, by name.
     pub versions: BTreeMap<String, String>,
-    /// The commit the program was built from, where it is known.
+    /// The commit of the repository that the command was run in, such as one with the recipes; with
+    /// `-changed` where files differed from it.
     #[serde(default)]
     pub git_commit: Option<String>,
     /// The command line.
@@ -227,7 +228,7 @@ fn or_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
 }
 
 /// One song: a row of `predictions.csv` or `validation.csv`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct PredictionRow {
     /// The track.
     pub track_id: String,

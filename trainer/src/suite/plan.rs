@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::recipe::{Recipe, set};
+use crate::recipe::{Recipe, set_all};
 use crate::run::Task;
 use crate::targets::Head;
 
@@ -171,11 +171,10 @@ impl Plan {
                 }
             }
         }
-        set(&mut table, "data.set", data.display().to_string().into())?;
+        let (key, folder) = ("data.set".to_owned(), data.display().to_string().into());
+        set_all(&mut table, [(&key, &folder)])?;
         if quick {
-            for (key, value) in self.quick.iter().chain(&system.quick) {
-                set(&mut table, key, value.clone())?;
-            }
+            set_all(&mut table, self.quick.iter().chain(&system.quick))?;
         }
         Recipe::from_table(table)
     }

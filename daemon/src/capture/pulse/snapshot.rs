@@ -2,7 +2,7 @@
 
 use pulseaudio::protocol::{SampleFormat, SampleSpec};
 
-use super::super::devices::{Kind, Listed, MONITOR, PULSE};
+use super::super::devices::{Kind, Listed, PULSE, choose};
 
 /// Which devices there are, which is the default, and what plays.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -42,20 +42,10 @@ impl Snapshot {
         let Some(choice) = choice else {
             return self.default.clone().filter(|name| there(name));
         };
-        let monitor = choice.to_owned() + MONITOR;
-        if there(&monitor) {
-            return Some(monitor);
-        }
-        if there(choice) {
-            return Some(choice.to_owned());
-        }
-        let part = choice.to_lowercase();
-        let mut fits = self.sources.iter().filter(|source| {
-            source.name.to_lowercase().contains(&part)
-                || source.description.to_lowercase().contains(&part)
-        });
-        let first = fits.next()?;
-        fits.next().is_none().then(|| first.name.clone())
+        let mut listed = self.listed();
+        let meant = choose(&listed, choice).ok()?;
+        let id = listed.swap_remove(meant).id;
+        there(&id).then_some(id)
     }
 
     fn source(&self, name: &str) -> Option<&SourceSeen> {
@@ -137,8 +127,10 @@ mod tests {
                 source(4, "usb.monitor", "Monitor of USB Headset", Some(true)),
                 source(5, "hdmi.monitor", "Monitor of Screen", Some(false)),
                 source(9, "mic", "Microphone", None),
+                source(10, "jabra.monitor", "Monitor of Jabra", Some(false)),
+                source(11, "jabra-mono", "Jabra Mono", None),
             ],
-            sinks: vec![sink("usb", "USB Headset"), sink("hdmi", "")],
+            sinks: vec![sink("usb", "USB Headset"), sink("hdmi", ""), sink("jabra", "Jabra")],
         }
     }
 
@@ -151,6 +143,9 @@ mod tests {
             ("hdmi", Some("hdmi.monitor")),
             ("mic", Some("mic")),
             ("screen", Some("hdmi.monitor")),
+            // As a person reads it, though the monitor's name has it as a part.
+            ("USB Headset", Some("usb.monitor")),
+            ("Jabra", Some("jabra.monitor")),
             ("monitor", None),
             ("gone", None),
         ] {
@@ -179,9 +174,12 @@ mod tests {
             [
                 ("usb", Kind::Output),
                 ("hdmi", Kind::Output),
+                ("jabra", Kind::Output),
                 ("usb.monitor", Kind::Monitor),
                 ("hdmi.monitor", Kind::Monitor),
                 ("mic", Kind::Input),
+                ("jabra.monitor", Kind::Monitor),
+                ("jabra-mono", Kind::Input),
             ]
         );
         let defaults: Vec<_> = listed.iter().filter(|device| device.default).collect();

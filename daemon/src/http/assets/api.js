@@ -9,6 +9,8 @@ if (token) {
   token = sessionStorage.getItem("token");
 }
 
+export const hasToken = () => Boolean(token);
+
 function askForToken() {
   const dialog = document.getElementById("ask");
   if (dialog.open) return;
@@ -41,8 +43,8 @@ export async function ask(path, body) {
 export function follow(onMessage, onState) {
   let wait = 250;
   const open = () => {
-    const query = new URLSearchParams({ mel: "1" });
-    if (token) query.set("token", token);
+    // Not by URLSearchParams, which would write a ~ in another way than the server compares it.
+    const query = `mel=1${token ? `&token=${encodeURIComponent(token)}` : ""}`;
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     const socket = new WebSocket(`${scheme}://${location.host}/api/v1/stream?${query}`);
     socket.onopen = () => { wait = 250; onState("open"); };

@@ -1,6 +1,6 @@
 // The dashboard: brings the parts together.
 
-import { ask, follow } from "./api.js";
+import { ask, follow, hasToken } from "./api.js";
 import { Curve } from "./curve.js";
 import { Mel } from "./mel.js";
 import { makeClasses, show } from "./meter.js";
@@ -76,7 +76,9 @@ const loadDevices = quietly(async () => {
     select.disabled = true;
     return;
   }
-  const devices = await ask("/api/v1/devices");
+  // Another sound system's devices cannot be chosen without its name.
+  const host = reading?.source.host;
+  const devices = (await ask("/api/v1/devices")).filter((device) => !host || device.host === host);
   const options = devices
     .filter((device) => device.kind !== "output" || !devices.some((d) => d.id === `${device.id}.monitor`))
     .map((device) => new Option(device.name, device.id));
@@ -148,12 +150,20 @@ const theme = localStorage.getItem("theme");
 if (theme) document.documentElement.dataset.theme = theme;
 const reset = quietly(() => ask("/api/v1/reset", {}));
 byId("notice").onclick = ({ target }) => { target.hidden = true; };
+// Links carry no token.
+byId("links").hidden = hasToken();
 byId("theme").onclick = turnTheme;
 byId("reset").onclick = reset;
 byId("ranges").onclick = ({ target }) => target.dataset.seconds && chooseRange(target);
-byId("device").onchange = quietly(({ target }) => ask("/api/v1/device", { device: target.value || null }));
+byId("device").onchange = quietly(({ target }) => {
+  const chosen = ask("/api/v1/device", { device: target.value || null });
+  // What was refused is not shown as chosen.
+  chosen.catch(loadDevices);
+  return chosen;
+});
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Escape") byId("notice").hidden = true;
   if (/^(input|select)$/i.test(event.target.tagName)) return;
   const range = byId("ranges").children[Number(event.key) - 1];
   if (range) chooseRange(range);

@@ -18,7 +18,10 @@ export class Curve {
   // Readings come ten times a second; two are enough for the eye.
   push(row) {
     const last = this.rows.at(-1);
-    if (last && row.time - last.time < 0.45) return;
+    if (last && row.time < last.time) {
+      // The clock was set back: what was ahead of it would stand in the way until it comes there again.
+      this.rows = this.rows.filter((r) => r.time < row.time);
+    } else if (last && row.time - last.time < 0.45) return;
     this.rows.push(row);
     const first = this.rows.findIndex((r) => r.time >= row.time - this.seconds - 5);
     if (first > 60) this.rows.splice(0, first);
@@ -92,9 +95,8 @@ export class Curve {
   times(c, x, from, now, bottom, width) {
     const most = Math.max(2, Math.floor(width / 90));
     const step = STEPS.find((s) => this.seconds / s <= most) ?? 86400;
-    const zone = new Date().getTimezoneOffset() * 60;
     c.textAlign = "center";
-    for (let t = Math.ceil((from - zone) / step) * step + zone; t <= now; t += step) {
+    for (const t of ticks(from, now, step)) {
       if (x(t) < GUTTER + 14 || x(t) > width - 32) continue;
       line(c, [[x(t), 8], [x(t), bottom + 4]]);
       const date = new Date(1000 * t);
@@ -123,6 +125,20 @@ export class Curve {
     }
     flush();
     c.globalAlpha = 1;
+  }
+}
+
+// Times from `from` to `to` at whole steps of the local clock, which may change its offset in between.
+export function ticks(from, to, step) {
+  const offset = (t) => new Date(1000 * t).getTimezoneOffset() * 60;
+  // Offsets are whole steps of half an hour and less.
+  const turn = step > 1800 ? offset : () => offset(from);
+  const found = [];
+  // From a step before, as the offset may have grown since.
+  for (let local = (Math.ceil((from - offset(from)) / step) - 1) * step; ; local += step) {
+    const t = local + turn(local + offset(from));
+    if (t > to) return found;
+    if (t >= from) found.push(t);
   }
 }
 

@@ -181,8 +181,7 @@ impl VggishRecipe {
     }
 
     pub(super) fn describe(&self) -> String {
-        let from = if self.weights.is_some() { ", started from weights" } else { "" };
-        format!("VGGish of width {}{from}", self.width)
+        format!("VGGish of width {}", self.width)
     }
 }
 
