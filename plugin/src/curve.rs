@@ -53,7 +53,7 @@ impl Point {
     }
 }
 
-/// Points in order of time. When there are too many, every other one goes.
+/// Points in order of time. When there are too many, those that lie close together go.
 #[derive(Debug, Clone)]
 pub struct Curve {
     points: Vec<Point>,
@@ -97,18 +97,29 @@ impl Curve {
         self.changes += 1;
     }
 
+    /// Makes room: points that jumps and gaps brought within a step go, and where that is not enough, the step
+    /// grows. It grows no further than the length of the session takes, however often it is silent.
     fn thin(&mut self) {
-        let mut index = 0;
-        // Gaps stay, or lines would run across them.
-        self.points.retain(|point| {
-            index += 1;
-            index % 2 == 0 || point.is_gap()
-        });
-        self.step_s *= 2.0;
-        if self.points.len() > MOST * 3 / 4 {
-            // Hardly anything but gaps: the oldest half goes.
-            self.points.drain(..self.points.len() / 2);
+        self.keep_apart();
+        while self.points.len() > MOST * 3 / 4 {
+            self.step_s *= 2.0;
+            self.keep_apart();
         }
+    }
+
+    /// Keeps points that are a step apart, and of gaps without points between them the first.
+    fn keep_apart(&mut self) {
+        let step_s = self.step_s;
+        let (mut last_s, mut in_gap) = (f64::NEG_INFINITY, false);
+        self.points.retain(|point| {
+            // Gaps stay, or lines would run across them.
+            let keep = if point.is_gap() { !in_gap } else { point.sound_s - last_s >= step_s };
+            if keep {
+                in_gap = point.is_gap();
+                last_s = if in_gap { last_s } else { point.sound_s };
+            }
+            keep
+        });
     }
 
     /// All points, oldest first.
@@ -176,5 +187,62 @@ mod tests {
             curve.push(point(2.5 + f64::from(i), 51.0));
         }
         assert!(curve.points().len() <= MOST);
+    }
+
+    /// Sound and silence in turn, for so many hours.
+    fn alternating(sound_s: f64, silence_s: f64, hours: f64) -> Curve {
+        let mut curve = Curve::default();
+        let mut start_s = 0.0;
+        while start_s < hours * 3600.0 {
+            let mut at_s = 0.0;
+            while at_s < sound_s {
+                curve.push(point(start_s + at_s, 50.0));
+                at_s += 0.093;
+            }
+            curve.push(Point::gap(start_s + sound_s + silence_s / 2.0));
+            start_s += sound_s + silence_s;
+        }
+        curve
+    }
+
+    #[test]
+    fn silence_in_between_costs_no_points() {
+        for (sound_s, silence_s, hours) in
+            [(2.0, 1.5, 24.0), (2.0, 1.5, 120.0), (5.0, 2.0, 24.0), (20.0, 5.0, 48.0)]
+        {
+            let case = format!("{sound_s} s of sound, {silence_s} s without, {hours} hours");
+            let mut curve = alternating(sound_s, silence_s, hours);
+            let end_s = hours * 3600.0;
+            let needed_s = end_s / MOST as f64;
+            assert!(curve.points.len() <= MOST, "{case}");
+            assert!(curve.step_s < 6.0 * needed_s, "{case}: a step of {} s", curve.step_s);
+            let heard: Vec<f64> =
+                curve.points.iter().filter(|p| !p.is_gap()).map(|p| p.sound_s).collect();
+            assert!(heard[0] == 0.0 && end_s - heard.last().unwrap() < 30.0, "{case}");
+            let widest = heard.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max);
+            assert!(widest < 8.0 * needed_s, "{case}: {widest} s without a point");
+            let gaps = curve.points.iter().filter(|p| p.is_gap()).count();
+            assert!(gaps.abs_diff(heard.len()) < heard.len(), "{case}: {gaps} gaps");
+            assert!(!curve.points.windows(2).any(|p| p[0].is_gap() && p[1].is_gap()), "{case}");
+            // Music without a pause is drawn as well as the length allows.
+            for i in 0..36_000 {
+                curve.push(point(end_s + f64::from(i) * 0.1, 50.0));
+            }
+            let recent = curve.points.iter().filter(|p| p.sound_s >= end_s).count() as f64;
+            assert!(recent >= (3600.0 / (8.0 * needed_s)).floor(), "{case}: {recent} points");
+        }
+    }
+
+    /// A host that plays one bar again and again jumps every few seconds, and each jump is kept at first.
+    #[test]
+    fn jumps_widen_the_step_no_further_than_the_length_does() {
+        let mut curve = Curve::default();
+        for i in 0..22 * 36_000 {
+            let sound_s = f64::from(i) * 0.1;
+            curve.push(Point { song_s: sound_s % 2.0, ..point(sound_s, 50.0) });
+        }
+        let needed_s = 22.0 * 3600.0 / MOST as f64;
+        assert!(curve.points.len() <= MOST && curve.step_s < 6.0 * needed_s, "{}", curve.step_s);
+        assert!(curve.points[0].sound_s < 1.0 && curve.points.last().unwrap().sound_s > 79_190.0);
     }
 }

@@ -25,7 +25,8 @@ const OFFLINE_PIECE: usize = 2048;
 const SPARE: usize = 1024;
 /// How long an offline block waits between looks.
 const NAP: Duration = Duration::from_micros(300);
-/// A worker that takes nothing for so long is stuck: from then on blocks are dropped and counted.
+/// A worker that takes nothing for so long is stuck: until it takes something again, blocks are dropped and
+/// counted.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a host that renders offline waits for a stream: a large model takes a while.
 const OFFLINE_PATIENCE: Duration = Duration::from_secs(30);
@@ -52,6 +53,8 @@ pub(crate) struct Feed {
     rate: f64,
     offline: bool,
     stuck: bool,
+    /// How long a worker that takes nothing is waited for offline.
+    patience: Duration,
     /// Frames handed to the tap since the last reset.
     frames: u64,
     was_playing: bool,
@@ -76,6 +79,7 @@ impl Feed {
             rate: 48_000.0,
             offline: false,
             stuck: false,
+            patience: PATIENCE,
             frames: 0,
             was_playing: false,
             restarted: false,
@@ -104,6 +108,11 @@ impl Feed {
         let patience = if offline { OFFLINE_PATIENCE } else { Duration::from_millis(30) };
         self.session.activate(rate, patience);
         self.take_line();
+        // Where the stream for this rate is still to come, nothing is heard until then: the one of before would
+        // take the audio for some at another pace.
+        if self.line.as_ref().is_some_and(|line| line.rate != rate) {
+            self.line = None;
+        }
     }
 
     /// The host says that what comes may be something else than what came: a look at the next block tells.
@@ -179,7 +188,10 @@ impl Feed {
             self.anchor_due |= frames > 0;
             return;
         }
-        let Some(line) = &mut self.line else { return };
+        // One that was on its way when the rate changed takes audio of the rate before.
+        let rate = self.rate;
+        let line = self.line.as_mut().filter(|line| f64::from(line.rate) == rate);
+        let Some(line) = line else { return };
         if self.reset_due {
             if self.frames == 0 {
                 self.reset_due = false;
@@ -203,8 +215,12 @@ impl Feed {
                 self.anchor = Some(anchor);
             }
         }
+        // A worker that was stuck and has made room since is waited for again.
+        if self.stuck && line.tap.room() >= frames.min(OFFLINE_PIECE) + SPARE {
+            self.stuck = false;
+        }
         if self.offline && !self.stuck {
-            self.stuck = !push_patiently(line, channels, frames, &self.session);
+            self.stuck = !push_patiently(line, channels, frames, &self.session, self.patience);
         } else {
             line.tap.push_planar(channels);
         }
@@ -249,12 +265,18 @@ impl Feed {
 
 /// Hands over a block, waiting for the worker where needed. False when the worker is stuck; the rest of
 /// the block was then handed over all the same.
-fn push_patiently(line: &mut Line, channels: &[&[f32]], frames: usize, session: &Session) -> bool {
+fn push_patiently(
+    line: &mut Line,
+    channels: &[&[f32]],
+    frames: usize,
+    session: &Session,
+    patience: Duration,
+) -> bool {
     let mut patient = true;
     let mut from = 0;
     while from < frames {
         let to = (from + OFFLINE_PIECE).min(frames);
-        patient = patient && wait_for_room(line, to - from + SPARE, session);
+        patient = patient && wait_for_room(line, to - from + SPARE, session, patience);
         match channels {
             [only] => line.tap.push_planar(&[&only[from..to]]),
             [left, right] => line.tap.push_planar(&[&left[from..to], &right[from..to]]),
@@ -265,7 +287,7 @@ fn push_patiently(line: &mut Line, channels: &[&[f32]], frames: usize, session: 
     patient
 }
 
-fn wait_for_room(line: &Line, room: usize, session: &Session) -> bool {
+fn wait_for_room(line: &Line, room: usize, session: &Session, patience: Duration) -> bool {
     if line.tap.room() >= room {
         return true;
     }
@@ -279,8 +301,70 @@ fn wait_for_room(line: &Line, room: usize, session: &Session) -> bool {
         }
         if has != had {
             (had, since) = (has, Instant::now());
-        } else if since.elapsed() > PATIENCE {
+        } else if since.elapsed() > patience {
             return false;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use earworm_scorer::live::open;
+    use earworm_scorer::{Model, ScorerOptions};
+    use ringbuf::HeapRb;
+    use ringbuf::traits::Split as _;
+
+    use super::*;
+    use crate::session::occupy_opener;
+
+    #[test]
+    fn no_audio_goes_to_a_stream_of_another_rate() {
+        let session = Session::new(Arc::default());
+        let mut feed = Feed::new(session.clone());
+        let sound = vec![0.1f32; 4096];
+        feed.activate(48_000, true);
+        feed.push(&[&sound], Block::default());
+        assert_eq!(feed.frames, 4096);
+        // Live, nobody waits until the opener has time.
+        let busy = occupy_opener();
+        feed.activate(44_100, false);
+        assert!(feed.line.is_none());
+        feed.push(&[&sound], Block::default());
+        drop(busy);
+        session.activate(44_100, OFFLINE_PATIENCE);
+        feed.push(&[&sound], Block::default());
+        assert_eq!(feed.frames, 4096, "the block before it was heard by nobody");
+        assert!(feed.line.as_ref().is_some_and(|line| line.rate == 44_100));
+
+        // One that was asked for before the rate changed comes late, on the audio thread.
+        session.activate(48_000, OFFLINE_PATIENCE);
+        feed.push(&[&sound], Block::default());
+        assert!(feed.line.as_ref().is_some_and(|line| line.rate == 48_000));
+        assert_eq!(feed.frames, 0);
+    }
+
+    #[test]
+    fn a_worker_that_goes_on_is_waited_for_again() {
+        let session = Session::new(Arc::default());
+        let (tap, mut stream, _) = open(Model::embedded(), 48_000, ScorerOptions::LIVE).unwrap();
+        let (anchors, _) = HeapRb::new(8).split();
+        let mut feed = Feed::new(session.clone());
+        (feed.offline, feed.patience) = (true, Duration::from_millis(5));
+        feed.line = Some(Box::new(Line { tap, anchors, stream: 1, rate: 48_000 }));
+        let sound = vec![0.1f32; 4096];
+        // Nobody serves the stream until the ring is full.
+        let fill = |feed: &mut Feed| {
+            for _ in 0..100 {
+                feed.push(&[&sound], Block::default());
+            }
+        };
+        fill(&mut feed);
+        let waits = session.pulse.waits.load(Relaxed);
+        assert!(feed.stuck && waits == 1, "{waits} blocks waited");
+        stream.turn();
+        feed.push(&[&sound], Block::default());
+        assert!(!feed.stuck, "there is room again");
+        fill(&mut feed);
+        assert!(feed.stuck && session.pulse.waits.load(Relaxed) > waits);
     }
 }

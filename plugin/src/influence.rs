@@ -10,7 +10,7 @@ use std::time::Duration;
 use earworm_scorer::Model;
 use earworm_scorer::front_end::{FrontEndSettings, LevelNormaliser, is_silent};
 use earworm_scorer::live::HistoryFrame;
-use earworm_scorer::model::{Contract, Input, ModelError};
+use earworm_scorer::model::{Contract, Input, Metadata, ModelError};
 
 use crate::low_priority;
 use crate::session::{Session, ShownWindow};
@@ -22,6 +22,8 @@ pub const REGIONS: usize = 8;
 const DOWN_DB: f32 = 60.0;
 /// Frames that a streaming model takes at a time, where a look may leave out fewer than that.
 const CHUNK: usize = 16;
+/// Seconds of mel frames, silent ones among them, that a meter keeps.
+const KEPT_S: f64 = 30.0;
 /// Time between two looks.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -34,12 +36,18 @@ pub struct Influence {
     pub regions: Vec<f32>,
     /// Edges of the regions in Hz, one more than there are regions.
     pub edges_hz: Vec<f32>,
+    /// Seconds at the window's beginning that are no longer kept and were not judged. Silence is kept too, so
+    /// that there are some after every pause.
+    pub left_out_s: f32,
 }
 
-/// Why a model that is fed with this has no influence to show, if so. Regions are cut from mel frames;
+/// Why this model never has influence to show, if so. Regions are cut from the mel frames that are kept;
 /// numbers that describe the sound are taken from the sound itself, which the plugin does not keep.
-pub fn obstacle(input: &Input) -> Option<&'static str> {
-    match input {
+pub fn obstacle(metadata: &Metadata) -> Option<&'static str> {
+    match &metadata.input {
+        Input::Mel if least_frames(metadata) > kept_frames(metadata) => Some(
+            "this model judges more sound at once than is kept to look at: no region can be left out",
+        ),
         Input::Mel => None,
         Input::Descriptors { .. } => Some(
             "this model judges numbers that describe the whole sound: it has no frequency regions",
@@ -50,54 +58,84 @@ pub fn obstacle(input: &Input) -> Option<&'static str> {
     }
 }
 
-/// What each frequency region adds to a window's score, but for its oldest frames, fewer than a model
-/// takes at a time. `None` when too few frames were heard or are still kept, and where there is an [`obstacle`].
+/// What to say where there is no influence: the [`obstacle`], or what is waited for.
+pub fn absence(metadata: &Metadata) -> String {
+    if let Some(obstacle) = obstacle(metadata) {
+        return obstacle.to_owned();
+    }
+    let least_s = least_frames(metadata) as f64 / metadata.front_end.frame_rate();
+    format!(
+        "looked at every two seconds, as soon as {:.0} s of the last {KEPT_S:.0} s are sound",
+        least_s.ceil()
+    )
+}
+
+/// Frames that a meter of this model keeps.
+fn kept_frames(metadata: &Metadata) -> usize {
+    (KEPT_S * metadata.front_end.frame_rate()).ceil() as usize
+}
+
+/// Fewest audible frames that the model can judge.
+fn least_frames(metadata: &Metadata) -> usize {
+    let least = match metadata.contract {
+        // It was trained on every length from there.
+        Contract::Streaming => metadata.warm_up_frames,
+        Contract::Window => metadata.window_frames,
+    };
+    least.max(1)
+}
+
+/// What each frequency region adds to a window's score. Left out are the window's oldest frames: those that are
+/// no longer kept, and fewer than a model takes at a time. `None` when too few frames were heard or are still
+/// kept, and where there is an [`obstacle`].
 ///
 /// # Errors
 /// When the model cannot be run.
 pub fn examine(window: &ShownWindow) -> Result<Option<Influence>, ModelError> {
-    occlude(window.model(), window.frames(), window.count(), CHUNK)
+    occlude(window.model(), window.frames(), window.count(), false)
 }
 
-/// The same with every frame of the window, at the cost of smaller steps.
+/// The same with every frame of the window that is still kept, at the cost of smaller steps.
 ///
 /// # Errors
 /// When the model cannot be run.
 pub fn examine_all(window: &ShownWindow) -> Result<Option<Influence>, ModelError> {
-    let divides = |chunk: &usize| window.count().is_multiple_of(*chunk);
-    let chunk = [CHUNK, 8, 4, 2].into_iter().find(divides).unwrap_or(1);
-    occlude(window.model(), window.frames(), window.count(), chunk)
+    occlude(window.model(), window.frames(), window.count(), true)
 }
 
-/// Judges the last `count` audible frames with and without each region. `None` when there are too few of
-/// them, and where there is an [`obstacle`].
+/// Judges the last `count` audible frames, or as many as there are, with and without each region. `None` when
+/// there are too few of them, and where there is an [`obstacle`].
 ///
-/// A streaming model takes `chunk` of them at a time: more is cheaper, and the oldest frames, fewer than
-/// a chunk of them, are left out. Window models ignore it.
+/// A streaming model takes several of them at a time: more is cheaper. Unless `all` are asked for, the oldest
+/// ones, fewer than that, are left out. Window models take a whole window.
 fn occlude(
     model: &Arc<Model>,
     frames: &[HistoryFrame],
     count: usize,
-    chunk: usize,
+    all: bool,
 ) -> Result<Option<Influence>, ModelError> {
     let metadata = model.metadata();
-    if obstacle(&metadata.input).is_some() {
+    if obstacle(metadata).is_some() {
         return Ok(None);
     }
     let bands = metadata.front_end.n_mels;
     let level = metadata.front_end.level;
     let audible: Vec<&HistoryFrame> =
         frames.iter().filter(|frame| !is_silent(&level, frame.level_db)).collect();
-    let (chunk, count) = match metadata.contract {
-        Contract::Streaming if audible.len() + CHUNK > count => {
-            (chunk, count.min(audible.len()) / chunk * chunk)
-        }
-        Contract::Streaming => return Ok(None),
-        Contract::Window => (metadata.window_frames, metadata.window_frames),
+    let count = match metadata.contract {
+        Contract::Streaming => count,
+        Contract::Window => metadata.window_frames,
     };
-    if audible.len() < count || count == 0 {
+    let judged = count.min(audible.len());
+    if judged < least_frames(metadata) {
         return Ok(None);
     }
+    let chunk = match metadata.contract {
+        Contract::Streaming => frames_at_a_time(judged, all),
+        Contract::Window => judged,
+    };
+    let left_out_s = (count - judged) as f64 / metadata.front_end.frame_rate();
+    let count = judged / chunk * chunk;
     let window = &audible[audible.len() - count..];
     let regions = REGIONS.min(bands);
     let edges: Vec<usize> = (0..=regions).map(|r| r * bands / regions).collect();
@@ -133,7 +171,17 @@ fn occlude(
         score: scores[0],
         regions: scores[1..].iter().map(|without| scores[0] - without).collect(),
         edges_hz,
+        left_out_s: left_out_s as f32,
     }))
+}
+
+/// How many of these frames a streaming model is given at a time.
+fn frames_at_a_time(frames: usize, all: bool) -> usize {
+    if !all && frames >= CHUNK {
+        return CHUNK;
+    }
+    let divides = |chunk: &usize| frames.is_multiple_of(*chunk);
+    [CHUNK, 8, 4, 2].into_iter().find(divides).unwrap_or(1)
 }
 
 /// The frequency between one band and the one below it.
@@ -260,81 +308,4 @@ impl Shared {
 }
 
 #[cfg(test)]
-mod tests {
-    use earworm_scorer::front_end::FrontEnd;
-    use earworm_scorer::score_offline;
-    use nice_plug::prelude::ProcessMode;
-
-    use super::*;
-    use crate::harness::{Host, automate};
-
-    #[test]
-    fn the_score_is_the_offline_score_and_every_region_is_judged() {
-        let model = Model::embedded();
-        let settings = &model.metadata().front_end;
-        let rate = settings.sample_rate;
-        let mut noise = 1u32;
-        let sound: Vec<f32> = (0..rate * 20)
-            .map(|i| {
-                noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                let hiss = (noise >> 8) as f32 / (1 << 23) as f32 - 1.0;
-                (i as f32 * 0.05).sin() * 0.2 + hiss * 0.05 * (i as f32 / 9000.0).sin()
-            })
-            .collect();
-        let mut frames = Vec::new();
-        FrontEnd::new(settings).unwrap().push(&sound, |frame| {
-            frames.push(HistoryFrame {
-                index: frames.len() as u64,
-                time_s: 0.0,
-                level_db: frame.level_db,
-                mel_db: frame.mel_db.to_vec(),
-            });
-        });
-        frames.truncate(frames.len() / CHUNK * CHUNK);
-        let samples = (frames.len() - 1) * settings.hop + settings.n_fft;
-        let found = occlude(&model, &frames, frames.len(), CHUNK).unwrap().unwrap();
-        let want = model.metadata().score(&score_offline(&model, &sound[..samples]).unwrap());
-        assert!((found.score - want).abs() < 0.05, "{} and {want}", found.score);
-        assert_eq!(found.regions.len(), REGIONS);
-        assert!(found.regions.iter().any(|points| points.abs() > 0.1), "{:?}", found.regions);
-        assert!(found.edges_hz.is_sorted() && found.edges_hz[0] < 60.0);
-        assert_eq!(occlude(&model, &frames[..20], 100, CHUNK).unwrap(), None, "too few are kept");
-        assert_eq!(occlude(&model, &frames, 0, CHUNK).unwrap(), None);
-    }
-
-    #[test]
-    fn models_without_regions_say_so() {
-        let names = || vec!["rms".to_owned()];
-        assert_eq!(obstacle(&Input::Mel), None);
-        assert!(obstacle(&Input::Descriptors { names: names() }).is_some());
-        assert!(obstacle(&Input::MelAndDescriptors { names: names() }).is_some());
-    }
-
-    #[test]
-    fn nothing_is_looked_at_behind_a_hidden_editor() {
-        let mut host = Host::new(48_000, 48_000, ProcessMode::Offline);
-        host.play(12, 1.0);
-        let session = host.session().clone();
-        let (observer, mut seen) = (Shared::new(&session), None);
-        session.set_editor_open(false);
-        assert!(!observer.look(&mut seen), "hidden");
-        session.set_editor_open(true);
-        assert!(observer.look(&mut seen));
-        assert!(!observer.look(&mut seen), "nothing new was heard");
-        // The influence is that of the number shown, but for the oldest frames of its window.
-        let found = |observer: &Shared| observer.latest.lock().unwrap().clone().unwrap();
-        let shown = session.reading().window.unwrap();
-        let first = found(&observer);
-        assert!((first.score - shown).abs() < 2.0, "{} and {shown}", first.score);
-        // While that is held, there is nothing new to look at, and who comes later finds the same.
-        automate(&session.params.hold, 1.0);
-        host.play(12, 0.01);
-        assert!(!observer.look(&mut seen), "held");
-        let later = Shared::new(&session);
-        assert!(later.look(&mut None));
-        let held = found(&later);
-        assert!((held.score - first.score).abs() < 0.01, "{} and {}", held.score, first.score);
-        automate(&session.params.hold, 0.0);
-        assert!(observer.look(&mut seen), "no longer held");
-    }
-}
+mod tests;

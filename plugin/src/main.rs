@@ -12,6 +12,7 @@ use earworm_plugin::Earworm;
 use earworm_plugin::harness::{Host, Playhead, automate};
 use earworm_plugin::state::Size;
 use earworm_scorer::decode::AudioFile;
+use earworm_scorer::downmix_interleaved;
 use nice_plug::editor::{Editor as _, EditorHandle as _};
 use nice_plug::prelude::ProcessMode;
 
@@ -124,46 +125,24 @@ fn play(args: &Args) -> anyhow::Result<()> {
 
 /// Plays the file through the instance at the pace of its sound.
 fn feed(
-    mut file: AudioFile,
-    mut host: Host,
+    file: AudioFile,
+    host: Host,
     speed: f64,
     print: bool,
     stop: Arc<AtomicBool>,
 ) -> JoinHandle<anyhow::Result<()>> {
     std::thread::spawn(move || {
-        let format = file.format();
-        let started = Instant::now();
-        let (mut frames, mut printed) = (0u64, 0u64);
-        let mut waiting: [Vec<f32>; 2] = [Vec::new(), Vec::new()];
-        while let Some(block) = file.next_block()? {
-            for frame in block.chunks(format.channels) {
-                waiting[0].push(frame[0]);
-                waiting[1].push(frame[format.channels.min(2) - 1]);
-            }
-            while waiting[0].len() >= BLOCK {
-                if stop.load(Ordering::Relaxed) {
-                    return Ok(());
-                }
-                let [mut left, mut right] =
-                    waiting.each_mut().map(|channel| channel.drain(..BLOCK).collect::<Vec<_>>());
-                let playhead = Playhead { playing: true, position: Some(frames as i64) };
-                host.process(&mut [&mut left, &mut right], playhead);
-                frames += BLOCK as u64;
-                let due = frames as f64 / f64::from(format.sample_rate) / speed;
-                let ahead = Duration::from_secs_f64(due).saturating_sub(started.elapsed());
-                std::thread::sleep(ahead);
-                if print && frames / u64::from(format.sample_rate) != printed {
-                    printed = frames / u64::from(format.sample_rate);
-                    print_reading(&host);
-                }
-            }
+        let rate = file.format().sample_rate;
+        let mut player = Player { host, rate, speed, print, started: Instant::now(), frames: 0 };
+        if !player.play(file, &stop)? {
+            return Ok(());
         }
         // The transport stops; the window stays open until it is closed.
         let mut silence = vec![0.0; BLOCK];
-        host.process(&mut [&mut silence.clone(), &mut silence], Playhead::default());
-        host.deactivate();
+        player.host.process(&mut [&mut silence.clone(), &mut silence], Playhead::default());
+        player.host.deactivate();
         if print {
-            print_reading(&host);
+            print_reading(&player.host);
         }
         while !stop.load(Ordering::Relaxed) {
             std::thread::sleep(Duration::from_millis(50));
@@ -172,9 +151,160 @@ fn feed(
     })
 }
 
+/// An instance that a file is played through.
+struct Player {
+    host: Host,
+    /// Frames a second.
+    rate: u32,
+    speed: f64,
+    print: bool,
+    started: Instant,
+    /// Frames played so far.
+    frames: u64,
+}
+
+impl Player {
+    /// Plays all of it, the last block shorter than the others. False when it was stopped before.
+    fn play(&mut self, mut file: AudioFile, stop: &AtomicBool) -> anyhow::Result<bool> {
+        let channels = file.format().channels;
+        let mut waiting = Waiting::default();
+        while let Some(block) = file.next_block()? {
+            waiting.push(block, channels);
+            while waiting.frames() >= BLOCK {
+                if stop.load(Ordering::Relaxed) {
+                    return Ok(false);
+                }
+                self.block(waiting.take(BLOCK));
+            }
+        }
+        if waiting.frames() > 0 {
+            self.block(waiting.take(waiting.frames()));
+        }
+        Ok(true)
+    }
+
+    fn block(&mut self, [mut left, mut right]: [Vec<f32>; 2]) {
+        let playhead = Playhead { playing: true, position: Some(self.frames as i64) };
+        self.host.process(&mut [&mut left, &mut right], playhead);
+        let rate = u64::from(self.rate);
+        let printed = self.frames / rate;
+        self.frames += left.len() as u64;
+        let due = self.frames as f64 / f64::from(self.rate) / self.speed;
+        std::thread::sleep(Duration::from_secs_f64(due).saturating_sub(self.started.elapsed()));
+        if self.print && self.frames / rate != printed {
+            print_reading(&self.host);
+        }
+    }
+}
+
+/// Sound of a file on its way into blocks of two channels.
+#[derive(Default)]
+struct Waiting {
+    left: Vec<f32>,
+    right: Vec<f32>,
+    mixed: Vec<f32>,
+}
+
+impl Waiting {
+    /// Takes in interleaved frames. One channel goes to both sides, and more than two are averaged, as
+    /// `earworm score` does.
+    fn push(&mut self, frames: &[f32], channels: usize) {
+        match channels {
+            1 => {
+                self.left.extend_from_slice(frames);
+                self.right.extend_from_slice(frames);
+            }
+            2 => {
+                self.left.extend(frames.iter().step_by(2));
+                self.right.extend(frames.iter().skip(1).step_by(2));
+            }
+            _ => {
+                downmix_interleaved(frames, channels, &mut self.mixed);
+                self.left.extend_from_slice(&self.mixed);
+                self.right.extend_from_slice(&self.mixed);
+            }
+        }
+    }
+
+    fn frames(&self) -> usize {
+        self.left.len()
+    }
+
+    /// The first so many frames of those that wait.
+    fn take(&mut self, frames: usize) -> [Vec<f32>; 2] {
+        [self.left.drain(..frames).collect(), self.right.drain(..frames).collect()]
+    }
+}
+
 fn print_reading(host: &Host) {
     let reading = host.session().reading();
     if let Ok(line) = serde_json::to_string(&*reading) {
         println!("{line}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// Writes 16-bit sound as a WAV file.
+    fn write_wav(path: &Path, channels: u16, rate: u32, samples: &[i16]) {
+        let bytes = 2 * samples.len() as u32;
+        let frame = 2 * channels;
+        let mut wav: Vec<u8> = Vec::new();
+        wav.extend(b"RIFF");
+        wav.extend((36 + bytes).to_le_bytes());
+        wav.extend(b"WAVEfmt ");
+        wav.extend(16u32.to_le_bytes());
+        wav.extend([1u16, channels].map(u16::to_le_bytes).concat());
+        wav.extend([rate, rate * u32::from(frame)].map(u32::to_le_bytes).concat());
+        wav.extend([frame, 16].map(u16::to_le_bytes).concat());
+        wav.extend(b"data");
+        wav.extend(bytes.to_le_bytes());
+        wav.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
+        std::fs::write(path, wav).unwrap();
+    }
+
+    #[test]
+    fn a_file_is_played_to_its_last_sample() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("short.wav");
+        // Eight blocks, and one that is no whole one.
+        let frames = 8 * BLOCK + 511;
+        write_wav(&path, 2, 48_000, &vec![1000; 2 * frames]);
+        let host = Host::new(48_000, BLOCK as u32, ProcessMode::Offline);
+        let (rate, speed, started) = (48_000, 1e6, Instant::now());
+        let mut player = Player { host, rate, speed, print: false, started, frames: 0 };
+        let file = AudioFile::open(&path).unwrap();
+        assert!(player.play(file, &AtomicBool::new(false)).unwrap());
+        player.host.deactivate();
+        assert_eq!(player.frames, frames as u64);
+        let heard_s = player.host.session().reading().time_s;
+        assert!((heard_s * 48_000.0 - frames as f64).abs() < 0.5, "{heard_s} s were heard");
+        let file = AudioFile::open(&path).unwrap();
+        assert!(!player.play(file, &AtomicBool::new(true)).unwrap(), "it was stopped");
+    }
+
+    #[test]
+    fn all_channels_are_heard_whatever_comes_at_once() {
+        for (channels, frame, want) in [
+            (1, vec![0.5f32], [0.5, 0.5]),
+            (2, vec![0.25, -0.5], [0.25, -0.5]),
+            (4, vec![0.0, 0.0, 1.0, 0.0], [0.25, 0.25]),
+        ] {
+            let mut waiting = Waiting::default();
+            for frames in [300, 1, 0, 900] {
+                waiting.push(&frame.repeat(frames), channels);
+            }
+            assert_eq!(waiting.frames(), 1201);
+            for frames in [BLOCK, BLOCK, 177] {
+                let [left, right] = waiting.take(frames);
+                assert_eq!((left.len(), right.len()), (frames, frames));
+                assert!(left.iter().all(|&x| x == want[0]) && right.iter().all(|&x| x == want[1]));
+            }
+            assert_eq!(waiting.frames(), 0);
+        }
     }
 }

@@ -26,11 +26,13 @@ pub struct Resolved {
     pub trouble: Option<String>,
 }
 
-/// Reads a model file, unless some instance still has the same file loaded.
+/// Reads a model file, unless some instance still has the same file loaded. The model knows where it is whatever
+/// the host's working folder will be.
 ///
 /// # Errors
 /// See [`ModelError`].
 pub fn load(path: &Path) -> Result<Arc<Model>, ModelError> {
+    let path = &absolute(path);
     let version = std::fs::metadata(path)
         .ok()
         .map(|found| (path.to_owned(), found.modified().ok(), found.len()));
@@ -46,6 +48,15 @@ pub fn load(path: &Path) -> Result<Arc<Model>, ModelError> {
         loaded.insert(version, Arc::downgrade(&model));
     }
     Ok(model)
+}
+
+/// Where a path leads from the working folder. One that is absolute stays as somebody wrote it.
+fn absolute(path: &Path) -> PathBuf {
+    if path.is_absolute() {
+        return path.to_owned();
+    }
+    // Without a working folder, or for an empty path, opening it says what is wrong.
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// The model that a project asks for.
@@ -87,14 +98,25 @@ pub fn resolve(setting: &ModelSetting) -> Resolved {
 }
 
 /// How a project remembers a model.
-pub fn setting_of(model: &Model) -> ModelSetting {
-    ModelSetting {
-        file: model.path().map(|path| ModelFile {
-            path: path.display().to_string(),
+///
+/// # Errors
+/// For the user, when its path is no Unicode: what a project saves is text, and another path would be none.
+pub fn setting_of(model: &Model) -> Result<ModelSetting, String> {
+    let Some(path) = model.path() else { return Ok(ModelSetting::default()) };
+    let text = path.to_str().ok_or_else(|| {
+        format!(
+            "{}: this name is not UTF-8, so that no project could find the model again; rename the file, or \
+             the folder that it is in",
+            path.display()
+        )
+    })?;
+    Ok(ModelSetting {
+        file: Some(ModelFile {
+            path: text.to_owned(),
             sha256: model.sha256().to_owned(),
             name: model.metadata().name.clone(),
         }),
-    }
+    })
 }
 
 fn short(sha256: &str) -> &str {
@@ -122,7 +144,7 @@ mod tests {
         let path = folder.path().join("mine.onnx");
         std::fs::copy(tiny(), &path).unwrap();
         let model = load(&path).unwrap();
-        let mut setting = setting_of(&model);
+        let mut setting = setting_of(&model).unwrap();
         assert_eq!(resolve(&setting).trouble, None);
         setting.file.as_mut().unwrap().sha256 = "0".repeat(64);
         let changed = resolve(&setting);
@@ -135,5 +157,31 @@ mod tests {
         assert!(Arc::ptr_eq(&gone.model, &Model::embedded()));
         std::fs::write(&path, "no model").unwrap();
         assert!(resolve(&setting).trouble.unwrap().contains("not a usable ONNX model"));
+    }
+
+    #[test]
+    fn a_model_is_found_again_from_any_working_folder() {
+        let path = "../scorer/tests/fixtures/tiny_lstm.onnx";
+        assert!(Path::new(path).exists(), "tests run in the package's folder");
+        let model = load(Path::new(path)).unwrap();
+        let setting = setting_of(&model).unwrap();
+        let file = setting.file.as_ref().unwrap();
+        assert!(Path::new(&file.path).is_absolute(), "{}", file.path);
+        assert!(Arc::ptr_eq(&resolve(&setting).model, &model), "it is not loaded again");
+        assert_eq!(setting_of(&Model::embedded()), Ok(ModelSetting::default()));
+    }
+
+    /// Other systems have no such names, or refuse them.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_path_that_no_project_can_save_is_refused() {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt as _;
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(OsStr::from_bytes(b"m\xfcsic.onnx"));
+        std::fs::copy(tiny(), &path).unwrap();
+        let refused = setting_of(&load(&path).unwrap()).unwrap_err();
+        assert!(refused.contains("sic.onnx") && refused.contains("not UTF-8"), "{refused}");
     }
 }

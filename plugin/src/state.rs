@@ -12,6 +12,9 @@ pub const VERSION: u32 = 1;
 /// Most snapshots that are kept.
 pub const MOST_SNAPSHOTS: usize = 8;
 
+/// Fewest seconds that the history shows, however far it is zoomed.
+pub const LEAST_SPAN_S: f64 = 10.0;
+
 /// Smallest editor, in points.
 pub const SMALLEST: (f32, f32) = (560.0, 380.0);
 /// Largest editor that a saved state may ask for, in points.
@@ -95,8 +98,8 @@ pub struct ViewSettings {
     /// What the history's axis counts.
     #[serde(deserialize_with = "lenient")]
     pub axis: Axis,
-    /// Seconds that the history shows; none shows all.
-    #[serde(deserialize_with = "lenient")]
+    /// Seconds that the history shows, at least [`LEAST_SPAN_S`]; none shows all.
+    #[serde(deserialize_with = "lenient_span")]
     pub span_s: Option<f64>,
 }
 
@@ -107,6 +110,12 @@ pub struct Size(pub f32, pub f32);
 /// Reads a version; one that cannot be read is this one.
 fn lenient_version<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
     lenient(from).map(|version: Option<u32>| version.unwrap_or(VERSION))
+}
+
+/// Reads a zoom; one that no axis can have is none.
+fn lenient_span<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+    let span_s: Option<f64> = lenient(from)?;
+    Ok(span_s.filter(|span_s| span_s.is_finite() && *span_s >= LEAST_SPAN_S))
 }
 
 /// Reads a size; one that no number says is as new.
@@ -239,6 +248,20 @@ mod tests {
         let first = &snapshots.list[0];
         assert_eq!((first.name.as_str(), first.window, first.at_s), ("A", None, 7.0));
         assert_eq!(first.details, [0.5, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn no_state_brings_an_axis_that_cannot_be_drawn() {
+        let span = |text: &str| {
+            let looks = format!(r#"{{"axis":"clock","span_s":{text}}}"#);
+            let looks: ViewSettings = serde_json::from_str(&looks).unwrap();
+            assert_eq!(looks.axis, Axis::Clock);
+            looks.span_s
+        };
+        for text in ["0", "0.0", "-0.0", "-30.0", "1e-300", "9.999", "null", "\"NaN\"", "[60.0]"] {
+            assert_eq!(span(text), None, "{text}");
+        }
+        assert_eq!((span("10"), span("90.5")), (Some(LEAST_SPAN_S), Some(90.5)));
     }
 
     #[test]

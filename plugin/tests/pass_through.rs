@@ -153,7 +153,7 @@ fn a_bounce_takes_up_what_is_set_meanwhile() {
     let whole_s = song[0].len() as f64 / f64::from(rate);
     let path = "../scorer/tests/fixtures/tiny_lstm.onnx";
     let tiny = models::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
-    let saved = serde_json::to_string(&models::setting_of(&tiny)).unwrap();
+    let saved = serde_json::to_string(&models::setting_of(&tiny).unwrap()).unwrap();
     session.params.deserialize_fields(&[("model".to_owned(), saved)].into());
     play(&mut host, &song, 2048, Playhead::default());
     host.deactivate();

@@ -20,7 +20,7 @@ use super::mel::MelPicture;
 use super::sight::{Eye, Sight};
 use super::theme::{self, GAP, ink};
 use super::{compare, heads, number, regions};
-use crate::influence::{Observer, obstacle};
+use crate::influence::{Observer, absence};
 use crate::params::View;
 use crate::session::Session;
 use crate::state::{Axis, Size};
@@ -120,7 +120,8 @@ impl App {
         } else if self.observer.is_none() {
             self.observer = Observer::start(&self.session, self.notify()).ok();
         }
-        let why_not = sight.model.as_ref().and_then(|model| obstacle(&model.metadata().input));
+        let why_not = sight.model.as_ref().map(|model| absence(model.metadata()));
+        let why_not = why_not.as_deref();
         let influence = self.observer.as_ref().and_then(Observer::latest);
         let snapshots = params.snapshots.read().unwrap_or_else(PoisonError::into_inner).clone();
         self.chosen = self.chosen.filter(|&index| index < snapshots.list.len());

@@ -7,12 +7,10 @@ use super::sight::Sight;
 use super::theme::{ROUND, faint, font, ink, note};
 use crate::clock::{clock, local_ahead_s, time_of_day};
 use crate::curve::Point;
-use crate::state::Axis;
+use crate::state::{Axis, LEAST_SPAN_S};
 use earworm_kit::colour::{self, Rgb};
 use earworm_kit::ticks::tick_step;
 
-/// Seconds that are shown at least.
-const LEAST_S: f64 = 10.0;
 /// An empty or short session is shown over this many seconds.
 const FIRST_S: f64 = 60.0;
 /// Points further apart than this are not joined.
@@ -141,7 +139,7 @@ impl History {
             let turn = ui.input(|input| input.smooth_scroll_delta().y);
             if turn != 0.0 {
                 let span = span_s.unwrap_or(whole) * f64::from(-turn * 0.005).exp();
-                *span_s = (span < whole).then_some(span.max(LEAST_S));
+                *span_s = (span < whole).then_some(span.max(LEAST_SPAN_S));
                 changed = true;
             }
         }

@@ -3,6 +3,8 @@
 //! The picture is a texture used as a ring: each new frame replaces one column, and the window shows the
 //! ring from its oldest column on. While the editor is closed nothing of this exists.
 
+use std::sync::{Arc, Weak};
+
 use earworm_scorer::Model;
 use earworm_scorer::live::{HistoryFrame, Meter};
 use egui::{
@@ -37,8 +39,8 @@ pub(super) struct MelPicture {
     each: usize,
     /// Columns per second.
     rate: f64,
-    /// Of the stream that is shown.
-    stream: Option<usize>,
+    /// Of the stream that is shown. As long as this is kept, no other model can come to lie in its place.
+    model: Option<Weak<Model>>,
     next: u64,
     /// The last frames, in the places of their columns.
     ring: Vec<f32>,
@@ -69,15 +71,16 @@ impl MelPicture {
     pub(super) fn update(&mut self, ctx: &egui::Context, meter: Option<&Meter>) -> bool {
         let Some(meter) = meter else { return false };
         // A new stream counts from zero again; its model tells it apart well enough.
-        let id = std::sync::Arc::as_ptr(meter.model()) as usize;
-        if self.stream != Some(id) || self.texture.is_none() {
-            self.begin(ctx, meter.model());
-            self.stream = Some(id);
+        let model = meter.model();
+        let same = self.model.as_ref().is_some_and(|shown| shown.as_ptr() == Arc::as_ptr(model));
+        if !same || self.texture.is_none() {
+            self.begin(ctx, model);
+            self.model = Some(Arc::downgrade(model));
         }
         self.frames.clear();
         let next = meter.frames_since(self.next, &mut self.frames);
         if next < self.next {
-            self.stream = None;
+            self.model = None;
             return true;
         }
         self.next = next;
@@ -95,7 +98,7 @@ impl MelPicture {
         }
         self.begin(ctx, model);
         // Whatever comes afterwards begins anew.
-        self.stream = None;
+        self.model = None;
         self.frames = frames.to_vec();
         self.write();
         self.edge = self.written as f64;
@@ -213,7 +216,38 @@ impl MelPicture {
 
 #[cfg(test)]
 mod tests {
+    use earworm_scorer::ScorerOptions;
+    use earworm_scorer::live::{Turn, open};
+
     use super::*;
+
+    /// Where a model lay that is gone, another one may lie that has another number of bands.
+    #[test]
+    fn the_place_of_the_model_that_is_shown_is_taken_by_no_other() {
+        let fixture = |name: &str| {
+            let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+            Model::load(folder.join("../scorer/tests/fixtures").join(name)).unwrap()
+        };
+        let meter = |model: &Arc<Model>| {
+            let (mut tap, mut stream, meter) =
+                open(model.clone(), 48_000, ScorerOptions::LIVE).unwrap();
+            let second = vec![0.1f32; 48_000];
+            tap.push_planar(&[&second]);
+            while stream.turn() == Turn::Busy {}
+            meter
+        };
+        let (ctx, mut picture) = (egui::Context::default(), MelPicture::default());
+        let first = fixture("tiny_lstm.onnx");
+        let shown = Arc::downgrade(&first);
+        assert!(picture.update(&ctx, Some(&meter(&first))));
+        assert_eq!(picture.bands, first.metadata().front_end.n_mels);
+        drop(first);
+        assert_eq!(shown.strong_count(), 0, "the model itself is freed");
+        let kept = picture.model.as_ref().expect("it is shown");
+        assert!(kept.ptr_eq(&shown), "but not its place");
+        assert!(picture.update(&ctx, Some(&meter(&fixture("tiny_window.onnx")))));
+        assert!(picture.model.as_ref().is_some_and(|kept| !kept.ptr_eq(&shown)));
+    }
 
     #[test]
     fn there_are_never_more_columns_than_a_texture_has() {

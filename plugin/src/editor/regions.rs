@@ -32,18 +32,22 @@ pub(super) fn show(
     let painter = ui.painter_at(area);
     painter.rect_filled(area, ROUND, ink(colour::PANEL));
     let inner = area.shrink(12.0);
-    let title = if inner.width() > 420.0 {
+    let is_wide = inner.width() > 420.0;
+    let title = if is_wide {
         "INFLUENCE · points that each frequency region adds to the window score"
     } else {
         "INFLUENCE · points of each frequency region"
     };
     painter.text(inner.left_top(), Align2::LEFT_TOP, title, font(11.5), ink(colour::DIM));
     let Some(influence) = influence else {
-        let text = why_not.unwrap_or("looked at every two seconds, once enough has been heard");
+        let text = why_not.unwrap_or("looked at every two seconds, once a model listens");
         note(&painter, inner, text);
         return;
     };
     let regions = &influence.regions;
+    // Less than that is what a model leaves out anyway.
+    let left_out = (influence.left_out_s >= 1.0)
+        .then(|| format!("   (without the window's first {:.0} s)", influence.left_out_s));
     let other = other.filter(|(_, values)| values.len() == regions.len());
     let all = regions.iter().chain(other.iter().flat_map(|(_, values)| values.iter()));
     let most = all.fold(LEAST_POINTS, |most, points| most.max(points.abs()));
@@ -91,15 +95,19 @@ pub(super) fn show(
         painter.text(at, Align2::RIGHT_CENTER, said, font(small + 1.0), ink(colour::BRIGHT));
         ui.interact(row, ui.scope_id().with(("region", index)), Sense::hover())
             .on_hover_text_at_pointer(format!(
-                "Without {label} the window score would be {:.0} instead of {:.0}",
+                "Without {label} the window score would be {:.0} instead of {:.0}{}",
                 influence.score - points,
-                influence.score
+                influence.score,
+                left_out.as_deref().unwrap_or_default()
             ));
     }
     let below = pos2(zero, plot.bottom() + 6.0);
-    let legend = match other {
+    let mut legend = match other {
         Some((name, _)) => format!("lowers  |  raises the score      grey: snapshot {name}"),
         None => "lowers  |  raises the score".to_owned(),
     };
+    if let Some(left_out) = left_out.filter(|_| is_wide) {
+        legend.push_str(&left_out);
+    }
     painter.text(below, Align2::CENTER_TOP, legend, font(11.0), ink(colour::DIM));
 }

@@ -26,6 +26,8 @@ use crate::song_map::Anchor;
 
 use handover::Handover;
 pub use held::Held;
+#[cfg(test)]
+pub(crate) use opening::occupy_opener;
 pub(crate) use opening::warm_up;
 use opening::{Opening, options};
 use output::Writer;
@@ -37,6 +39,8 @@ pub(crate) struct Line {
     pub(crate) anchors: HeapProd<Anchor>,
     /// Which of the session's streams it is.
     pub(crate) stream: u64,
+    /// Rate in Hz of the audio that it takes.
+    pub(crate) rate: u32,
 }
 
 /// Where things stand on the audio thread, as it last said.

@@ -142,7 +142,8 @@ impl Session {
                 // Before the worker has it, so that what the stream says first is logged.
                 self.turn_over(Some(meter));
                 Worker::shared().attach(stream);
-                self.lines.send(Some(Box::new(Line { tap, anchors, stream: number })));
+                let line = Line { tap, anchors, stream: number, rate: setup.rate };
+                self.lines.send(Some(Box::new(line)));
                 (missing, trouble)
             }
             Err(error) => {
@@ -191,6 +192,8 @@ pub(super) fn options(model: &Model, window: WindowLength) -> ScorerOptions {
 enum Job {
     Open(Weak<Session>),
     Warm,
+    #[cfg(test)]
+    Wait(Receiver<()>),
 }
 
 /// An instance, and how many changes of its settings have been taken in.
@@ -237,6 +240,10 @@ fn serve(inbox: &Receiver<Job>) {
                 }
             }
             Ok(Job::Warm) => drop(Model::embedded()),
+            #[cfg(test)]
+            Ok(Job::Wait(until)) => {
+                let _ = until.recv();
+            }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
@@ -253,4 +260,12 @@ fn serve(inbox: &Receiver<Job>) {
 /// Starts to load the built-in model in the background, so that it is there when the host activates.
 pub(crate) fn warm_up() {
     let _ = opener().send(Job::Warm);
+}
+
+/// Keeps the opener from everything that is asked for after this, until what is returned is dropped.
+#[cfg(test)]
+pub(crate) fn occupy_opener() -> Sender<()> {
+    let (busy, until) = channel();
+    let _ = opener().send(Job::Wait(until));
+    busy
 }

@@ -305,7 +305,7 @@ mod tests {
             [[heads]]
             name = "third"
             meaning = "thirds of the plays"
-            classes = { column = "plays", quantiles = [0.33, 0.67] }
+            classes = { column = "plays", quantiles = [0.33, 0.67], names = ["low", "middle", "high"] }
             [model]
             kind = "logistic"
             c = 1.0

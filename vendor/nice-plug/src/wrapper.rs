@@ -2,7 +2,9 @@
 //! name of a type that implements `Plugin` to. The macro will handle the rest.
 
 pub mod clap;
-pub(crate) mod state;
+// Earworm: public, so that tests and fuzzing reach what hosts save and load.
+#[doc(hidden)]
+pub mod state;
 pub(crate) mod util;
 
 #[cfg(feature = "standalone")]

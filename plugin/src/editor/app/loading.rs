@@ -26,9 +26,9 @@ impl Loading {
         let path = path.to_owned();
         std::thread::Builder::new().name("earworm-model".into()).spawn(move || {
             let loaded = models::load(&path).map_err(|error| error.to_string());
-            let _ = send.send(loaded.map(|model| {
-                let setting = models::setting_of(&model);
-                (model, setting)
+            let _ = send.send(loaded.and_then(|model| {
+                let setting = models::setting_of(&model)?;
+                Ok((model, setting))
             }));
             ready();
         })?;

@@ -94,16 +94,20 @@ impl<T: Send + 'static, E: MainThreadExecutor<T> + 'static> WorkerThread<T, E> {
 
 impl<T, E> Drop for WorkerThread<T, E> {
     fn drop(&mut self) {
+        let Some(join_handle) = self.join_handle.take() else {
+            return;
+        };
+
+        // Earworm: a task may hold the last reference to its executor, and with it to this handle.
+        // Then this is the thread that would be joined. It ends by itself once there is no sender.
+        if join_handle.thread().id() == thread::current().id() {
+            return;
+        }
+
         // The thread is shut down and joined when the handle is dropped
-        self.tasks_sender
-            .send(Message::Shutdown)
-            .expect("Failed while sending worker thread shutdown request");
-        self.join_handle
-            .take()
-            // Only possible if the WorkerThread got dropped twice, somehow?
-            .expect("Missing Worker thread JoinHandle")
-            .join()
-            .expect("Worker thread panicked");
+        // Earworm: as published, this panicked if the thread had ended already.
+        let _ = self.tasks_sender.send(Message::Shutdown);
+        let _ = join_handle.join();
     }
 }
 
@@ -147,12 +151,10 @@ where
         match tasks_receiver.recv() {
             Ok(Message::Task((task, executor))) => match executor.upgrade() {
                 Some(e) => e.execute(task, true),
+                // Earworm: as published, the thread ended here, and with it the tasks of all other
+                // instances.
                 None => {
-                    nice_trace!(
-                        "Received a new task but the executor is no longer alive, shutting down \
-                         worker"
-                    );
-                    return;
+                    nice_trace!("Received a new task but the executor is no longer alive");
                 }
             },
             Ok(Message::Shutdown) => return,

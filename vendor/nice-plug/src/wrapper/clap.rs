@@ -11,6 +11,9 @@ use crate::wrapper::clap::features::ClapFeature;
 /// Re-export for the macro
 pub use self::descriptor::PluginDescriptor;
 pub use self::wrapper::Wrapper;
+// Earworm: for tests that are a host, as `vst3` is for those of the other format.
+#[doc(hidden)]
+pub use clap_sys;
 pub use clap_sys::entry::clap_plugin_entry;
 pub use clap_sys::factory::plugin_factory::{CLAP_PLUGIN_FACTORY_ID, clap_plugin_factory};
 pub use clap_sys::host::clap_host;

@@ -6,13 +6,18 @@ use std::{
 use anyhow::{Context, Result};
 use nice_plug_core::{
     audio_setup::BufferConfig,
-    params::{InternalParamMut, Param, Params, internals::ParamPtr},
+    params::{
+        InternalParamMut, Param, Params,
+        internals::ParamPtr,
+        range::{FloatRange, IntRange},
+    },
     plugin::{ParamValue, Plugin, PluginState},
 };
+use serde_json::value::RawValue;
 
 /// Create a parameters iterator from the hashtables stored in the plugin wrappers. This avoids
 /// having to call `.param_map()` again, which may include expensive user written code.
-pub(crate) fn make_params_iter<'a>(
+pub fn make_params_iter<'a>(
     param_by_hash: &'a HashMap<u32, ParamPtr>,
     param_id_to_hash: &'a HashMap<String, u32>,
 ) -> impl IntoIterator<Item = (&'a String, ParamPtr)> {
@@ -24,7 +29,7 @@ pub(crate) fn make_params_iter<'a>(
 
 /// Create a getter function that gets a parameter from the hashtables stored in the plugin by
 /// string ID.
-pub(crate) fn make_params_getter<'a>(
+pub fn make_params_getter<'a>(
     param_by_hash: &'a HashMap<u32, ParamPtr>,
     param_id_to_hash: &'a HashMap<String, u32>,
 ) -> impl Fn(&str) -> Option<ParamPtr> + 'a {
@@ -51,10 +56,17 @@ pub(crate) unsafe fn serialize_object<'a, P: Plugin>(
         params_iter
             .into_iter()
             .map(|(param_id_str, param_ptr)| match param_ptr {
-                ParamPtr::FloatParam(p) => (
-                    param_id_str.clone(),
-                    ParamValue::F32((*p).unmodulated_plain_value()),
-                ),
+                ParamPtr::FloatParam(p) => {
+                    let value = (*p).unmodulated_plain_value();
+                    // Earworm: JSON has no other numbers than finite ones; they were written as
+                    // `null`, which kept the whole state from being loaded again.
+                    let value = if value.is_finite() {
+                        value
+                    } else {
+                        (*p).default_plain_value()
+                    };
+                    (param_id_str.clone(), ParamValue::F32(value))
+                }
                 ParamPtr::IntParam(p) => (
                     param_id_str.clone(),
                     ParamValue::I32((*p).unmodulated_plain_value()),
@@ -68,9 +80,14 @@ pub(crate) unsafe fn serialize_object<'a, P: Plugin>(
                     // the same as the discriminator), or a custom set stable string ID. The latter
                     // allows the variants to be reordered.
                     param_id_str.clone(),
-                    match (*p).unmodulated_plain_id() {
-                        Some(id) => ParamValue::String(id.to_owned()),
-                        None => ParamValue::I32((*p).unmodulated_plain_value()),
+                    // Earworm: asked for the ID of an index without a variant, it panics.
+                    if is_variant((*p).unmodulated_plain_value(), (*p).len()) {
+                        match (*p).unmodulated_plain_id() {
+                            Some(id) => ParamValue::String(id.to_owned()),
+                            None => ParamValue::I32((*p).unmodulated_plain_value()),
+                        }
+                    } else {
+                        ParamValue::I32((*p).default_plain_value())
                     },
                 ),
             })
@@ -91,7 +108,7 @@ pub(crate) unsafe fn serialize_object<'a, P: Plugin>(
 /// Serialize a plugin's state to a vector containing JSON data. This can (and should) be shared
 /// across plugin formats. If the `zstd` feature is enabled, then the state will be compressed using
 /// Zstandard.
-pub(crate) unsafe fn serialize_json<'a, P: Plugin>(
+pub unsafe fn serialize_json<'a, P: Plugin>(
     plugin_params: Arc<dyn Params>,
     params_iter: impl IntoIterator<Item = (&'a String, ParamPtr)>,
 ) -> Result<Vec<u8>> {
@@ -131,7 +148,7 @@ pub(crate) unsafe fn serialize_json<'a, P: Plugin>(
 ///
 /// The [`Plugin`] argument is used to call [`Plugin::filter_state()`] just before loading the
 /// state.
-pub(crate) unsafe fn deserialize_object<P: Plugin>(
+pub unsafe fn deserialize_object<P: Plugin>(
     state: &mut PluginState,
     plugin_params: Arc<dyn Params>,
     params_getter: impl Fn(&str) -> Option<ParamPtr>,
@@ -153,11 +170,15 @@ pub(crate) unsafe fn deserialize_object<P: Plugin>(
 
         unsafe {
             match (param_ptr, param_value) {
+                // Earworm: values are brought into the parameter's range; what is no number at all,
+                // or no variant, leaves the parameter as it is.
                 (ParamPtr::FloatParam(p), ParamValue::F32(v)) => {
-                    (*p)._internal_set_plain_value(*v);
+                    if v.is_finite() {
+                        (*p)._internal_set_plain_value(within(*v, (*p).range()));
+                    }
                 }
                 (ParamPtr::IntParam(p), ParamValue::I32(v)) => {
-                    (*p)._internal_set_plain_value(*v);
+                    (*p)._internal_set_plain_value(within_int(*v, (*p).range()));
                 }
                 (ParamPtr::BoolParam(p), ParamValue::Bool(v)) => {
                     (*p)._internal_set_plain_value(*v);
@@ -166,7 +187,9 @@ pub(crate) unsafe fn deserialize_object<P: Plugin>(
                 // same as the discriminator), or a custom set stable string ID. The latter allows the
                 // variants to be reordered.
                 (ParamPtr::EnumParam(p), ParamValue::I32(variant_idx)) => {
-                    (*p)._internal_set_plain_value(*variant_idx);
+                    if is_variant(*variant_idx, (*p).len()) {
+                        (*p)._internal_set_plain_value(*variant_idx);
+                    }
                 }
                 (ParamPtr::EnumParam(p), ParamValue::String(id)) => {
                     let deserialized_enum = (*p).set_from_id(id);
@@ -210,10 +233,10 @@ pub(crate) unsafe fn deserialize_object<P: Plugin>(
 /// plugin state since doing so should be accompanied by calls to `Plugin::init()` and
 /// `Plugin::reset()`, and this way all of that behavior can be encapsulated so it can be reused in
 /// multiple places. The returned state object can be passed to [`deserialize_object()`].
-pub(crate) unsafe fn deserialize_json(state: &[u8]) -> Option<PluginState> {
+pub unsafe fn deserialize_json(state: &[u8]) -> Option<PluginState> {
     #[cfg(feature = "zstd")]
     let result: Option<PluginState> = match zstd::decode_all(state) {
-        Ok(decompressed) => match serde_json::from_slice(decompressed.as_slice()) {
+        Ok(decompressed) => match read_state(decompressed.as_slice()) {
             Ok(s) => {
                 let state_bytes = decompressed.len();
                 let compressed_state_bytes = state.len();
@@ -232,7 +255,7 @@ pub(crate) unsafe fn deserialize_json(state: &[u8]) -> Option<PluginState> {
         },
         // Uncompressed state files can still be loaded after enabling this feature to prevent
         // breaking existing plugin instances
-        Err(zstd_err) => match serde_json::from_slice(state) {
+        Err(zstd_err) => match read_state(state) {
             Ok(s) => {
                 crate::nice_trace!("Older uncompressed state found");
                 Some(s)
@@ -250,7 +273,7 @@ pub(crate) unsafe fn deserialize_json(state: &[u8]) -> Option<PluginState> {
     };
 
     #[cfg(not(feature = "zstd"))]
-    let result: Option<PluginState> = match serde_json::from_slice(state) {
+    let result: Option<PluginState> = match read_state(state) {
         Ok(s) => Some(s),
         Err(err) => {
             crate::nice_debug_assert_failure!("Error while deserializing state: {}", err);
@@ -259,4 +282,57 @@ pub(crate) unsafe fn deserialize_json(state: &[u8]) -> Option<PluginState> {
     };
 
     result
+}
+
+/// Earworm: reads a state value by value, so that one that cannot be read costs no other. What is no
+/// JSON object at all is an error.
+fn read_state(json: &[u8]) -> serde_json::Result<PluginState> {
+    type Values = BTreeMap<String, Box<RawValue>>;
+
+    let document: Values = serde_json::from_slice(json)?;
+    let values = |name: &str| -> Values {
+        document
+            .get(name)
+            .and_then(|values| serde_json::from_str(values.get()).ok())
+            .unwrap_or_default()
+    };
+
+    Ok(PluginState {
+        version: document
+            .get("version")
+            .and_then(|version| serde_json::from_str(version.get()).ok())
+            .unwrap_or_default(),
+        params: values("params")
+            .into_iter()
+            .filter_map(|(id, value)| Some((id, serde_json::from_str(value.get()).ok()?)))
+            .collect(),
+        fields: values("fields")
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, serde_json::from_str(value.get()).ok()?)))
+            .collect(),
+    })
+}
+
+/// Earworm: whether an enum parameter with so many variants has one of this index.
+fn is_variant(index: i32, variants: usize) -> bool {
+    usize::try_from(index).is_ok_and(|index| index < variants)
+}
+
+/// Earworm: the nearest value within a range. Not `clamp()`, which panics if a range is the wrong way
+/// round.
+fn within(value: f32, range: FloatRange) -> f32 {
+    match range {
+        FloatRange::Linear { min, max }
+        | FloatRange::Skewed { min, max, .. }
+        | FloatRange::SymmetricalSkewed { min, max, .. } => value.max(min).min(max),
+        FloatRange::Reversed(range) => within(value, *range),
+    }
+}
+
+/// Earworm: the same for whole numbers.
+fn within_int(value: i32, range: IntRange) -> i32 {
+    match range {
+        IntRange::Linear { min, max } => value.max(min).min(max),
+        IntRange::Reversed(range) => within_int(value, *range),
+    }
 }

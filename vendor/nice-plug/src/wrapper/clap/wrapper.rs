@@ -1040,7 +1040,12 @@ impl<P: ClapPlugin> Wrapper<P> {
 
                 // Check the current event before applying it, including the first event in the
                 // buffer. A later event belongs to the next process slice.
-                if (*event).time > current_sample_idx as u32 && stop_predicate(event) {
+                // Earworm: there is no slice behind the end of the buffer. As published, one was
+                // made that read and wrote past the host's channels.
+                if (*event).time > current_sample_idx as u32
+                    && ((*event).time as usize) < total_buffer_len
+                    && stop_predicate(event)
+                {
                     return Some(((*event).time as usize, event_idx as usize));
                 }
 
@@ -1932,6 +1937,12 @@ impl<P: ClapPlugin> Wrapper<P> {
             let process = unsafe { &*process };
             let total_buffer_len = process.frames_count as usize;
 
+            // Earworm: a host that has never activated the plugin gets an error. As published, this
+            // panicked, which ends the host.
+            let Some(buffer_config) = wrapper.current_buffer_config.load() else {
+                return CLAP_PROCESS_ERROR;
+            };
+
             let current_audio_io_layout = wrapper.current_audio_io_layout.load();
             let has_main_input = current_audio_io_layout.main_input_channels.is_some();
             let has_main_output = current_audio_io_layout.main_output_channels.is_some();
@@ -2060,7 +2071,8 @@ impl<P: ClapPlugin> Wrapper<P> {
                                 .enumerate()
                             {
                                 let aux_input_idx = aux_input_no + aux_input_start_idx;
-                                if aux_input_idx > process.audio_inputs_count as usize {
+                                // Earworm: `>` read one port too many.
+                                if aux_input_idx >= process.audio_inputs_count as usize {
                                     break;
                                 }
 
@@ -2084,7 +2096,8 @@ impl<P: ClapPlugin> Wrapper<P> {
                                 .enumerate()
                             {
                                 let aux_output_idx = aux_output_no + aux_output_start_idx;
-                                if aux_output_idx > process.audio_outputs_count as usize {
+                                // Earworm: `>` read one port too many.
+                                if aux_output_idx >= process.audio_outputs_count as usize {
                                     break;
                                 }
 
@@ -2127,11 +2140,7 @@ impl<P: ClapPlugin> Wrapper<P> {
                 // Some of the fields are left empty because CLAP does not provide this information,
                 // but the methods on [`Transport`] can reconstruct these values from the other
                 // fields
-                let sample_rate = wrapper
-                    .current_buffer_config
-                    .load()
-                    .expect("Process call without prior initialization call")
-                    .sample_rate;
+                let sample_rate = buffer_config.sample_rate;
                 let mut transport = Transport::new(sample_rate);
                 if !transport_info.is_null() {
                     let context = unsafe { &*transport_info };

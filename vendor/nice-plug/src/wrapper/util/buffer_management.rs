@@ -157,9 +157,10 @@ impl BufferManager {
     /// sample accurate automation. If any of the outputs are missing because the host hasn't
     /// provided enough channels or outputs, then they will be replaced by empty slices.
     ///
-    /// # Panics
-    ///
-    /// May panic if one of the inner channel pointers is a null pointer.
+    /// Earworm: as published, this panicked when the host provided more channels than the layout has, or
+    /// a null pointer for one of them, and read past the host's output pointers when there were more
+    /// input than output channels. Now no more is touched than both sides have, and a channel without a
+    /// pointer is an empty slice.
     ///
     /// # Safety
     ///
@@ -198,17 +199,18 @@ impl BufferManager {
                             .take(output_channel_pointers.num_channels)
                         {
                             let output_channel_pointer =
-                                output_channel_pointers.ptrs.as_ptr().add(channel_idx);
+                                *output_channel_pointers.ptrs.as_ptr().add(channel_idx);
 
-                            *output_slice = std::slice::from_raw_parts_mut(
-                                (*output_channel_pointer).add(sample_offset),
-                                num_samples,
-                            );
+                            *output_slice =
+                                channel_slice(output_channel_pointer, sample_offset, num_samples);
                         }
 
                         // If the caller/host should have provided buffer pointers but didn't then we
                         // must get rid of any dangling slices
-                        output_slices[output_channel_pointers.num_channels..].fill_with(|| &mut [])
+                        output_slices
+                            .iter_mut()
+                            .skip(output_channel_pointers.num_channels)
+                            .for_each(|output_slice| *output_slice = &mut []);
                     }
                     None => {
                         crate::nice_debug_assert_eq!(output_slices.len(), 0);
@@ -231,21 +233,18 @@ impl BufferManager {
                     for (channel_idx, output_slice) in output_slices
                         .iter_mut()
                         .enumerate()
+                        .take(output_channel_pointers.num_channels)
                         .take(input_channel_pointers.num_channels)
                     {
                         let input_channel_pointer =
                             *input_channel_pointers.ptrs.as_ptr().add(channel_idx);
-                        debug_assert!(channel_idx < output_channel_pointers.num_channels);
                         let output_channel_pointer =
                             *output_channel_pointers.ptrs.as_ptr().add(channel_idx);
 
                         // If the host processes the main IO out of place then the inputs need to be
                         // copied to the output buffers. Otherwise the input should already be there.
                         if input_channel_pointer != output_channel_pointer {
-                            output_slice.copy_from_slice(std::slice::from_raw_parts_mut(
-                                input_channel_pointer.add(sample_offset),
-                                num_samples,
-                            ))
+                            copy_channel(input_channel_pointer, sample_offset, output_slice);
                         }
                     }
                 });
@@ -256,7 +255,10 @@ impl BufferManager {
             if input_channel_pointers.num_channels < output_channel_pointers.num_channels {
                 unsafe {
                     self.main_buffer.set_slices(num_samples, |output_slices| {
-                        for slice in &mut output_slices[input_channel_pointers.num_channels..] {
+                        for slice in output_slices
+                            .iter_mut()
+                            .skip(input_channel_pointers.num_channels)
+                        {
                             slice.fill(0.0);
                         }
                     });
@@ -289,16 +291,11 @@ impl BufferManager {
                         .take(input_channel_pointers.num_channels)
                     {
                         let input_channel_pointer =
-                            unsafe { input_channel_pointers.ptrs.as_ptr().add(channel_idx) };
+                            unsafe { *input_channel_pointers.ptrs.as_ptr().add(channel_idx) };
 
                         crate::nice_debug_assert!(num_samples <= channel.capacity());
                         channel.resize(num_samples, 0.0);
-                        channel.copy_from_slice(unsafe {
-                            std::slice::from_raw_parts_mut(
-                                (*input_channel_pointer).add(sample_offset),
-                                num_samples,
-                            )
-                        })
+                        unsafe { copy_channel(input_channel_pointer, sample_offset, channel) };
                     }
 
                     // In case we were provided too few channels we'll fill the rest with zeroes to
@@ -353,10 +350,11 @@ impl BufferManager {
                                 .take(output_channel_pointers.num_channels)
                             {
                                 let output_channel_pointer =
-                                    output_channel_pointers.ptrs.as_ptr().add(channel_idx);
+                                    *output_channel_pointers.ptrs.as_ptr().add(channel_idx);
 
-                                *output_slice = std::slice::from_raw_parts_mut(
-                                    (*output_channel_pointer).add(sample_offset),
+                                *output_slice = channel_slice(
+                                    output_channel_pointer,
+                                    sample_offset,
                                     num_samples,
                                 );
 
@@ -367,8 +365,10 @@ impl BufferManager {
 
                             // If the caller/host should have provided buffer pointers but didn't then
                             // we must get rid of any dangling slices
-                            output_slices[output_channel_pointers.num_channels..]
-                                .fill_with(|| &mut [])
+                            output_slices
+                                .iter_mut()
+                                .skip(output_channel_pointers.num_channels)
+                                .for_each(|output_slice| *output_slice = &mut []);
                         }
                         None => {
                             crate::nice_debug_assert_eq!(output_slices.len(), 0);
@@ -391,6 +391,37 @@ impl BufferManager {
                 aux_outputs: &mut self.aux_output_buffers,
             })
         }
+    }
+}
+
+/// Earworm: a part of one of the host's channels; empty where the host gave no pointer.
+///
+/// # Safety
+///
+/// Unless it is null, `channel` must point to this many samples after the offset, which stay valid for
+/// as long as the slice is used.
+unsafe fn channel_slice(
+    channel: *mut f32,
+    sample_offset: usize,
+    num_samples: usize,
+) -> &'static mut [f32] {
+    if channel.is_null() {
+        return &mut [];
+    }
+    unsafe { std::slice::from_raw_parts_mut(channel.add(sample_offset), num_samples) }
+}
+
+/// Earworm: fills `to` from one of the host's channels, with zeroes where the host gave no pointer. The
+/// two may overlap.
+///
+/// # Safety
+///
+/// Unless it is null, `channel` must point to as many samples after the offset as `to` has.
+unsafe fn copy_channel(channel: *mut f32, sample_offset: usize, to: &mut [f32]) {
+    if channel.is_null() {
+        to.fill(0.0);
+    } else {
+        unsafe { std::ptr::copy(channel.add(sample_offset), to.as_mut_ptr(), to.len()) };
     }
 }
 

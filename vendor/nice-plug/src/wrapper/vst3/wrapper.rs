@@ -1065,18 +1065,20 @@ impl<P: Vst3Plugin> IAudioProcessorTrait for Wrapper<P> {
         process_wrapper(|| {
             // We need to handle incoming automation first
             let data = unsafe { &*data };
-            let sample_rate = self
-                .inner
-                .current_buffer_config
-                .load()
-                .expect("Process call without prior setup call")
-                .sample_rate;
+            // Earworm: a host that has never set the plugin up gets an error. As published, this
+            // panicked, which ends the host.
+            let Some(buffer_config) = self.inner.current_buffer_config.load() else {
+                return kResultFalse;
+            };
+            let sample_rate = buffer_config.sample_rate;
 
             crate::nice_debug_assert!(data.numInputs >= 0 && data.numOutputs >= 0);
             crate::nice_debug_assert_eq!(data.symbolicSampleSize, K_SYMBOLIC_SAMPLE_SIZE_32);
             crate::nice_debug_assert!(data.numSamples >= 0);
 
-            let total_buffer_len = data.numSamples as usize;
+            // Earworm: no negative length, which would be a very large one; nor, below, such a number of
+            // channels or busses.
+            let total_buffer_len = data.numSamples.max(0) as usize;
 
             let current_audio_io_layout = self.inner.current_audio_io_layout.load();
             let has_main_input = current_audio_io_layout.main_input_channels.is_some();
@@ -1418,7 +1420,11 @@ impl<P: Vst3Plugin> IAudioProcessorTrait for Wrapper<P> {
 
                     // The buffer manager preallocated buffer slices for all the IO and storage for
                     // any axuiliary inputs.
-                    let mut buffer_manager = self.inner.buffer_manager.borrow_mut();
+                    // Earworm: an error, as in the CLAP wrapper, where a host activates the plugin
+                    // while this runs. As published, this panicked.
+                    let Ok(mut buffer_manager) = self.inner.buffer_manager.try_borrow_mut() else {
+                        return kResultFalse;
+                    };
                     let buffers = unsafe {
                         buffer_manager.create_buffers(block_start, block_len, |buffer_source| {
                             if data.numOutputs > 0
@@ -1429,7 +1435,7 @@ impl<P: Vst3Plugin> IAudioProcessorTrait for Wrapper<P> {
                                 let audio_output = &*data.outputs;
                                 let ptrs =
                                     NonNull::new(audio_output.__field0.channelBuffers32).unwrap();
-                                let num_channels = audio_output.numChannels as usize;
+                                let num_channels = audio_output.numChannels.max(0) as usize;
 
                                 *buffer_source.main_output_channel_pointers =
                                     Some(ChannelPointers { ptrs, num_channels });
@@ -1443,7 +1449,7 @@ impl<P: Vst3Plugin> IAudioProcessorTrait for Wrapper<P> {
                                 let audio_input = &*data.inputs;
                                 let ptrs =
                                     NonNull::new(audio_input.__field0.channelBuffers32).unwrap();
-                                let num_channels = audio_input.numChannels as usize;
+                                let num_channels = audio_input.numChannels.max(0) as usize;
 
                                 *buffer_source.main_input_channel_pointers =
                                     Some(ChannelPointers { ptrs, num_channels });
@@ -1456,14 +1462,15 @@ impl<P: Vst3Plugin> IAudioProcessorTrait for Wrapper<P> {
                                     .enumerate()
                                 {
                                     let aux_input_idx = aux_input_no + aux_input_start_idx;
-                                    if aux_input_idx > data.numOutputs as usize {
+                                    // Earworm: `>` read one bus too many, and these are inputs.
+                                    if aux_input_idx >= data.numInputs.max(0) as usize {
                                         break;
                                     }
 
                                     let audio_input = &*data.inputs.add(aux_input_idx);
                                     match NonNull::new(audio_input.__field0.channelBuffers32) {
                                         Some(ptrs) => {
-                                            let num_channels = audio_input.numChannels as usize;
+                                            let num_channels = audio_input.numChannels.max(0) as usize;
 
                                             *aux_input_channel_pointers =
                                                 Some(ChannelPointers { ptrs, num_channels });
@@ -1480,14 +1487,15 @@ impl<P: Vst3Plugin> IAudioProcessorTrait for Wrapper<P> {
                                     .enumerate()
                                 {
                                     let aux_output_idx = aux_output_no + aux_output_start_idx;
-                                    if aux_output_idx > data.numOutputs as usize {
+                                    // Earworm: `>` read one bus too many.
+                                    if aux_output_idx >= data.numOutputs.max(0) as usize {
                                         break;
                                     }
 
                                     let audio_output = &*data.outputs.add(aux_output_idx);
                                     match NonNull::new(audio_output.__field0.channelBuffers32) {
                                         Some(ptrs) => {
-                                            let num_channels = audio_output.numChannels as usize;
+                                            let num_channels = audio_output.numChannels.max(0) as usize;
 
                                             *aux_output_channel_pointers =
                                                 Some(ChannelPointers { ptrs, num_channels });

@@ -1,0 +1,260 @@
+//! Hosts that break the rules: audio before activation, and channels that were not agreed on. nice-plug 0.4.2 as
+//! published ends the process, or reads and writes what is not the plugin's; see `vendor`.
+
+use std::ffi::{c_char, c_void};
+use std::ptr::{dangling_mut, null, null_mut};
+
+use earworm_plugin::Earworm;
+use nice_plug::wrapper::clap::Wrapper as ClapWrapper;
+use nice_plug::wrapper::clap::clap_sys::audio_buffer::clap_audio_buffer;
+use nice_plug::wrapper::clap::clap_sys::events::{
+    CLAP_CORE_EVENT_SPACE_ID, CLAP_EVENT_TRANSPORT, clap_event_header, clap_event_transport,
+    clap_input_events,
+};
+use nice_plug::wrapper::clap::clap_sys::host::clap_host;
+use nice_plug::wrapper::clap::clap_sys::plugin::clap_plugin;
+use nice_plug::wrapper::clap::clap_sys::process::{CLAP_PROCESS_ERROR, clap_process};
+use nice_plug::wrapper::clap::clap_sys::version::CLAP_VERSION;
+use nice_plug::wrapper::vst3::Wrapper as Vst3Wrapper;
+use nice_plug::wrapper::vst3::vst3::Steinberg::Vst::{
+    AudioBusBuffers, AudioBusBuffers__type0, IAudioProcessorTrait, IComponentTrait, ProcessData,
+    ProcessModes_, ProcessSetup, SymbolicSampleSizes_,
+};
+use nice_plug::wrapper::vst3::vst3::Steinberg::kResultOk;
+
+/// Frames in a block.
+const FRAMES: usize = 64;
+/// What is played, and what stands in an output that nobody has written to.
+const SOUND: f32 = 0.5;
+const UNTOUCHED: f32 = 7.0;
+
+/// Channels of a host.
+struct Bus {
+    channels: Vec<Vec<f32>>,
+    /// Where they are. The last of these is the place of no channel.
+    pointers: Vec<*mut f32>,
+}
+
+impl Bus {
+    fn new(channels: usize, value: f32) -> Self {
+        let mut channels = vec![vec![value; FRAMES]; channels];
+        let mut pointers: Vec<*mut f32> = channels.iter_mut().map(|c| c.as_mut_ptr()).collect();
+        pointers.push(dangling_mut());
+        Self { channels, pointers }
+    }
+
+    fn pair() -> (Self, Self) {
+        (Self::new(2, SOUND), Self::new(2, UNTOUCHED))
+    }
+
+    fn holds(&self, channel: usize, value: f32) -> bool {
+        self.channels[channel].iter().all(|&sample| sample == value)
+    }
+}
+
+/// Gives a stereo plugin other channels than those two. `process` says whether it went well.
+fn any_channels_are_taken(process: impl Fn(&mut Bus, &mut Bus) -> bool) {
+    for (inputs, outputs) in
+        [(2, 2), (4, 4), (2, 1), (4, 1), (4, 2), (1, 2), (2, 4), (3, 4), (0, 2), (2, 0), (0, 0)]
+    {
+        let (mut input, mut output) = (Bus::new(inputs, SOUND), Bus::new(outputs, UNTOUCHED));
+        assert!(process(&mut input, &mut output), "{inputs} to {outputs}");
+        for channel in 0..outputs {
+            let want = if channel >= 2 {
+                UNTOUCHED
+            } else if channel < inputs {
+                SOUND
+            } else {
+                0.0
+            };
+            assert!(output.holds(channel, want), "{channel} of {inputs} to {outputs}");
+        }
+    }
+    let (mut input, mut output) = Bus::pair();
+    input.pointers[1] = null_mut();
+    assert!(process(&mut input, &mut output));
+    assert!(output.holds(0, SOUND) && output.holds(1, 0.0));
+    let (mut input, mut output) = Bus::pair();
+    output.pointers[0] = null_mut();
+    assert!(process(&mut input, &mut output));
+    assert!(output.holds(0, UNTOUCHED) && output.holds(1, SOUND));
+}
+
+fn vst3_bus(bus: &mut Bus) -> AudioBusBuffers {
+    AudioBusBuffers {
+        numChannels: bus.channels.len() as i32,
+        silenceFlags: 0,
+        __field0: AudioBusBuffers__type0 { channelBuffers32: bus.pointers.as_mut_ptr() },
+    }
+}
+
+/// One call of a VST3 plugin. Whether it went well.
+fn vst3_process(
+    plugin: &Vst3Wrapper<Earworm>,
+    mut input: AudioBusBuffers,
+    mut output: AudioBusBuffers,
+    frames: i32,
+) -> bool {
+    let mut data = ProcessData {
+        processMode: ProcessModes_::kRealtime as i32,
+        symbolicSampleSize: SymbolicSampleSizes_::kSample32 as i32,
+        numSamples: frames,
+        numInputs: 1,
+        numOutputs: 1,
+        inputs: &mut input,
+        outputs: &mut output,
+        inputParameterChanges: null_mut(),
+        outputParameterChanges: null_mut(),
+        inputEvents: null_mut(),
+        outputEvents: null_mut(),
+        processContext: null_mut(),
+    };
+    // SAFETY: all that is pointed to lives until after the call.
+    unsafe { plugin.process(&mut data) == kResultOk }
+}
+
+#[test]
+fn a_vst3_host_may_break_the_rules() {
+    let plugin = Vst3Wrapper::<Earworm>::new();
+    let process = |input: &mut Bus, output: &mut Bus| {
+        vst3_process(&plugin, vst3_bus(input), vst3_bus(output), FRAMES as i32)
+    };
+    let (mut input, mut output) = Bus::pair();
+    assert!(!process(&mut input, &mut output), "nothing has been set up");
+    let mut setup = ProcessSetup {
+        processMode: ProcessModes_::kRealtime as i32,
+        symbolicSampleSize: SymbolicSampleSizes_::kSample32 as i32,
+        maxSamplesPerBlock: FRAMES as i32,
+        sampleRate: 48_000.0,
+    };
+    // SAFETY: the setup lives until after the call.
+    assert_eq!(unsafe { plugin.setupProcessing(&mut setup) }, kResultOk);
+    // Nor is it active yet. What comes of that does not matter.
+    process(&mut input, &mut output);
+    // SAFETY: plain calls.
+    unsafe {
+        assert_eq!(plugin.setActive(1), kResultOk);
+        assert_eq!(plugin.setProcessing(1), kResultOk);
+    }
+    any_channels_are_taken(process);
+    // Lengths and numbers that are none.
+    let (mut input, mut output) = Bus::pair();
+    let (mut input, mut output) = (vst3_bus(&mut input), vst3_bus(&mut output));
+    assert!(vst3_process(&plugin, input, output, -1));
+    (input.numChannels, output.numChannels) = (-1, -1);
+    assert!(vst3_process(&plugin, input, output, FRAMES as i32));
+    // SAFETY: plain calls.
+    unsafe {
+        assert_eq!(plugin.setProcessing(0), kResultOk);
+        assert_eq!(plugin.setActive(0), kResultOk);
+    }
+}
+
+unsafe extern "C" fn no_extension(_: *const clap_host, _: *const c_char) -> *const c_void {
+    null()
+}
+
+unsafe extern "C" fn nothing(_: *const clap_host) {}
+
+unsafe extern "C" fn one(_: *const clap_input_events) -> u32 {
+    1
+}
+
+/// The event that the list is about.
+unsafe extern "C" fn only(list: *const clap_input_events, _: u32) -> *const clap_event_header {
+    // SAFETY: the list that is given to `process` below.
+    unsafe { (*list).ctx.cast() }
+}
+
+fn clap_bus(bus: &mut Bus) -> clap_audio_buffer {
+    clap_audio_buffer {
+        data32: bus.pointers.as_mut_ptr(),
+        data64: null_mut(),
+        channel_count: bus.channels.len() as u32,
+        latency: 0,
+        constant_mask: 0,
+    }
+}
+
+/// One call of a CLAP plugin. Whether it went well.
+///
+/// # Safety
+/// The plugin exists, and the events, unless null, are a list.
+unsafe fn clap_run(
+    plugin: *const clap_plugin,
+    input: &mut Bus,
+    output: &mut Bus,
+    events: *const clap_input_events,
+) -> bool {
+    let (input, mut output) = (clap_bus(input), clap_bus(output));
+    let process = clap_process {
+        steady_time: -1,
+        frames_count: FRAMES as u32,
+        transport: null(),
+        audio_inputs: &input,
+        audio_outputs: &mut output,
+        audio_inputs_count: 1,
+        audio_outputs_count: 1,
+        in_events: events,
+        out_events: null(),
+    };
+    // SAFETY: all that is pointed to lives until after the call.
+    unsafe { (*plugin).process.unwrap()(plugin, &process) != CLAP_PROCESS_ERROR }
+}
+
+#[test]
+fn a_clap_host_may_break_the_rules() {
+    let text = c"a host".as_ptr();
+    let host = clap_host {
+        clap_version: CLAP_VERSION,
+        host_data: null_mut(),
+        name: text,
+        vendor: text,
+        url: text,
+        version: text,
+        get_extension: Some(no_extension),
+        request_restart: Some(nothing),
+        request_process: Some(nothing),
+        request_callback: Some(nothing),
+    };
+    // SAFETY: the host outlives it.
+    let wrapper = unsafe { ClapWrapper::<Earworm>::new(&host) };
+    let plugin: *const clap_plugin = wrapper.clap_plugin.as_ptr();
+    // SAFETY: it lives as long as its wrapper, and there are no events.
+    let process =
+        |input: &mut Bus, output: &mut Bus| unsafe { clap_run(plugin, input, output, null()) };
+    // SAFETY: the wrapper lives, and this is its own plugin.
+    assert!(unsafe { (*plugin).init.unwrap()(plugin) });
+    let (mut input, mut output) = Bus::pair();
+    assert!(!process(&mut input, &mut output), "it has never been active");
+    // SAFETY: as above.
+    unsafe {
+        assert!((*plugin).activate.unwrap()(plugin, 48_000.0, 1, FRAMES as u32));
+        assert!((*plugin).start_processing.unwrap()(plugin));
+    }
+    any_channels_are_taken(process);
+    // Where the transport changes, the block is cut; not behind its end.
+    for time in [0, 1, FRAMES as u32 - 1, FRAMES as u32, 10_000, u32::MAX] {
+        // SAFETY: a structure of numbers.
+        let mut transport: clap_event_transport = unsafe { std::mem::zeroed() };
+        transport.header = clap_event_header {
+            size: size_of::<clap_event_transport>() as u32,
+            time,
+            space_id: CLAP_CORE_EVENT_SPACE_ID,
+            type_: CLAP_EVENT_TRANSPORT,
+            flags: 0,
+        };
+        let ctx = (&raw mut transport).cast();
+        let events = clap_input_events { ctx, size: Some(one), get: Some(only) };
+        let (mut input, mut output) = Bus::pair();
+        // SAFETY: the plugin lives as long as its wrapper; the event outlives the call.
+        let went_well = unsafe { clap_run(plugin, &mut input, &mut output, &events) };
+        assert!(went_well, "an event at {time}");
+        assert!(output.holds(0, SOUND) && output.holds(1, SOUND), "an event at {time}");
+    }
+    // SAFETY: as above.
+    unsafe {
+        (*plugin).stop_processing.unwrap()(plugin);
+        (*plugin).deactivate.unwrap()(plugin);
+    }
+}
