@@ -126,6 +126,23 @@ fn a_finished_file_has_the_readings_of_all_of_it() {
     }
 }
 
+/// They count, but they are not what is heard at the end.
+#[test]
+fn frames_that_waited_do_not_sound_in_the_silence_behind_them() {
+    let rate = 16_000;
+    let mut samples = music(rate, 3.0, 5)[..512 + 256 * 40].to_vec();
+    samples.extend(vec![0.0; 2 * rate as usize]);
+    let mut scorer = Scorer::new(tiny_streaming(), rate, ScorerOptions::FILE).unwrap();
+    let mut log = Log::default();
+    scorer.push_mono(&samples, &mut log).unwrap();
+    let before = scorer.reading().clone();
+    scorer.finish(&mut log).unwrap();
+    let last = log.readings.last().unwrap();
+    assert_eq!((last.status, last.momentary), (Status::Silence, None));
+    assert_eq!(scorer.reading().status, Status::Silence);
+    assert!(last.coverage > before.coverage, "{} and {}", last.coverage, before.coverage);
+}
+
 #[test]
 fn silence_has_no_score() {
     let mut scorer = Scorer::new(tiny_streaming(), 48_000, ScorerOptions::LIVE).unwrap();

@@ -54,10 +54,11 @@ pub fn stratified_folds<S: AsRef<str>>(
 /// Whether each song is in the part of about `share` of the songs that is kept aside, by group: the first
 /// folds that have songs of two groups at least, since those of one say nothing of others.
 ///
-/// The songs are dealt to as few folds as come within a twentieth of the share. As groups are dealt the large
-/// ones first, the largest is kept aside unless it fills its fold.
+/// The songs are dealt to as few folds as come within a twentieth of the share, but to no more than there are
+/// groups. As groups are dealt the large ones first, the largest is kept aside unless it fills its fold.
 fn kept_aside<S: AsRef<str>>(groups: &[S], classes: &[usize], share: f64, seed: u64) -> Vec<bool> {
-    let (folds, aside) = folds_for(share, groups.len());
+    let distinct: BTreeSet<&str> = groups.iter().map(AsRef::as_ref).collect();
+    let (folds, aside) = folds_for(share, distinct.len());
     let fold_of = stratified_folds(groups, classes, folds, seed);
     let groups_in = |range: &Range<usize>| {
         let inside = groups.iter().zip(&fold_of).filter(|(_, fold)| range.contains(fold));
@@ -68,16 +69,18 @@ fn kept_aside<S: AsRef<str>>(groups: &[S], classes: &[usize], share: f64, seed: 
     fold_of.iter().map(|fold| range.contains(fold)).collect()
 }
 
-/// The least number of folds of which a whole number comes within a twentieth of a share (or of the rest,
-/// where that is smaller), and that number; one of as many folds as songs where the share is less.
-fn folds_for(share: f64, songs: usize) -> (usize, usize) {
-    let most = songs.max(2);
-    let near = |folds: usize| {
+/// The least number of folds, at most `most`, of which a whole number comes within a twentieth of a share (or
+/// of the rest, where that is smaller), and that number; the nearest there is where none comes so near.
+fn folds_for(share: f64, most: usize) -> (usize, usize) {
+    let most = most.max(2);
+    let aside = |folds: usize| {
         let aside = (share * folds as f64).round().clamp(1.0, folds as f64 - 1.0);
-        let off = (aside / folds as f64 - share).abs();
-        (off <= share.min(1.0 - share) / 20.0).then_some((folds, aside as usize))
+        ((aside / folds as f64 - share).abs(), folds, aside as usize)
     };
-    (2..=most).find_map(near).unwrap_or((most, if share > 0.5 { most - 1 } else { 1 }))
+    let near = |&(off, ..): &(f64, usize, usize)| off <= share.min(1.0 - share) / 20.0;
+    let found = (2..=most).map(aside).find(near);
+    let nearest = || (2..=most).map(aside).min_by(|a, b| a.0.total_cmp(&b.0));
+    found.or_else(nearest).map_or((2, 1), |(_, folds, aside)| (folds, aside))
 }
 
 /// Splits songs into a part for training and about `share` of them for validation, by group.
@@ -307,6 +310,19 @@ mod tests {
                 kept_aside(&songs, &one, share, 3).into_iter().filter(|&aside| aside).count();
             let off = (aside as f64 / 400.0 - share).abs();
             assert!(off <= share.min(1.0 - share) / 20.0 + 1.0 / 400.0, "{share}: {aside} of 400");
+        }
+        // Something is left on both sides, however few groups there are.
+        for groups in 2..7usize {
+            let own: Vec<String> = (0..40).map(|song| (song % groups).to_string()).collect();
+            for share in [0.1, 0.3, 0.45, 0.6, 0.8, 0.95] {
+                let aside = kept_aside(&own, &[0; 40], share, 3);
+                let kept = aside.iter().filter(|&&aside| aside).count() as f64 / 40.0;
+                assert!(kept > 0.0 && kept < 1.0, "{groups} groups, {share}");
+                assert!(
+                    (kept - share).abs() <= 0.5 / groups as f64 + 0.35,
+                    "{groups}, {share}: {kept}"
+                );
+            }
         }
         assert_eq!(folds_for(1e-300, 12), (12, 1));
         assert_eq!(folds_for(1.0 - 1e-16, 12), (12, 11));

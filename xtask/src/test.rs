@@ -17,7 +17,7 @@ use crate::workspace::{Workspace, shown, succeed, succeeds};
 const SKIPS: &str = "EARWORM_SKIPS";
 
 /// Leaves a test of this program out, as a tool is not there.
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 pub(crate) fn skip(test: &str, tool: &str) {
     let Some(file) = std::env::var_os(SKIPS) else { return };
     let file = std::fs::OpenOptions::new().append(true).create(true).open(file);

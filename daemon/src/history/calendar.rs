@@ -33,12 +33,15 @@ impl Calendar {
     pub(super) fn begin(&mut self, now_s: f64, steady_s: f64, before: Option<Noted>, days: u32) {
         self.last = Some((now_s, steady_s));
         let Some(before) = before else { return };
-        if (now_s - before.time_s).abs() >= f64::from(days) * DAY_S {
-            self.doubt(steady_s);
-        } else if before.doubt_left_s > 0.0 {
-            let until = steady_s + before.doubt_left_s.min(DOUBT_S);
-            self.doubted_until = Some(self.doubted_until.map_or(until, |own| own.max(until)));
-        }
+        let strange = (now_s - before.time_s).abs() >= f64::from(days) * DAY_S;
+        // A doubt that is there already goes on: begun anew at each start after some days, it would never end.
+        let left_s = match before.doubt_left_s {
+            left_s if left_s > 0.0 => left_s.min(DOUBT_S),
+            _ if strange => DOUBT_S,
+            _ => return,
+        };
+        let until = steady_s + left_s;
+        self.doubted_until = Some(self.doubted_until.map_or(until, |own| own.max(until)));
     }
 
     /// What is to be kept of it. Doubts last while an Earworm runs, so that they end for those as well who
@@ -130,6 +133,23 @@ mod tests {
             // Whoever was away so long loses it a day later than configured.
             assert!(calendar.believes(wrong_s + DAY_S + 600.0, DAY_S + 600.0));
         }
+    }
+
+    #[test]
+    fn a_computer_that_runs_at_weekends_forgets_in_the_end() {
+        let mut noted = noted(NOW_S);
+        let mut believed = 0;
+        for weekend in 1..10 {
+            let (friday_s, mut calendar) =
+                (NOW_S + f64::from(weekend) * 7.0 * DAY_S, Calendar::default());
+            calendar.begin(friday_s, 0.0, noted, 7);
+            for hour in 1..=10 {
+                let s = 3600.0 * f64::from(hour);
+                believed += usize::from(calendar.believes(friday_s + s, s));
+                noted = Some(calendar.noted(friday_s + s, s));
+            }
+        }
+        assert!(believed > 0, "never");
     }
 
     #[test]

@@ -138,15 +138,21 @@ impl Lanes {
         if later.unwrap_or(self.window_frames) - self.place >= chunk { chunk } else { 1 }
     }
 
-    /// Runs the frames that wait for a chunk, one by one; none may be pushed until the next reset.
+    /// Makes what takes frames one by one, where frames can be left over at the end.
+    pub(crate) fn prepare_finish(&mut self) -> Result<(), ModelError> {
+        if self.single.is_none() && self.session.frames() > 1 {
+            self.single = Some(self.session.model().session(self.lanes.len(), 1)?);
+        }
+        Ok(())
+    }
+
+    /// Runs the frames that wait for a chunk, one by one.
     pub(crate) fn finish(&mut self) -> Result<Option<Step<'_>>, ModelError> {
         let waiting = std::mem::take(&mut self.waiting);
         if waiting == 0 {
             return Ok(None);
         }
-        if self.single.is_none() {
-            self.single = Some(self.session.model().session(self.lanes.len(), 1)?);
-        }
+        self.prepare_finish()?;
         let (lanes, chunk_frames) = (self.lanes.len(), self.step_frames);
         let bands = self.chunk.len() / (lanes * self.session.frames());
         let chunk = self.chunk.clone();

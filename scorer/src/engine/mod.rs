@@ -75,6 +75,14 @@ impl Engine {
         }
     }
 
+    /// Makes what [`finish`](Self::finish) would otherwise make itself.
+    pub(crate) fn prepare_finish(&mut self) -> Result<(), ModelError> {
+        match self {
+            Self::Lanes(lanes) => lanes.prepare_finish(),
+            Self::Windows(_) | Self::Descriptors(_) => Ok(()),
+        }
+    }
+
     /// Takes in the frames that wait for more, at the end of the audio; gives a step if there were some.
     pub(crate) fn finish(&mut self) -> Result<Option<Step<'_>>, ModelError> {
         match self {

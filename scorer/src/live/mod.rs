@@ -62,7 +62,9 @@ pub fn open_watched(
     options: ScorerOptions,
     watcher: Box<dyn Observer + Send>,
 ) -> Result<(Tap, Stream, Meter), ScorerError> {
-    let scorer = Scorer::new(model.clone(), sample_rate, options)?;
+    let mut scorer = Scorer::new(model.clone(), sample_rate, options)?;
+    // Not on the worker, which serves other streams as well.
+    scorer.prepare_finish()?;
     let (tap, inlet) = ring((sample_rate * RING_SECONDS) as usize, MARKS, TURN);
     let (meter, publisher) = meter::new(model);
     Ok((tap, Stream::new(inlet, scorer, publisher, watcher), meter))

@@ -163,6 +163,15 @@ impl Scorer {
         self.scoring.finish(observer)
     }
 
+    /// Prepares what [`finish`](Self::finish) may need, which takes a moment: it may be called where other
+    /// streams wait.
+    ///
+    /// # Errors
+    /// When the model cannot be run one frame at a time.
+    pub(crate) fn prepare_finish(&mut self) -> Result<(), ModelError> {
+        self.scoring.prepare_finish()
+    }
+
     fn flush(&mut self, observer: &mut impl Observer) -> Result<(), ModelError> {
         let Self { resampler, front_end, scoring, .. } = self;
         let mut result = Ok(());

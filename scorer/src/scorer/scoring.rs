@@ -110,7 +110,7 @@ impl Scoring {
         }
         self.tally.unheard_frames += 1;
         match self.engine.push(frame, span)? {
-            Some(step) => self.tally.take(&step, &mut self.reading, observer),
+            Some(step) => self.tally.take(&step, None, &mut self.reading, observer),
             None => {
                 if self.reading.status == Status::Silence {
                     self.reading.status = Status::Listening;
@@ -123,17 +123,17 @@ impl Scoring {
     /// Takes in the frames that wait for more. Audio shorter than a window never completes one: then what
     /// there is, is the hook.
     pub(super) fn finish(&mut self, observer: &mut impl Observer) -> Result<(), ModelError> {
-        let is_silent = self.reading.status == Status::Silence;
+        // What waited was heard before the silence, if that is how the audio ends.
+        let status = Some(self.reading.status).filter(|&status| status == Status::Silence);
         if let Some(step) = self.engine.finish()? {
-            self.tally.take(&step, &mut self.reading, observer)?;
-        }
-        if is_silent {
-            // What waited was heard before the silence.
-            self.reading.status = Status::Silence;
-            self.reading.momentary = None;
+            self.tally.take(&step, status, &mut self.reading, observer)?;
         }
         self.tally.finish(&mut self.reading, observer);
         Ok(())
+    }
+
+    pub(super) fn prepare_finish(&mut self) -> Result<(), ModelError> {
+        self.engine.prepare_finish()
     }
 }
 
@@ -172,13 +172,15 @@ impl Tally {
         self.unheard_frames = 0;
     }
 
-    /// Takes a step's outputs, unless they are no numbers: one such would spoil the mean for good.
+    /// Takes a step's outputs, unless they are no numbers: one such would spoil the mean for good. What is
+    /// heard by now may have a `status` of its own.
     ///
     /// # Errors
     /// When there were none but such for two windows.
     fn take(
         &mut self,
         step: &Step<'_>,
+        status: Option<Status>,
         reading: &mut Reading,
         observer: &mut impl Observer,
     ) -> Result<(), ModelError> {
@@ -207,6 +209,9 @@ impl Tally {
         };
         let metadata = self.model.metadata();
         Self::update(reading, metadata, self.window_frames, step, &integrated);
+        if let Some(status) = status {
+            (reading.status, reading.momentary) = (status, None);
+        }
         if step.complete {
             let score = metadata.score(step.window);
             observer.window(&CompletedWindow { span: step.span, score, raw: step.window });
@@ -278,7 +283,9 @@ mod tests {
             let span = Span { start_s: 0.0, end_s: 30.0 };
             let (window, momentary) = (&raw[..], &raw[..]);
             let step = Step { window, window_frames, span, complete: true, momentary };
-            tally.take(&step, &mut reading, &mut ()).map(|()| (reading.integrated, reading.hook))
+            tally
+                .take(&step, None, &mut reading, &mut ())
+                .map(|()| (reading.integrated, reading.hook))
         };
         let before = take(&mut tally, 0.3).unwrap();
         assert!(before.0.is_some_and(|score| score > 1.0) && before.1.is_some());

@@ -53,9 +53,21 @@ impl Data {
                     rows::join(&mut tracks, path)?;
                 }
                 let wants = |r: &Recipe| r.model.wants_rows(&r.data) || !r.data.beside.is_empty();
-                let wanted = wants(recipe) || search::recipes(recipe)?.iter().any(wants);
-                let mut rows = match wanted {
-                    true => Some(rows::of_set(&tracks, features, data, folder)?),
+                let searched = search::recipes(recipe)?;
+                let recipes = || std::iter::once(recipe).chain(&searched);
+                // What any configuration names; all of them learn from the same rows.
+                let named = recipes().flat_map(|r| r.data.columns.iter().chain(&r.data.beside));
+                let mut rows = match recipes().any(wants) {
+                    true => {
+                        let named = named.collect::<Vec<_>>();
+                        Some(rows::of_set(
+                            &tracks,
+                            features,
+                            &named,
+                            data.lyrics.as_deref(),
+                            folder,
+                        )?)
+                    }
                     false => None,
                 };
                 let (group, mut groups) = groups(recipe, Some(&set.description.schema), &tracks)?;

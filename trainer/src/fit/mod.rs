@@ -66,6 +66,7 @@ pub fn fit(recipe: &Recipe, out: &Path, options: &FitOptions) -> Result<Ended> {
     let train = || train(&recipe, search.as_ref(), &data, &parts, out, options);
     if run_folder::is_begun(&recipe, &data, out)? {
         let _lock = run_folder::lock(out)?;
+        run_folder::ask_for_the_last(&recipe, out)?;
         return train();
     }
     // What is wrong with the recipe is found before anything is written, as far as that can be.
@@ -79,6 +80,7 @@ pub fn fit(recipe: &Recipe, out: &Path, options: &FitOptions) -> Result<Ended> {
     let lock = run_folder::lock(out)?;
     if run_folder::is_begun(&recipe, &data, out)? {
         // By another process, a moment ago.
+        run_folder::ask_for_the_last(&recipe, out)?;
         return train();
     }
     let begun = run_folder::begin(&recipe, &data, &parts, &notes, out, options);

@@ -6,17 +6,17 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use crate::dataset::{FeatureTable, Track};
-use crate::recipe::DataRecipe;
 use crate::table::{Table, lyrics};
 
 /// What stands in a cell of the manifest where nothing is known, in lower case.
 const MISSING: [&str; 6] = ["", "na", "n/a", "nan", "null", "none"];
 
-/// All features that there are, and the columns of the manifest that the recipe names.
+/// All features that there are, and the columns of the manifest that are `named`.
 pub(super) fn of_set(
     tracks: &[Track],
     features: Option<FeatureTable>,
-    data: &DataRecipe,
+    named: &[&String],
+    lyrics: Option<&str>,
     folder: &Path,
 ) -> Result<Table> {
     let ids: Vec<String> = tracks.iter().map(|track| track.id.clone()).collect();
@@ -25,11 +25,11 @@ pub(super) fn of_set(
         Some(features) => features.rows,
         None => vec![vec![]; tracks.len()],
     };
-    if let Some(column) = &data.lyrics {
+    if let Some(column) = lyrics {
         let texts = tracks.iter().map(|track| track.text(column)).collect::<Result<Vec<_>>>()?;
         add_lyrics(&mut names, &mut rows, &texts);
     }
-    for name in data.columns.iter().chain(&data.beside) {
+    for &name in named {
         if names.contains(name) || !tracks.iter().all(|t| t.columns.contains_key(name)) {
             // Where there is no such column, the columns' own check says so.
             continue;

@@ -61,10 +61,14 @@ pub(super) fn is_begun(recipe: &Recipe, data: &Data, out: &Path) -> Result<bool>
     let info: RunInfo = read_json(&info_path)?;
     data.is_that_of(&info, out)
         .map_err(|error| anyhow!("{error}; choose another folder with --out"))?;
-    if before != text && recipe.split.last {
-        files::write_bytes(&recipe_path, text)?;
-    }
     Ok(true)
+}
+
+/// Takes note that a last model is asked for, in a run that was begun without one.
+pub(super) fn ask_for_the_last(recipe: &Recipe, out: &Path) -> Result<()> {
+    let (path, text) = (out.join("recipe.toml"), toml::to_string(recipe)?);
+    let is_new = recipe.split.last && std::fs::read_to_string(&path).is_ok_and(|is| is != text);
+    if is_new { files::write_bytes(&path, text) } else { Ok(()) }
 }
 
 /// Keeps other trainings out of a run's folder as long as it is held: two would take each other's best
