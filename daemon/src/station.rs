@@ -25,6 +25,22 @@ pub(crate) struct Wish {
     pub(crate) rest_after: Option<Duration>,
 }
 
+impl Wish {
+    /// This, but for what differs between those two, which is as the new one has it.
+    pub(crate) fn with_changes(self, old: &Self, new: &Self) -> Self {
+        fn pick<T: PartialEq + Clone>(own: T, old: &T, new: &T) -> T {
+            if old == new { own } else { new.clone() }
+        }
+        Self {
+            host: pick(self.host, &old.host, &new.host),
+            device: pick(self.device, &old.device, &new.device),
+            rate: pick(self.rate, &old.rate, &new.rate),
+            follow_default: pick(self.follow_default, &old.follow_default, &new.follow_default),
+            rest_after: pick(self.rest_after, &old.rest_after, &new.rest_after),
+        }
+    }
+}
+
 /// What a capture can be told.
 #[derive(Debug)]
 pub(crate) enum Command {
@@ -250,6 +266,13 @@ impl Station {
         self.control.get().is_some_and(|control| control(command))
     }
 
+    /// Captures this from now on, where something is captured. Who asks for the wish hears of it at
+    /// once: the capture may have to wait for a sound system until it can follow.
+    pub(crate) fn change(&self, wish: Wish) {
+        self.set_wish(wish.clone());
+        self.command(Command::Change(wish));
+    }
+
     /// Lets the readings start anew.
     pub(crate) fn reset(&self) {
         self.reset.store(true, Ordering::Release);
@@ -276,5 +299,28 @@ fn sum(past: &Load, now: &Load) -> Load {
         waiting: now.waiting,
         scoring: std::array::from_fn(|i| past.scoring[i] + now.scoring[i]),
         scoring_s: past.scoring_s + now.scoring_s,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reload_changes_only_what_has_changed_in_the_file() {
+        let old = Wish {
+            host: None,
+            device: Some("speakers".into()),
+            rate: None,
+            follow_default: true,
+            rest_after: Some(Duration::from_secs(10)),
+        };
+        let chosen = Wish { device: Some("headset".into()), ..old.clone() };
+        let new = Wish { rest_after: None, rate: Some(48_000), ..old.clone() };
+        let wish = chosen.clone().with_changes(&old, &new);
+        assert_eq!(wish, Wish { device: Some("headset".into()), ..new.clone() });
+        let other = Wish { device: None, ..new.clone() };
+        assert_eq!(wish.with_changes(&new, &other), other, "that key has changed");
+        assert_eq!(chosen.clone().with_changes(&old, &old), chosen);
     }
 }

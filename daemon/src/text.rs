@@ -1,5 +1,7 @@
 //! Words and columns for people: scores, widths, bars, the model in a line.
 
+use std::borrow::Cow;
+
 use earworm_scorer::Hook;
 use earworm_scorer::model::{Metadata, Metric};
 use ratatui::text::Span;
@@ -37,6 +39,15 @@ pub(crate) fn width(text: &str) -> usize {
 /// A text that cannot do anything to a terminal: control characters replaced.
 pub(crate) fn tame(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// A text as a cell of CSV, in which a spreadsheet must not find a formula: titles come from any page
+/// that plays something, and names of files from anybody. An apostrophe in front makes it a text.
+pub(crate) fn cell(text: &str) -> Cow<'_, str> {
+    match text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        true => format!("'{text}").into(),
+        false => text.into(),
+    }
 }
 
 /// The text cut to `cells`, its middle left out if need be: the start and the end of a file name
@@ -114,6 +125,16 @@ mod tests {
         assert!(width(&shorten("日本語の長い名前です.flac", 11)) <= 11);
         assert_eq!(shorten("anything", 1), "…");
         assert_eq!(tame("a\x1b[31mb\n"), "a\u{fffd}[31mb\u{fffd}");
+    }
+
+    #[test]
+    fn a_cell_is_no_formula() {
+        for formula in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"] {
+            assert_eq!(cell(formula), format!("'{formula}"));
+        }
+        for text in ["", "a=b", "'quoted", "–"] {
+            assert_eq!(cell(text), text);
+        }
     }
 
     #[test]

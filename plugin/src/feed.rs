@@ -107,12 +107,9 @@ impl Feed {
         // A bounce must not miss its first seconds; a user must not wait for a large model.
         let patience = if offline { OFFLINE_PATIENCE } else { Duration::from_millis(30) };
         self.session.activate(rate, patience);
+        // Where none has come yet, the line of before stays, though it gets nothing: should the host return to
+        // its rate before the opener has looked, no other one would be sent.
         self.take_line();
-        // Where the stream for this rate is still to come, nothing is heard until then: the one of before would
-        // take the audio for some at another pace.
-        if self.line.as_ref().is_some_and(|line| line.rate != rate) {
-            self.line = None;
-        }
     }
 
     /// The host says that what comes may be something else than what came: a look at the next block tells.
@@ -123,7 +120,9 @@ impl Feed {
     /// Not for the audio thread: after an offline rendering, waits until its last sample is scored.
     pub(crate) fn deactivate(&mut self) {
         self.session.pulse.playing.store(false, Relaxed);
-        let Some(line) = self.line.as_ref().filter(|_| self.offline && !self.stuck) else { return };
+        let waits = self.offline && !self.stuck;
+        let line = self.line.as_ref().filter(|line| waits && takes(line, self.rate));
+        let Some(line) = line else { return };
         // Equal, not at least: before a reset is taken in, the reading stands further on.
         let heard_s = self.frames as f64 / self.rate;
         let until = Instant::now() + PATIENCE;
@@ -188,10 +187,8 @@ impl Feed {
             self.anchor_due |= frames > 0;
             return;
         }
-        // One that was on its way when the rate changed takes audio of the rate before.
         let rate = self.rate;
-        let line = self.line.as_mut().filter(|line| f64::from(line.rate) == rate);
-        let Some(line) = line else { return };
+        let Some(line) = self.line.as_mut().filter(|line| takes(line, rate)) else { return };
         if self.reset_due {
             if self.frames == 0 {
                 self.reset_due = false;
@@ -263,6 +260,13 @@ impl Feed {
     }
 }
 
+/// Whether a line is of this rate. One that was there or on its way when the rate changed would take the audio
+/// for some at another pace.
+#[inline]
+fn takes(line: &Line, rate: f64) -> bool {
+    f64::from(line.rate) == rate
+}
+
 /// Hands over a block, waiting for the worker where needed. False when the worker is stuck; the rest of
 /// the block was then handed over all the same.
 fn push_patiently(
@@ -328,8 +332,14 @@ mod tests {
         // Live, nobody waits until the opener has time.
         let busy = occupy_opener();
         feed.activate(44_100, false);
-        assert!(feed.line.is_none());
         feed.push(&[&sound], Block::default());
+        assert_eq!(feed.frames, 4096, "nobody heard the second block");
+        // Nor is it waited for.
+        feed.offline = true;
+        let begun = Instant::now();
+        feed.deactivate();
+        assert!(begun.elapsed() < PATIENCE);
+        feed.offline = false;
         drop(busy);
         session.activate(44_100, OFFLINE_PATIENCE);
         feed.push(&[&sound], Block::default());
@@ -341,6 +351,24 @@ mod tests {
         feed.push(&[&sound], Block::default());
         assert!(feed.line.as_ref().is_some_and(|line| line.rate == 48_000));
         assert_eq!(feed.frames, 0);
+    }
+
+    /// The opener, which has not seen the rate in between, has nothing to open.
+    #[test]
+    fn a_rate_that_comes_back_at_once_is_heard_on() {
+        let session = Session::new(Arc::default());
+        let mut feed = Feed::new(session.clone());
+        let sound = vec![0.1f32; 4096];
+        feed.activate(48_000, true);
+        feed.push(&[&sound], Block::default());
+        let busy = occupy_opener();
+        feed.activate(44_100, false);
+        feed.activate(48_000, false);
+        drop(busy);
+        session.activate(48_000, OFFLINE_PATIENCE);
+        assert_eq!(session.streams(), 1, "no other stream was opened");
+        feed.push(&[&sound], Block::default());
+        assert_eq!(feed.frames, 2 * 4096);
     }
 
     #[test]

@@ -106,8 +106,8 @@ pub fn examine_all(window: &ShownWindow) -> Result<Option<Influence>, ModelError
 /// Judges the last `count` audible frames, or as many as there are, with and without each region. `None` when
 /// there are too few of them, and where there is an [`obstacle`].
 ///
-/// A streaming model takes several of them at a time: more is cheaper. Unless `all` are asked for, the oldest
-/// ones, fewer than that, are left out. Window models take a whole window.
+/// A streaming model takes several of them at a time: more is cheaper. Unless `all` are asked for or needed, the
+/// oldest ones, fewer than that, are left out. Window models take a whole window.
 fn occlude(
     model: &Arc<Model>,
     frames: &[HistoryFrame],
@@ -127,11 +127,12 @@ fn occlude(
         Contract::Window => metadata.window_frames,
     };
     let judged = count.min(audible.len());
-    if judged < least_frames(metadata) {
+    let least = least_frames(metadata);
+    if judged < least {
         return Ok(None);
     }
     let chunk = match metadata.contract {
-        Contract::Streaming => frames_at_a_time(judged, all),
+        Contract::Streaming => frames_at_a_time(judged, least, all),
         Contract::Window => judged,
     };
     let left_out_s = (count - judged) as f64 / metadata.front_end.frame_rate();
@@ -175,9 +176,10 @@ fn occlude(
     }))
 }
 
-/// How many of these frames a streaming model is given at a time.
-fn frames_at_a_time(frames: usize, all: bool) -> usize {
-    if !all && frames >= CHUNK {
+/// How many of these frames a streaming model is given at a time. What is left out for that must leave the
+/// fewest that it can judge.
+fn frames_at_a_time(frames: usize, least: usize, all: bool) -> usize {
+    if !all && frames / CHUNK * CHUNK >= least {
         return CHUNK;
     }
     let divides = |chunk: &usize| frames.is_multiple_of(*chunk);

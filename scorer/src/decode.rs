@@ -4,12 +4,15 @@ use std::fs::File;
 use std::io::{Cursor, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use symphonia::core::codecs::audio::well_known::{CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3};
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as SymphoniaError;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::{MediaSourceStream, ReadOnlySource};
 use symphonia::core::meta::MetadataOptions;
+use symphonia::core::packet::Packet;
+use symphonia::core::units::Duration;
 
 use crate::guard::guarded;
 
@@ -19,6 +22,9 @@ const DECODER: &str = "the decoder";
 /// Most links without audio that may follow each other in a chained file: to begin one takes far longer
 /// than its few bytes suggest.
 const MOST_EMPTY_LINKS: u32 = 64;
+
+/// Most samples that an encoder of mp3 adds at the end, to fill its last packet.
+const MOST_PADDING: u64 = 4096;
 
 /// Why a file gives no audio.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +81,8 @@ pub struct AudioFile {
     /// Links of a chained file that began since there was audio.
     empty_links: u32,
     expected_frames: Option<u64>,
+    /// From this sample on, nothing is taken for padding, whatever the reader says.
+    no_padding_from: Option<u64>,
 }
 
 impl AudioFile {
@@ -136,6 +144,7 @@ impl AudioFile {
         let mut file = Self {
             track: track.id,
             expected_frames: track.frames,
+            no_padding_from: track.no_padding_from,
             decoder: track.decoder,
             path,
             reader,
@@ -158,7 +167,8 @@ impl AudioFile {
         self.format.expect("open() decodes until the format is known")
     }
 
-    /// Number of frames the container announces, where it does. The links of a chained Ogg file, such as a
+    /// Number of frames the container announces, where it does; of mp3 only where its encoder's own count is
+    /// there, as all else are guesses, and none once there are more. The links of a chained Ogg file, such as a
     /// recorded broadcast, announce their own: then it is the first one's.
     pub fn expected_frames(&self) -> Option<u64> {
         self.expected_frames
@@ -206,7 +216,7 @@ impl AudioFile {
     fn decode_next_unguarded(&mut self) -> Result<bool, DecodeError> {
         loop {
             let packet = match self.reader.next_packet() {
-                Ok(Some(packet)) => packet,
+                Ok(Some(packet)) => self.untrimmed(packet),
                 Ok(None) => return Ok(false),
                 // A file cut off in the middle of a packet ends where its last whole packet ends.
                 Err(SymphoniaError::IoError(e)) if e.kind() == ErrorKind::UnexpectedEof => {
@@ -265,6 +275,17 @@ impl AudioFile {
         }
     }
 
+    /// Keeps symphonia from throwing away all that lies behind an announced end of an mp3, which may be a guess
+    /// from the first packets, or that of the first of several files one behind the other.
+    fn untrimmed(&mut self, mut packet: Packet) -> Packet {
+        let at = u64::try_from(packet.pts.get()).unwrap_or(0);
+        if self.no_padding_from.is_some_and(|from| at >= from) && !packet.trim_end.is_zero() {
+            packet.trim_end = Duration::ZERO;
+            self.expected_frames = None;
+        }
+        packet
+    }
+
     /// Turns to the next link of a chained file, which is as a file of its own.
     fn begin_link(&mut self) -> Result<(), String> {
         if self.empty_links == MOST_EMPTY_LINKS {
@@ -283,6 +304,7 @@ impl AudioFile {
 struct Track {
     id: u32,
     frames: Option<u64>,
+    no_padding_from: Option<u64>,
     decoder: Box<dyn AudioDecoder>,
 }
 
@@ -304,13 +326,19 @@ fn probe(
 fn find_track(reader: &dyn FormatReader) -> Result<Track, String> {
     let track = reader.default_track(TrackType::Audio).ok_or("it has no audio track")?;
     let parameters = track.codec_params.as_ref().and_then(|p| p.audio());
+    let parameters = parameters.ok_or("its audio track has no known codec")?;
     let decoder = symphonia::default::get_codecs()
-        .make_audio_decoder(
-            parameters.ok_or("its audio track has no known codec")?,
-            &AudioDecoderOptions::default(),
-        )
+        .make_audio_decoder(parameters, &AudioDecoderOptions::default())
         .map_err(|e| describe(&e))?;
-    Ok(Track { id: track.id, frames: track.num_frames, decoder })
+    let (frames, no_padding_from) = match parameters.codec {
+        // Without the encoder's own note there is nothing to know of padding, and the length is a guess.
+        CODEC_ID_MP1 | CODEC_ID_MP2 | CODEC_ID_MP3 => match (track.padding, track.num_frames) {
+            (Some(_), Some(frames)) => (Some(frames), Some(frames.saturating_add(MOST_PADDING))),
+            _ => (None, Some(0)),
+        },
+        _ => (track.num_frames, None),
+    };
+    Ok(Track { id: track.id, frames, no_padding_from, decoder })
 }
 
 fn describe(error: &SymphoniaError) -> String {

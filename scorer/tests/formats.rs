@@ -28,3 +28,46 @@ fn each_format_gives_the_tone_that_was_put_in() {
         assert!((219..=222).contains(&rises), "{format}: {rises} periods in half a second");
     }
 }
+
+/// The samples of a file that is made of these bytes, and whether it announced their number.
+fn heard(bytes: Vec<u8>) -> (usize, Option<u64>) {
+    let mut file = AudioFile::from_bytes(bytes, "made.mp3").unwrap();
+    let mut samples = 0;
+    while let Some(block) = file.next_block().unwrap() {
+        samples += block.len();
+    }
+    (samples, file.expected_frames())
+}
+
+/// The packets of an mp3 that follow the first one, in which encoders note how long it is.
+fn without_its_note(mp3: &[u8]) -> Vec<u8> {
+    // From one header to the next of the same kind.
+    let begins = |at: &usize| mp3[*at] == 0xff && mp3[at + 1] & 0xe0 == 0xe0;
+    let first = (0..mp3.len() - 1).find(begins).unwrap();
+    let next = (first + 24..mp3.len() - 1).find(|at| mp3[*at..at + 2] == mp3[first..first + 2]);
+    mp3[next.unwrap()..].to_vec()
+}
+
+/// What the first packets announce is not the end of the audio.
+#[test]
+fn mp3_files_are_heard_to_their_last_packet() {
+    let tone = std::fs::read(fixture("tone.mp3")).unwrap();
+    let (once, announced) = heard(tone.clone());
+    assert_eq!(announced, Some(once as u64));
+    // One behind the other, as people join files.
+    let (thrice, announced) = heard(tone.repeat(3));
+    assert!(thrice as f64 > 2.7 * once as f64, "{thrice} of three times {once}");
+    assert_eq!(announced, None);
+    // Without a note of the encoder.
+    let plain = without_its_note(&tone);
+    let (alone, announced) = heard(plain.clone());
+    assert!(alone >= once && announced.is_none(), "{alone} of {once}, {announced:?}");
+    let (thrice, _) = heard(plain.repeat(3));
+    assert!(thrice >= 3 * once, "{thrice} of three times {once}");
+    // One that says that there is less than there is.
+    let mut wrong = tone.clone();
+    let note = wrong.windows(4).position(|word| word == b"Info" || word == b"Xing").unwrap();
+    wrong[note + 8..note + 12].copy_from_slice(&10u32.to_be_bytes());
+    let (all, _) = heard(wrong);
+    assert!(all as f64 > 0.7 * once as f64, "{all} of {once}");
+}

@@ -35,6 +35,19 @@ CLOCKS = """async () => {
   };
 }"""
 
+# Whether audio comes in: with readings that move on, that stand still, that start anew, and without a device.
+FLOW = """async () => {
+  const { Flow } = await import("/assets/flow.js");
+  const flow = new Flow();
+  const note = (seconds, t, state = "running", epoch = [0, 0]) => flow.note({ epoch, t, source: { state } }, seconds);
+  return {
+    moving: [note(100, 5), note(101, 6)],
+    still: [note(102.9, 6), note(103, 6), note(5000, 6)],
+    anew: [note(5001, 6, "running", [0, 1]), note(5003, 6, "running", [0, 1]), note(5004, 0.5, "running", [0, 1])],
+    gone: [note(5004.1, 0.6, "waiting", [0, 1]), note(5004.2, 0.7, "running", [0, 1])],
+  };
+}"""
+
 
 def until(page, expression, argument=None):
     """Waits until the expression holds. Playwright's own way needs `eval`, which the page forbids."""
@@ -100,6 +113,8 @@ with sync_playwright() as playwright:
             answer(pressed=pressed, theme=theme, focused=page.evaluate("document.activeElement.className"))
         elif command == "clocks":
             answer(**page.evaluate(CLOCKS))
+        elif command == "flow":
+            answer(**page.evaluate(FLOW))
         elif command == "notice":
             page.evaluate("document.getElementById('device').dispatchEvent(new Event('change'))")
             until(page, "() => !document.getElementById('notice').hidden")

@@ -146,6 +146,15 @@ fn the_page_lives() {
     assert_eq!(clocks["days"], serde_json::json!(days), "at midnight, in summer and winter");
     assert_eq!(clocks["hours"], serde_json::json!([0, 4, 8, 12]));
 
+    let flow = browser.ask("flow");
+    let expected = serde_json::json!({
+        "moving": [true, true],
+        "still": [true, false, false],
+        "anew": [true, false, true],
+        "gone": [false, true],
+    });
+    assert_eq!(flow, expected, "a reading that stands still is none of now");
+
     // The server goes, and comes back: so does the page.
     drop(daemon);
     browser.ask("state lost");

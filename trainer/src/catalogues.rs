@@ -15,9 +15,9 @@ use crate::metrics::{auc, mean};
 use crate::split::grouped_folds;
 use crate::table::{TableModel, TableModelRecipe};
 
-/// Fewest songs of a catalogue that is looked at, and most catalogues.
+/// Fewest songs of a catalogue that is looked at, and most catalogues: each takes a classifier a fold.
 const FEWEST: usize = 10;
-const MOST_CATALOGUES: usize = 8;
+const MOST_CATALOGUES: usize = 24;
 /// Names that a column of catalogues may have.
 const COLUMNS: [&str; 4] = ["catalogue", "catalog", "source", "collection"];
 /// Folds of the classifier.
@@ -61,6 +61,8 @@ pub struct CatalogueReport {
     pub told: Vec<Told>,
     /// Catalogues with too few songs to say anything.
     pub too_few: Vec<String>,
+    /// Catalogues that were not looked at, because so many others have more songs.
+    pub left_out: Vec<String>,
 }
 
 impl CatalogueReport {
@@ -96,6 +98,13 @@ impl fmt::Display for CatalogueReport {
         if !self.too_few.is_empty() {
             writeln!(f, "fewer than {FEWEST} songs: {}", self.too_few.join(", "))?;
         }
+        if !self.left_out.is_empty() {
+            writeln!(
+                f,
+                "not looked at beside the {MOST_CATALOGUES} with most songs: {}",
+                self.left_out.join(", ")
+            )?;
+        }
         match self.warning() {
             None => {
                 write!(f, "no {} is told apart by level, bandwidth or codec alone", self.column)
@@ -116,17 +125,14 @@ pub fn catalogues(set: &Dataset, column: &str) -> Result<CatalogueReport> {
         .iter()
         .map(|song| song.track.text(column).map(str::to_owned))
         .collect::<Result<_>>()?;
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    names.iter().for_each(|name| *counts.entry(name).or_default() += 1);
-    let (enough, few): (Vec<_>, Vec<_>) = counts.into_iter().partition(|&(_, n)| n >= FEWEST);
-    let too_few = few.into_iter().map(|(name, _)| name.to_owned()).collect();
+    let Counted { looked_at, left_out, too_few } = Counted::of(&names);
     ensure!(
-        !enough.is_empty() && names.len() - enough[0].1 >= FEWEST,
+        !looked_at.is_empty() && names.len() - looked_at[0].1 >= FEWEST,
         "{column} has not two values with {FEWEST} songs each"
     );
     let aspects = aspects(set);
     let mut told = Vec::new();
-    for (catalogue, _) in enough.into_iter().take(MOST_CATALOGUES) {
+    for (catalogue, _) in looked_at {
         let own: Vec<bool> = names.iter().map(|name| name == catalogue).collect();
         for (by, rows) in ASPECTS.into_iter().zip(&aspects) {
             let judged =
@@ -145,7 +151,33 @@ pub fn catalogues(set: &Dataset, column: &str) -> Result<CatalogueReport> {
             told.push(Told { catalogue: catalogue.to_owned(), by, auc, low, high });
         }
     }
-    Ok(CatalogueReport { column: column.to_owned(), told, too_few })
+    let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
+    let (too_few, left_out) = (owned(too_few), owned(left_out));
+    Ok(CatalogueReport { column: column.to_owned(), told, too_few, left_out })
+}
+
+/// Catalogues by their number of songs.
+struct Counted<'a> {
+    /// Those with most songs first, and how many they have.
+    looked_at: Vec<(&'a str, usize)>,
+    /// Those with enough songs, but fewer than so many others.
+    left_out: Vec<&'a str>,
+    too_few: Vec<&'a str>,
+}
+
+impl<'a> Counted<'a> {
+    /// Counts the songs of each catalogue, from the catalogue of each song.
+    fn of(names: &'a [String]) -> Self {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        names.iter().for_each(|name| *counts.entry(name).or_default() += 1);
+        let (mut looked_at, few): (Vec<_>, Vec<_>) =
+            counts.into_iter().partition(|&(_, n)| n >= FEWEST);
+        // Stable: those that are as large stay in the order of their names.
+        looked_at.sort_by_key(|&(_, n)| std::cmp::Reverse(n));
+        let beyond = looked_at.split_off(looked_at.len().min(MOST_CATALOGUES));
+        let names_of = |counted: Vec<(&'a str, usize)>| counted.into_iter().map(|c| c.0).collect();
+        Self { looked_at, left_out: names_of(beyond), too_few: names_of(few) }
+    }
 }
 
 /// Warnings on catalogues that are told apart by level, bandwidth or codec alone, each with its column:
@@ -241,4 +273,36 @@ fn scaled(rows: &[Vec<f64>], seen: &[usize]) -> Vec<Vec<f64>> {
         .collect();
     let scale = |row: &Vec<f64>| row.iter().zip(&scales).map(|(v, (m, d))| (v - m) / d).collect();
     rows.iter().map(scale).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_catalogues_are_looked_at() {
+        // One more than are looked at, the last by name with most songs.
+        let mut names: Vec<String> = (0..=MOST_CATALOGUES)
+            .flat_map(|n| std::iter::repeat_n(format!("c{n:02}"), FEWEST))
+            .collect();
+        let last = format!("c{MOST_CATALOGUES:02}");
+        names.extend([last.clone(), "few".into()]);
+        let counted = Counted::of(&names);
+        assert_eq!(counted.looked_at.len(), MOST_CATALOGUES);
+        assert_eq!(counted.looked_at[..2], [(last.as_str(), FEWEST + 1), ("c00", FEWEST)]);
+        let smallest = format!("c{:02}", MOST_CATALOGUES - 1);
+        assert_eq!((counted.left_out, counted.too_few), (vec![smallest.as_str()], vec!["few"]));
+    }
+
+    #[test]
+    fn what_was_not_looked_at_is_told() {
+        let report = CatalogueReport {
+            column: "source".into(),
+            told: vec![],
+            too_few: vec!["few".into()],
+            left_out: vec!["charts".into()],
+        };
+        let text = report.to_string();
+        assert!(text.contains("songs: few\n") && text.contains("most songs: charts\n"), "{text}");
+    }
 }

@@ -181,7 +181,11 @@ pub(crate) struct TrainingArguments {
 
 impl TrainingArguments {
     fn overrides(&self) -> Vec<String> {
-        let data = self.data.iter().map(|set| format!("data.set={}", set.display()));
+        // Quoted: a folder called 2024 is no number.
+        let data = self.data.iter().map(|set| {
+            let folder = toml::Value::String(set.display().to_string());
+            format!("data.set={folder}")
+        });
         data.chain(self.set.iter().cloned()).collect()
     }
 
@@ -327,11 +331,26 @@ fn grid_as_toml(grid: &[String]) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use earworm_train::recipe::parse_assignment;
 
     #[test]
     fn the_command_line_is_consistent() {
         use clap::CommandFactory;
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_folder_is_text_whatever_it_is_called() {
+        for folder in ["2024", "true", "data/set", "it's \"mine\"", "a = b", "C:\\new"] {
+            let arguments = TrainingArguments {
+                data: Some(folder.into()),
+                set: vec![],
+                device: "cpu".into(),
+                jobs: None,
+            };
+            let (key, value) = parse_assignment(&arguments.overrides()[0]).unwrap();
+            assert_eq!((key.as_str(), value.as_str()), ("data.set", Some(folder)));
+        }
     }
 
     #[test]

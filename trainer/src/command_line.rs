@@ -6,15 +6,20 @@ use std::path::Path;
 /// that folder only the last part is told: where somebody keeps things is nobody else's matter.
 pub(crate) fn command_line() -> String {
     let folder = std::env::current_dir().unwrap_or_default();
-    let arguments = std::env::args().skip(1);
-    let words = arguments.map(|argument| match argument.split_once('=') {
-        Some((key, value)) => format!("{key}={}", from_here(value, &folder)),
-        None => from_here(&argument, &folder),
+    // Not `args`, which panics on what is no UTF-8, such as the name of a folder from another system.
+    let words = std::env::args_os().skip(1).map(|argument| {
+        let argument = argument.to_string_lossy();
+        match argument.split_once('=') {
+            Some((key, value)) => format!("{key}={}", from_here(value, &folder)),
+            None => from_here(&argument, &folder),
+        }
     });
     std::iter::once("earworm-train".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
-fn from_here(word: &str, folder: &Path) -> String {
+/// A word as it may be handed on: a path in `folder` from there, the last part of any other that is
+/// absolute, and all else as it is.
+pub(crate) fn from_here(word: &str, folder: &Path) -> String {
     let path = Path::new(word);
     if !path.is_absolute() {
         return word.to_owned();

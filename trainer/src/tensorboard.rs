@@ -109,8 +109,8 @@ mod tests {
         let bytes = std::fs::read(&path).unwrap();
         // The first record of every file TensorFlow writes: a double, then the version string.
         assert_eq!(bytes[..8], 24u64.to_le_bytes());
-        // Masked checksum of the length 24, from tensorboard's own reader (compat/tensorflow_stub).
-        assert_eq!(bytes[8..12], masked_crc(&24u64.to_le_bytes()).to_le_bytes());
+        // Masked checksum of the length 24, as it stands in files that TensorFlow wrote.
+        assert_eq!(bytes[8..12], [0xa3, 0x7f, 0x4b, 0x22]);
         assert_eq!(bytes[23..36], *b"brain.Event:2");
         let second = 8 + 4 + 24 + 4;
         let length = u64::from_le_bytes(bytes[second..second + 8].try_into().unwrap()) as usize;

@@ -150,7 +150,8 @@ fn tables_that_are_not_there_or_empty() {
 
 #[test]
 fn recipes_that_make_no_sense() {
-    let cases: [(&str, &str, &[&str]); 8] = [
+    const TWO: &str = "[[heads]]\nname = \"calm\"\nmeaning = \"calm\"\nabove = { column = \"tempo\", threshold = 95 }\n[split]";
+    let cases: [(&str, &str, &[&str]); 14] = [
         ("folds = 2", "fold = 2", &["split", "did you mean `folds`"]),
         ("kind = \"logistic\"", "kind = \"logistik\"", &["did you mean `logistic`"]),
         ("c = 1.0", "c = -1.0", &["c"]),
@@ -159,6 +160,12 @@ fn recipes_that_make_no_sense() {
         ("group = \"artist\"", "group = \"artits\"", &["artits", "artist"]),
         ("column = \"plays\"", "column = \"likes\"", &["likes", "plays"]),
         ("folds = 2", "folds = 30", &["fold"]),
+        ("folds = 2", "folds = 1000000000000", &["too few", "folds"]),
+        ("[split]", TWO, &["logistic", "learns one target"]),
+        ("meaning = \"played", "weight = 0.0\nmeaning = \"played", &["weight", "above zero"]),
+        ("[data]", "[data]\npieces = 2", &["data.pieces", "set"]),
+        ("[data]", "[data]\njoin = \"more.csv\"", &["data.join", "set"]),
+        ("[data]", "[data]\nwindow_frames = 1000000000000", &["data.window_frames"]),
     ];
     for (from, to, words) in cases {
         let dir = tempfile::tempdir().unwrap();

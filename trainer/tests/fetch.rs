@@ -227,6 +227,36 @@ fn a_full_disk_ends_it() {
 }
 
 #[test]
+fn what_a_killed_fetch_left_is_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start();
+    let options = options(dir.path(), &[("songs/ok.wav".into(), server.url("ok.wav"))]);
+    let folder = options.out.join("songs");
+    std::fs::create_dir_all(&folder).unwrap();
+    for name in [".writing-x1y2.wav", "kept.wav"] {
+        std::fs::write(folder.join(name), b"RIFF").unwrap();
+    }
+    assert_eq!(fetch(&options).unwrap().fetched, 1);
+    let mut left: Vec<_> =
+        std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["kept.wav", "ok.wav"]);
+}
+
+#[test]
+fn two_fetches_into_one_folder_are_kept_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = options(dir.path(), &[]);
+    std::fs::write(&options.manifest, "file,url\nx,y\n").unwrap();
+    std::fs::create_dir_all(&options.out).unwrap();
+    let log = std::fs::File::create(options.out.join(LOG)).unwrap();
+    log.lock().unwrap();
+    assert!(format!("{:#}", fetch(&options).unwrap_err()).contains("another fetch"));
+    drop(log);
+    assert_eq!(fetch(&options).unwrap().failed.len(), 1);
+}
+
+#[test]
 fn requests_to_a_host_keep_their_distance() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start();
@@ -249,6 +279,8 @@ fn manifests_that_cannot_be_used_are_refused() {
     assert!(refused(&[("/etc/x.wav", "http://127.0.0.1/")]).contains("outside the folder"));
     assert!(refused(&[("a", "http://a/"), ("a", "http://b/")]).contains("rows 1 and 2"));
     assert!(refused(&[("", "http://a/")]).contains("names no file"));
+    let slow = FetchOptions { rate: 1e-20, ..options(dir.path(), &[]) };
+    assert!(format!("{:#}", fetch(&slow).unwrap_err()).contains("--rate"));
     let options = FetchOptions { url: "link".into(), ..options(dir.path(), &[]) };
     std::fs::write(&options.manifest, "file,url\nx,y\n").unwrap();
     assert!(format!("{:#}", fetch(&options).unwrap_err()).contains("\"link\""));

@@ -127,22 +127,36 @@ pub(super) fn locate(host: &Host, choice: Option<&str>) -> anyhow::Result<cpal::
         .ok_or_else(|| anyhow!("the device {id} is not there"))
 }
 
+/// Why what is wished for cannot be captured.
+#[derive(Debug)]
+pub(crate) enum Unmet {
+    /// The sound system cannot be reached, or does not say what it has.
+    NoSystem(anyhow::Error),
+    /// It has no such device, or several.
+    NoDevice(anyhow::Error),
+}
+
 /// Whether what is wished for is there.
 ///
 /// # Errors
 /// Why not.
-pub(crate) fn check(wish: &Wish) -> anyhow::Result<()> {
+pub(crate) fn check(wish: &Wish) -> Result<(), Unmet> {
     #[cfg(unix)]
     if is_pulse(wish.host.as_deref()) && super::pulse::is_there() {
-        let listed = super::pulse::list()?;
+        let listed = super::pulse::list().map_err(Unmet::NoSystem)?;
         return match &wish.device {
-            Some(choice) => choose(&listed, choice).map(|_| ()),
+            Some(choice) => choose(&listed, choice).map(|_| ()).map_err(Unmet::NoDevice),
             // Without one it is waited for.
             None => Ok(()),
         };
     }
     let _quiet = quiet();
-    locate(&open_host(wish.host.as_deref())?, wish.device.as_deref()).map(|_| ())
+    let host = open_host(wish.host.as_deref()).map_err(Unmet::NoSystem)?;
+    let located = locate(&host, wish.device.as_deref());
+    located.map(|_| ()).map_err(|error| match host.devices() {
+        Ok(_) => Unmet::NoDevice(error),
+        Err(_) => Unmet::NoSystem(error),
+    })
 }
 
 /// The identifier of what is captured unless another device is named.

@@ -46,6 +46,11 @@ pub(super) struct Keeper {
     rate: u32,
     streams: u64,
     failure: Option<String>,
+    /// The device of the stream that is open, or that was until nothing played; nothing once another
+    /// one is wished for.
+    device: Option<String>,
+    /// Why the device of the stream that is open, or was, is not found any more.
+    missing: Option<String>,
     /// What was said last of why there is no stream, so that it is said once.
     said: Option<String>,
     /// The stream that was told of last and has not given anything yet: its device, and what was said
@@ -74,6 +79,8 @@ impl Keeper {
             rate: 0,
             streams: 0,
             failure: None,
+            device: None,
+            missing: None,
             said: None,
             announced: None,
             held: None,
@@ -123,24 +130,31 @@ impl Keeper {
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Command(Command::Change(wish)) => {
-                let source = |wish: &Wish| (wish.host.clone(), wish.device.clone(), wish.rate);
-                if source(&wish) != source(&self.wish) {
-                    self.host = None;
-                    self.supervisor.reopen();
-                }
-                self.supervisor.set_rest_after(wish.rest_after);
-                self.held = None;
-                self.said = None;
-                self.station.set_wish(wish.clone());
-                self.wish = wish;
-            }
+            Message::Command(Command::Change(wish)) => self.change(wish),
             Message::Command(Command::Wake | Command::Stop) => {}
             Message::Failed(stream, why) if stream == self.streams => self.failure = Some(why),
             Message::Failed(..) => {}
             #[cfg(unix)]
             Message::Seen(snapshot) => self.server.take(snapshot),
         }
+    }
+
+    /// Captures this from now on.
+    fn change(&mut self, wish: Wish) {
+        let source = |wish: &Wish| (wish.host.clone(), wish.device.clone(), wish.rate);
+        if source(&wish) != source(&self.wish) {
+            self.host = None;
+            (self.held, self.device) = (None, None);
+            self.supervisor.reopen();
+        } else if wish.follow_default {
+            self.held = None;
+        } else if self.wish.follow_default {
+            // What is heard now is kept, as if it had been opened under the new wish.
+            self.held.clone_from(&self.device);
+        }
+        self.supervisor.set_rest_after(wish.rest_after);
+        (self.said, self.missing) = (None, None);
+        self.wish = wish;
     }
 
     /// Whether a sound server tells when something changes.
@@ -174,9 +188,18 @@ impl Keeper {
         }
         match self.locate(choice.as_deref()) {
             Ok(id) => sight.target = Some(Target { id, version: 0 }),
-            Err(error) => self.complain(&describe(&error)),
+            Err(error) => self.miss(describe(&error)),
         }
         sight
+    }
+
+    /// The device is not found. While there is a stream of it, its end tells why.
+    fn miss(&mut self, why: String) {
+        if self.stream.is_some() {
+            self.missing = Some(why);
+        } else if self.missing.as_ref() != Some(&why) {
+            self.complain(&why);
+        }
     }
 
     fn locate(&mut self, choice: Option<&str>) -> anyhow::Result<String> {
@@ -191,34 +214,9 @@ impl Keeper {
     }
 
     fn open(&mut self, target: Target) {
-        self.failure = None;
+        (self.failure, self.missing) = (None, None);
         match self.try_open(&target.id) {
-            Ok(()) => {
-                let gap = self.supervisor.opened(self.start.elapsed(), target.clone());
-                let tally = &self.station.tally;
-                if let Some(gap) = gap {
-                    tally.reconnects.fetch_add(1, Ordering::Relaxed);
-                    tally.gaps.fetch_add(1, Ordering::Relaxed);
-                    tally.gap_ms.fetch_add(gap.as_millis() as u64, Ordering::Relaxed);
-                }
-                if !self.wish.follow_default {
-                    self.held = Some(target.id.clone());
-                }
-                let rate = self.rate;
-                // Before it is told: who hears of it may ask at once.
-                self.publish(SourceState::Running, target.id.clone(), Some(rate), None);
-                // One that gives nothing is opened again and again.
-                let news = Some((target.id.clone(), self.said.clone()));
-                if self.announced != news {
-                    tracing::info!(
-                        device = target.id,
-                        rate,
-                        gap_s = gap.map(|g| g.as_secs_f32()),
-                        "listening"
-                    );
-                    self.announced = news;
-                }
-            }
+            Ok(()) => self.begin_to_listen(target),
             Err(error) => {
                 self.supervisor.failed(self.start.elapsed());
                 // The next try starts from the beginning: the server may be another one.
@@ -226,6 +224,31 @@ impl Keeper {
                 let error = error.context(format!("cannot capture {}", target.id));
                 self.complain(&describe(&error));
             }
+        }
+    }
+
+    /// There is a stream of this device: it is counted, held if need be, and told.
+    fn begin_to_listen(&mut self, target: Target) {
+        let gap = self.supervisor.opened(self.start.elapsed(), target.clone());
+        if let Some(gap) = gap {
+            let tally = &self.station.tally;
+            tally.reconnects.fetch_add(1, Ordering::Relaxed);
+            tally.gaps.fetch_add(1, Ordering::Relaxed);
+            tally.gap_ms.fetch_add(gap.as_millis() as u64, Ordering::Relaxed);
+        }
+        let Target { id, .. } = target;
+        self.device = Some(id.clone());
+        if !self.wish.follow_default {
+            self.held = Some(id.clone());
+        }
+        let rate = self.rate;
+        // Before it is told: who hears of it may ask at once.
+        self.publish(SourceState::Running, id.clone(), Some(rate), None);
+        // One that gives nothing is opened again and again.
+        let news = Some((id.clone(), self.said.clone()));
+        if self.announced != news {
+            tracing::info!(device = id, rate, gap_s = gap.map(|g| g.as_secs_f32()), "listening");
+            self.announced = news;
         }
     }
 
@@ -301,7 +324,13 @@ impl Keeper {
         if let Some(stream) = self.stream.take() {
             self.tap = stream.close().map(|tap| (tap, self.rate));
         }
-        let device = self.station.source().device.clone();
+        let device = self.device.clone().unwrap_or_else(|| self.station.source().device.clone());
+        if reason != Reason::Quiet {
+            self.device = None;
+        }
+        if reason != Reason::Gone {
+            self.missing = None;
+        }
         if matches!(reason, Reason::Quiet | Reason::Moved | Reason::Asked) {
             // The next one is another one, or wanted anew.
             self.announced = None;
@@ -317,7 +346,10 @@ impl Keeper {
                 self.host = None;
                 return tracing::info!(device, "the device changes");
             }
-            Reason::Gone => format!("the device {device} is gone"),
+            Reason::Gone => match &self.missing {
+                Some(why) => format!("the device {device} is gone: {why}"),
+                None => format!("the device {device} is gone"),
+            },
             Reason::Stalled => format!("the device {device} gives no audio any more"),
             Reason::Failed => {
                 format!("the device {device} failed: {}", why.unwrap_or_default())

@@ -13,7 +13,8 @@ const EXAMPLES: &str = "Examples:
   earworm history --readings --json      every second
   earworm history --days 7 plot week.png
 
-Times are in UTC; in JSON and CSV they are seconds since 1970.";
+Times are in UTC; in JSON and CSV they are seconds since 1970. In CSV a text that begins with = + - @
+or a tab has an apostrophe in front, so that no spreadsheet takes it for a formula.";
 
 /// What `earworm history` takes.
 #[derive(Debug, Args)]

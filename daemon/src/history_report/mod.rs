@@ -4,6 +4,7 @@
 mod args;
 mod picture;
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -56,14 +57,18 @@ pub(crate) fn run(args: &HistoryArgs) -> anyhow::Result<Outcome> {
         })?;
     } else {
         let songs = reader.songs(from, to, limit)?;
-        write(&mut out, args, songs.iter().map(Line::of), |line| {
+        let lines = songs.iter().map(|song| match args.csv {
+            true => Line::of(song).in_cells(),
+            false => Line::of(song),
+        });
+        write(&mut out, args, lines, |line| {
             let hook = match (line.hook_start_s, line.hook_end_s, line.hook_score) {
                 (Some(start), Some(end), Some(score)) => {
                     format!("{} ({score:.0})", clock::span(start, end))
                 }
                 _ => "–".into(),
             };
-            let name = name(line.artist, line.title);
+            let name = name(line.artist.as_deref(), line.title.as_deref());
             format!(
                 "{}  {:>4}  {:<16} {:>7}  {}",
                 moment(line.start),
@@ -89,9 +94,9 @@ fn name(artist: Option<&str>, title: Option<&str>) -> String {
 struct Line<'a> {
     start: f64,
     end: f64,
-    artist: Option<&'a str>,
-    title: Option<&'a str>,
-    album: Option<&'a str>,
+    artist: Option<Cow<'a, str>>,
+    title: Option<Cow<'a, str>>,
+    album: Option<Cow<'a, str>>,
     score: Option<f32>,
     heard_s: f64,
     hook_score: Option<f32>,
@@ -105,15 +110,23 @@ impl<'a> Line<'a> {
         Self {
             start: song.start,
             end: song.end,
-            artist: song.artist.as_deref(),
-            title: song.title.as_deref(),
-            album: song.album.as_deref(),
+            artist: song.artist.as_deref().map(Cow::Borrowed),
+            title: song.title.as_deref().map(Cow::Borrowed),
+            album: song.album.as_deref().map(Cow::Borrowed),
             score: song.score,
             heard_s: song.heard_s,
             hook_score: hook.map(|hook| hook.score),
             hook_start_s: hook.map(|hook| hook.start_s),
             hook_end_s: hook.map(|hook| hook.end_s),
         }
+    }
+
+    /// As it goes into CSV: what players say is no formula there.
+    fn in_cells(self) -> Self {
+        fn cell(said: Option<Cow<'_, str>>) -> Option<Cow<'static, str>> {
+            said.map(|said| Cow::Owned(text::cell(&said).into_owned()))
+        }
+        Self { artist: cell(self.artist), title: cell(self.title), album: cell(self.album), ..self }
     }
 }
 
@@ -162,4 +175,31 @@ fn draw(
     let heading = title.map_or_else(|| "What was heard".to_owned(), text::tame);
     picture::draw(out, &Heard { heading, from, to, resolution, steps, songs })?;
     Ok(Outcome::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    #[test]
+    fn what_players_say_is_no_formula() {
+        let song = SongHeard {
+            id: 1,
+            start: -1.0,
+            end: 60.0,
+            title: Some("=1+1".into()),
+            artist: Some("-".into()),
+            album: Some("a=b".into()),
+            score: None,
+            heard_s: 61.0,
+            hook: None,
+            details: RawValue::from_string("{}".into()).unwrap(),
+        };
+        let mut csv = csv::Writer::from_writer(Vec::new());
+        csv.serialize(Line::of(&song).in_cells()).unwrap();
+        let text = String::from_utf8(csv.into_inner().unwrap()).unwrap();
+        assert_eq!(text.lines().nth(1), Some("-1.0,60.0,'-,'=1+1,a=b,,61.0,,,"));
+    }
 }

@@ -1,6 +1,7 @@
 //! What is answered to plain requests.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::rejection::JsonRejection;
@@ -11,15 +12,19 @@ use axum::routing::{get, post};
 use axum::{Json, extract};
 use serde::Deserialize;
 use serde_json::json;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use super::wire::ReadingNow;
 use super::{App, heard, metrics, stream};
-use crate::capture::devices;
+use crate::capture::devices::{self, Unmet};
 use crate::exit::describe;
-use crate::station::{Command, SourceState, Wish};
+use crate::station::{SourceState, Wish};
 
 /// Most bytes of a request's body.
 const MOST_BYTES: usize = 4 << 10;
+/// Longest wait until others have been told of the devices.
+const TURN: Duration = Duration::from_secs(3);
 
 /// The routes of the API, and those for supervisors.
 pub(super) fn routes() -> Router<Arc<App>> {
@@ -77,12 +82,35 @@ async fn health(State(app): State<Arc<App>>) -> Response {
     (status, Json(body)).into_response()
 }
 
-async fn list_devices() -> Response {
-    // Asks the sound system, which may take its time.
-    match tokio::task::spawn_blocking(|| devices::list(None)).await {
+/// The turn to ask the sound system, which has one question at a time.
+async fn turn(asking: &Arc<Semaphore>, patience: Duration) -> Option<OwnedSemaphorePermit> {
+    timeout(patience, asking.clone().acquire_owned()).await.ok()?.ok()
+}
+
+/// Asks the sound system, which may take its time or hang for ever: then one thread hangs with it, and
+/// not all those that the history needs.
+async fn ask<T: Send + 'static>(
+    app: &App,
+    question: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, (StatusCode, &'static str)> {
+    let Some(turn) = turn(&app.asking, TURN).await else {
+        let why = "the sound system has not answered the last question yet; try again later";
+        return Err((StatusCode::SERVICE_UNAVAILABLE, why));
+    };
+    let asked = tokio::task::spawn_blocking(move || {
+        // Until there is an answer, even if nobody waits for it any more.
+        let _turn = turn;
+        question()
+    });
+    let failed = "asking the sound system failed inside Earworm; please report it";
+    asked.await.map_err(|_| (StatusCode::INTERNAL_SERVER_ERROR, failed))
+}
+
+async fn list_devices(State(app): State<Arc<App>>) -> Response {
+    match ask(&app, || devices::list(None)).await {
         Ok(Ok(found)) => Json(found.devices).into_response(),
         Ok(Err(problem)) => error(StatusCode::SERVICE_UNAVAILABLE, &describe(&problem)),
-        Err(_) => error(StatusCode::INTERNAL_SERVER_ERROR, "listing the devices failed"),
+        Err((status, why)) => error(status, why),
     }
 }
 
@@ -95,7 +123,9 @@ async fn reset(State(app): State<Arc<App>>) -> StatusCode {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DeviceChoice {
-    /// As `--device` takes it; what the default output plays if null.
+    /// As `--device` takes it; what the default output plays if null. It must be there: what forgets it
+    /// does not mean the default.
+    #[serde(deserialize_with = "Option::deserialize")]
     device: Option<String>,
 }
 
@@ -112,13 +142,39 @@ async fn set_device(
     };
     let wanted = Wish { device: choice, ..wish };
     let asked = wanted.clone();
-    let found = tokio::task::spawn_blocking(move || devices::check(&asked)).await;
-    match found {
+    match ask(&app, move || devices::check(&asked)).await {
         Ok(Ok(())) => {
-            app.station.command(Command::Change(wanted));
+            app.station.change(wanted);
             StatusCode::ACCEPTED.into_response()
         }
-        Ok(Err(problem)) => error(StatusCode::NOT_FOUND, &describe(&problem)),
-        Err(_) => error(StatusCode::INTERNAL_SERVER_ERROR, "looking for the device failed"),
+        Ok(Err(Unmet::NoDevice(why))) => error(StatusCode::NOT_FOUND, &describe(&why)),
+        Ok(Err(Unmet::NoSystem(why))) => error(StatusCode::SERVICE_UNAVAILABLE, &describe(&why)),
+        Err((status, why)) => error(status, why),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sound_system_has_one_question_at_a_time() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let asking = Arc::new(Semaphore::new(1));
+        runtime.block_on(async {
+            let first = turn(&asking, Duration::ZERO).await;
+            assert!(first.is_some());
+            assert!(turn(&asking, Duration::ZERO).await.is_none(), "the first hangs");
+            drop(first);
+            assert!(turn(&asking, Duration::ZERO).await.is_some());
+        });
+    }
+
+    #[test]
+    fn a_choice_names_a_device_or_null() {
+        let read = |text| serde_json::from_str::<DeviceChoice>(text).map(|choice| choice.device);
+        assert_eq!(read(r#"{"device": null}"#).unwrap(), None);
+        assert_eq!(read(r#"{"device": "usb"}"#).unwrap().as_deref(), Some("usb"));
+        assert!(read("{}").is_err());
     }
 }

@@ -21,13 +21,14 @@ const SVG: &str = "image/svg+xml";
 const JSON: &str = "application/json";
 
 /// Path, type and text of each file.
-const FILES: [(&str, &str, &str); 11] = [
+const FILES: [(&str, &str, &str); 12] = [
     ("/", HTML, include_str!("assets/index.html")),
     ("/assets/style.css", CSS, include_str!("assets/style.css")),
     ("/assets/app.js", JS, include_str!("assets/app.js")),
     ("/assets/api.js", JS, include_str!("assets/api.js")),
     ("/assets/colours.js", JS, include_str!("assets/colours.js")),
     ("/assets/curve.js", JS, include_str!("assets/curve.js")),
+    ("/assets/flow.js", JS, include_str!("assets/flow.js")),
     ("/assets/mel.js", JS, include_str!("assets/mel.js")),
     ("/assets/meter.js", JS, include_str!("assets/meter.js")),
     ("/assets/songs.js", JS, include_str!("assets/songs.js")),

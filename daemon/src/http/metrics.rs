@@ -52,13 +52,14 @@ fn text(app: &App) -> String {
     let running = f64::from(u8::from(source.state == SourceState::Running));
     page.gauge("capture_running", "1 while audio comes in.", running);
     // A first impression is not yet worth a curve.
-    let scoring = reading.status == Status::Scoring;
+    // Nor is what was heard last before the device went, or before it fell silent.
+    let live = source.state == SourceState::Running && reading.status == Status::Scoring;
     for (name, score) in [
-        ("momentary", reading.momentary.filter(|_| scoring)),
+        ("momentary", reading.momentary),
         ("window", reading.window),
         ("integrated", reading.integrated),
     ] {
-        if let Some(score) = score {
+        if let Some(score) = score.filter(|_| live) {
             let help = "The score of the moment, 0 to 100.";
             page.gauge(&format!("score_{name}"), help, f64::from(score));
         }
@@ -114,7 +115,36 @@ impl Page {
 
 #[cfg(test)]
 mod tests {
+    use earworm_scorer::Model;
+    use earworm_scorer::live::Worker;
+
     use super::*;
+    use crate::http::Rules;
+    use crate::station::{Source, Station};
+
+    #[test]
+    fn scores_of_a_device_that_has_gone_are_left_out() {
+        const RATE: u32 = 48_000;
+        let (station, mut tap) = Station::new(Model::embedded(), RATE).unwrap();
+        let second: Vec<f32> = (0..RATE).map(|i| 0.5 * (i as f32 * 0.05).sin()).collect();
+        for _ in 0..20 {
+            tap.push_interleaved(&second, 1);
+            Worker::shared().drain();
+        }
+        assert_eq!(station.meter().reading().status, Status::Scoring);
+        let bound = std::net::SocketAddr::from(([127, 0, 0, 1], 8730));
+        let app = App::new(station.clone(), None, bound, Rules::default());
+        let has_scores = |state| {
+            station.set_source(Source { state, ..Source::default() });
+            let page = text(&app);
+            let names = ["momentary", "window", "integrated"];
+            names.map(|name| page.contains(&format!("\nearworm_score_{name} ")))
+        };
+        assert_eq!(has_scores(SourceState::Running), [true; 3]);
+        for state in [SourceState::Waiting, SourceState::Resting, SourceState::Ended] {
+            assert_eq!(has_scores(state), [false; 3], "{state:?}");
+        }
+    }
 
     #[test]
     fn a_histogram_adds_up() {

@@ -48,6 +48,8 @@ pub(super) struct App {
     mel: watch::Sender<Bytes>,
     /// Told when somebody begins to listen.
     joined: tokio::sync::Notify,
+    /// The turn to ask the sound system.
+    asking: Arc<tokio::sync::Semaphore>,
     counts: Counts,
 }
 
@@ -67,6 +69,7 @@ impl App {
             reading: watch::Sender::new(Bytes::new()),
             mel: watch::Sender::new(Bytes::new()),
             joined: tokio::sync::Notify::new(),
+            asking: Arc::new(tokio::sync::Semaphore::new(1)),
             counts: Counts::default(),
         })
     }

@@ -9,7 +9,7 @@ use earworm_scorer::Model;
 use super::places::Most;
 use super::serve::Limits;
 use super::{Rules, Server};
-use crate::station::Station;
+use crate::station::{Station, Wish};
 
 /// Long enough for the slowest machine; whatever is waited for comes sooner.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -180,6 +180,34 @@ fn a_stream_is_a_connection_like_others() {
     while open_stream(&server, "").is_none() {
         assert!(start.elapsed() < PATIENCE, "its place is still taken");
     }
+}
+
+/// What is answered to a choice of a device: status and text.
+fn choose(server: &Server, body: &str) -> (u16, String) {
+    let mut socket = connect(server);
+    let head = "POST /api/v1/device HTTP/1.1\r\nhost: localhost\r\nconnection: close";
+    let json = format!("content-type: application/json\r\ncontent-length: {}", body.len());
+    write!(socket, "{head}\r\n{json}\r\n\r\n{body}").unwrap();
+    let answer = rest(socket);
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
+    (status.unwrap_or_else(|| panic!("{body}: {answer:?}")), answer)
+}
+
+#[test]
+fn a_sound_system_that_is_not_there_is_no_wrong_device() {
+    // The answer takes as long as it takes.
+    let server = start_with("127.0.0.1:0", None, Limits { answer: PATIENCE, ..LIMITS });
+    server.app.station.set_wish(Wish {
+        host: Some("oss".into()),
+        device: None,
+        rate: None,
+        follow_default: true,
+        rest_after: None,
+    });
+    assert_eq!(choose(&server, "{}").0, 422, "what forgets the device does not mean the default");
+    let (status, answer) = choose(&server, r#"{"device": null}"#);
+    assert_eq!(status, 503, "{answer}");
+    assert!(answer.contains("no sound system"), "{answer}");
 }
 
 #[test]

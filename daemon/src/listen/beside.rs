@@ -11,7 +11,7 @@ use crate::config::{self, Address, Options, SongsBy};
 use crate::exit::describe;
 use crate::history::{Reader, Recorder, ask_players};
 use crate::http::Server;
-use crate::station::{Command, Station};
+use crate::station::Station;
 use crate::{interrupt, log, osc};
 
 /// It ends when this is dropped.
@@ -118,8 +118,12 @@ impl Beside {
             }
         };
         let mut options = self.options.lock().unwrap_or_else(PoisonError::into_inner);
-        if new.wish() != options.wish() && self.station.wish().is_some() {
-            self.station.command(Command::Change(new.wish()));
+        let (before, after) = (options.wish(), new.wish());
+        if before != after
+            && let Some(wish) = self.station.wish()
+        {
+            // What was chosen in the dashboard stays, unless that very key has changed.
+            self.station.change(wish.with_changes(&before, &after));
         }
         if let Some(server) = &self.server
             && let Err(error) = server.set_rules(new.rules())

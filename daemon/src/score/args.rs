@@ -15,7 +15,9 @@ const EXAMPLES: &str = "Examples:
   earworm score --json --jobs 4 album/*.flac | jq -r '[.score, .file] | @tsv'
 
 The score is that of the whole file, 0 to 100, silence left out. The hook is the best window.
-A file that gives no score (unreadable, too short, silent) does not stop the others.";
+A file that gives no score (unreadable, too short, silent) does not stop the others.
+In CSV a text that begins with = + - @ or a tab has an apostrophe in front, so that no spreadsheet
+takes it for a formula.";
 
 /// What `earworm score` takes.
 #[derive(Debug, Args)]

@@ -202,6 +202,9 @@ impl Watch {
         }
         let heard_s = self.audible as f64 * self.hop_s;
         let needed_s = needed_s(metadata);
+        if heard_s >= needed_s {
+            return format!("the model gave no number in {heard_s:.1} s of sound");
+        }
         format!("too short: {heard_s:.1} s of sound, at least {needed_s:.1} s are needed")
     }
 }
@@ -252,6 +255,20 @@ mod tests {
             all,
             "cut off: 5.0 of 10.0 s are there; damaged packets left out: 3; samples that are no numbers: 7"
         );
+    }
+
+    #[test]
+    fn a_file_that_is_long_enough_is_not_called_too_short() {
+        let model = Model::embedded();
+        let metadata = model.metadata();
+        let mut watch = Watch::new(metadata, Wanted { timeline: false, drawing: false });
+        watch.frames = 10_000;
+        assert_eq!(watch.why_no_score(metadata), "nothing but silence");
+        watch.audible = 10;
+        assert!(watch.why_no_score(metadata).starts_with("too short: 0."));
+        watch.audible = 10_000;
+        let why = watch.why_no_score(metadata);
+        assert!(why.starts_with("the model gave no number in "), "{why}");
     }
 
     #[test]

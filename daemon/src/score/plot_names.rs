@@ -5,7 +5,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// One name for each file: `out` itself for a single file, else `out-<name>.png`, numbered where
-/// names come twice.
+/// names come twice. Names that differ only in case are one and the same on macOS and Windows, and so
+/// they are here.
 pub(crate) fn plot_names(out: &Path, files: &[PathBuf]) -> Vec<PathBuf> {
     if files.len() == 1 {
         return vec![out.to_owned()];
@@ -24,7 +25,7 @@ pub(crate) fn plot_names(out: &Path, files: &[PathBuf]) -> Vec<PathBuf> {
                 name.push(".png");
                 out.with_file_name(name)
             })
-            .find(|name| taken.insert(name.clone()))
+            .find(|name| taken.insert(name.to_string_lossy().to_lowercase()))
             .unwrap_or_else(|| out.to_owned())
     };
     files.iter().map(name_for).collect()
@@ -41,5 +42,12 @@ mod tests {
         let files = ["a.wav", "x/a.mp3", "b.c.flac", ".."].map(PathBuf::from);
         let names = ["to/p-a.png", "to/p-a-2.png", "to/p-b.c.png", "to/p-...png"];
         assert_eq!(plot_names(out, &files), names.map(PathBuf::from));
+    }
+
+    #[test]
+    fn names_that_differ_only_in_case_are_numbered() {
+        let files = ["Mix.wav", "mix.wav", "MIX.flac", "Ärger.wav", "ärger.wav"].map(PathBuf::from);
+        let names = ["p-Mix.png", "p-mix-2.png", "p-MIX-3.png", "p-Ärger.png", "p-ärger-2.png"];
+        assert_eq!(plot_names(Path::new("p.png"), &files), names.map(PathBuf::from));
     }
 }

@@ -10,6 +10,7 @@ use super::file::Scored;
 use super::timeline::Point;
 use crate::clock::{round_hook, round_ms};
 use crate::details::Details;
+use crate::text;
 
 /// Which model judged, and how well it does.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -107,7 +108,7 @@ impl<'a> Row<'a> {
         point: Option<&Point>,
     ) -> Vec<String> {
         let mut cells = vec![
-            self.file.clone(),
+            text::cell(&self.file).into_owned(),
             cell(self.duration_s),
             cell(self.score),
             cell(self.hook.map(|hook| hook.score)),
@@ -116,14 +117,14 @@ impl<'a> Row<'a> {
         ];
         cells.extend(metadata.classes.iter().map(|class| cell(self.details.get(&class.name))));
         cells.extend([
-            self.model.name.clone(),
+            text::cell(&self.model.name).into_owned(),
             self.model.sha256.clone(),
             cell(self.model.auc),
             cell(self.model.auc_low),
             cell(self.model.auc_high),
             self.damaged_packets.to_string(),
-            self.warning.clone().unwrap_or_default(),
-            self.error.clone().unwrap_or_default(),
+            text::cell(self.warning.as_deref().unwrap_or_default()).into_owned(),
+            text::cell(self.error.as_deref().unwrap_or_default()).into_owned(),
         ]);
         if with_timeline {
             cells.extend([
@@ -204,6 +205,22 @@ mod tests {
                 + r#""model":{"name":"tiny","sha256":"ab","auc":0.66,"auc_low":0.61,"auc_high":0.71},"#
                 + r#""damaged_packets":0,"warning":null,"error":null}"#
         );
+    }
+
+    #[test]
+    fn a_name_is_no_formula_and_numbers_stay_numbers() {
+        let judge = judge();
+        let error = "=1+1.wav: the file is empty".to_owned();
+        let failed = Row::failed(Path::new("=1+1.wav"), error, &judge);
+        let row = Row { score: Some(-1.5), ..failed };
+        let model = Model::embedded();
+        let header = csv_header(model.metadata(), false);
+        let cells = row.csv_cells(model.metadata(), false, None);
+        let cell = |name: &str| &cells[header.iter().position(|is| is == name).unwrap()];
+        assert_eq!(cell("file"), "'=1+1.wav");
+        assert_eq!(cell("error"), "'=1+1.wav: the file is empty");
+        assert_eq!(cell("score"), "-1.5");
+        assert_eq!(row.file, "=1+1.wav", "JSON has it as it is");
     }
 
     #[test]

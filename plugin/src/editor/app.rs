@@ -2,6 +2,7 @@
 
 mod actions;
 mod drops;
+mod keyboard;
 mod loading;
 
 use std::sync::{Arc, PoisonError};
@@ -25,6 +26,7 @@ use crate::params::View;
 use crate::session::Session;
 use crate::state::{Axis, Size};
 use earworm_kit::colour;
+use keyboard::Keyboard;
 use loading::Loading;
 
 /// Time between frames while something moves.
@@ -49,6 +51,7 @@ pub(crate) struct App {
     messages: Messages,
     path: String,
     chosen: Option<usize>,
+    keyboard: Keyboard,
     typing: bool,
     /// Whether keys were captured for typing, as last told to the window.
     captured: Option<bool>,
@@ -69,6 +72,7 @@ impl App {
             messages: Messages::default(),
             path: String::new(),
             chosen: None,
+            keyboard: Keyboard::default(),
             typing: false,
             captured: None,
         }
@@ -85,28 +89,22 @@ impl App {
     }
 
     fn keys(&mut self, ctx: &egui::Context) {
+        // Also while somebody types: what is still held down afterwards is not pressed anew.
+        let pressed = self.keyboard.pressed(ctx);
         self.typing = ctx.egui_wants_keyboard_input();
         if self.typing {
             return;
         }
-        let pressed = |key: Key| ctx.input(|i| i.key_pressed(key) && i.modifiers.is_none());
-        if pressed(Key::R) {
-            self.do_click(Click::Reset);
-        }
-        if pressed(Key::H) {
-            self.do_click(Click::Hold);
-        }
-        if pressed(Key::M) {
-            self.session.clear_maximum();
-        }
-        if pressed(Key::S) {
-            self.store_snapshot();
-        }
-        for (key, view) in
-            [(Key::Num1, View::Meter), (Key::Num2, View::Influence), (Key::Num3, View::Compare)]
-        {
-            if pressed(key) {
-                self.do_click(Click::View(view));
+        for key in pressed {
+            match key {
+                Key::R => self.do_click(Click::Reset),
+                Key::H => self.do_click(Click::Hold),
+                Key::M => self.session.clear_maximum(),
+                Key::S => self.store_snapshot(),
+                Key::Num1 => self.do_click(Click::View(View::Meter)),
+                Key::Num2 => self.do_click(Click::View(View::Influence)),
+                Key::Num3 => self.do_click(Click::View(View::Compare)),
+                _ => {}
             }
         }
     }

@@ -32,12 +32,17 @@ impl Dialog {
                     .set_title("Score a file")
                     .add_filter("Audio", &["wav", "flac", "mp3", "ogg", "m4a", "aac"])
                     .pick_file(),
-                Purpose::Table => {
-                    dialog.set_title("Export").set_file_name("earworm.csv").save_file()
-                }
-                Purpose::Picture => {
-                    dialog.set_title("Export").set_file_name("earworm.png").save_file()
-                }
+                // Given a filter, some systems add the ending themselves and ask about the file of that name.
+                Purpose::Table => dialog
+                    .set_title("Export")
+                    .add_filter("CSV", &["csv"])
+                    .set_file_name("earworm.csv")
+                    .save_file(),
+                Purpose::Picture => dialog
+                    .set_title("Export")
+                    .add_filter("PNG", &["png"])
+                    .set_file_name("earworm.png")
+                    .save_file(),
             };
             let _ = send.send(path);
             ready();

@@ -4,9 +4,10 @@ use earworm_kit::canvas::{self, Anchor, Area, Canvas};
 use earworm_kit::colour::{self, BACKGROUND, Rgb};
 use earworm_kit::ticks::tick_step;
 
+use super::shown;
 use crate::clock::clock;
 use crate::curve::Point;
-use crate::session::Session;
+use crate::session::{Log, Session};
 
 const SIZE: (u32, u32) = (1600, 700);
 /// Where the curve is drawn.
@@ -22,7 +23,8 @@ pub fn picture(session: &Session) -> anyhow::Result<Vec<u8>> {
 }
 
 fn draw(canvas: &Canvas<'_>, session: &Session) -> anyhow::Result<()> {
-    let (points, hook) = session.with_log(|log| (log.curve.points().to_vec(), log.hook.clone()));
+    let (Log { curve, hook, reading, .. }, model) = shown(session);
+    let points = curve.points();
     let scored: Vec<&Point> = points.iter().filter(|p| !p.is_gap()).collect();
     let in_song = !scored.is_empty() && scored.iter().all(|p| !p.song_s.is_nan());
     let time = |point: &Point| if in_song { point.song_s } else { point.sound_s };
@@ -69,13 +71,11 @@ fn draw(canvas: &Canvas<'_>, session: &Session) -> anyhow::Result<()> {
             canvas.line(path.map(|p| (x(time(p)), y(value(p)))), ink, 1.0, width)?;
         }
     }
-    let model = session.model();
     let name = model.as_ref().map_or("no model", |model| &model.metadata().name);
     let worth = model.as_ref().and_then(|model| model.metadata().test_auc()).map_or_else(
         || "not measured on unknown songs".to_owned(),
         |auc| format!("test AUC {:.2} ({:.2} to {:.2})", auc.value, auc.low, auc.high),
     );
-    let reading = session.reading();
     let said = |score: Option<f32>| score.map_or("–".into(), |score| format!("{score:.0}"));
     text("Earworm", (40.0, 48.0), 34.0, colour::BRIGHT)?;
     text(&format!("{name} · {worth}"), (40.0, 90.0), 18.0, colour::DIM)?;

@@ -1,8 +1,9 @@
 //! The curve as comma-separated values.
 
+use super::shown;
 use crate::session::Session;
 
-/// One row a point, oldest first; times in seconds, scores 0 to 100, nothing where there is none.
+/// One row a point that is shown, oldest first; times in seconds, scores 0 to 100, nothing where there is none.
 ///
 /// # Errors
 /// Never in practice: the table is made in memory.
@@ -18,8 +19,8 @@ pub fn table(session: &Session) -> anyhow::Result<String> {
         "level_db",
         "coverage",
     ])?;
-    let points = session.with_log(|log| log.curve.points().to_vec());
-    for point in points.iter().filter(|point| !point.is_gap()) {
+    let (log, _) = shown(session);
+    for point in log.curve.points().iter().filter(|point| !point.is_gap()) {
         let number = |value: f64, digits: usize| {
             if value.is_nan() { String::new() } else { format!("{value:.digits$}") }
         };

@@ -78,6 +78,22 @@ fn a_pause_costs_only_what_it_pushed_out() {
     assert!(absence(model.metadata()).contains("as soon as 6 s of the last 30 s"));
 }
 
+/// Rounded down to whole chunks, they would be fewer than the model was trained on.
+#[test]
+fn the_fewest_frames_that_can_be_judged_are_all_judged() {
+    let model = Model::embedded();
+    let least = model.metadata().warm_up_frames;
+    assert!(!least.is_multiple_of(CHUNK), "else nothing is rounded");
+    let frames = &frames_of(&model)[..least];
+    let found = occlude(&model, frames, least, false).unwrap();
+    assert!(found.is_some());
+    assert_eq!(found, occlude(&model, frames, least, true).unwrap());
+    // Nor are steps smaller than they need to be.
+    let whole = least.next_multiple_of(CHUNK);
+    assert_eq!(frames_at_a_time(whole - 1, least, false), frames_at_a_time(whole - 1, least, true));
+    assert_eq!(frames_at_a_time(whole + 1, least, false), CHUNK);
+}
+
 #[test]
 fn a_window_model_is_given_whole_windows() {
     let path = "../scorer/tests/fixtures/tiny_window.onnx";

@@ -248,9 +248,9 @@ fn serve(inbox: &Receiver<Job>) {
             Err(RecvTimeoutError::Disconnected) => return,
         }
         for one in &mut known {
-            if one.changes.load(Ordering::Relaxed) != one.taken
-                && let Some(session) = one.session.upgrade()
-            {
+            let Some(session) = one.session.upgrade() else { continue };
+            session.end_unwanted_gesture();
+            if one.changes.load(Ordering::Relaxed) != one.taken {
                 one.taken = session.open();
             }
         }

@@ -95,6 +95,22 @@ impl Session {
         }
     }
 
+    /// Ends the gesture once writing is switched off, also while there are no readings that would do so.
+    pub(super) fn end_unwanted_gesture(&self) {
+        let publish = {
+            let writer = lock(&self.writer);
+            let unwanted = writer.gesture && !self.params.write.value();
+            // If the host may not be told now, it was when the editor closed.
+            if !unwanted || self.host_to_tell(&writer).is_none() {
+                return;
+            }
+            writer.executor.clone()
+        };
+        if let Some(publish) = publish {
+            publish();
+        }
+    }
+
     /// Writes the window score into the output parameter, if that is switched on. For the thread that
     /// the executor uses, or the editor's.
     pub(crate) fn publish_score(&self) {

@@ -196,3 +196,62 @@ fn long_chains_end() {
     Model::from_bytes(&chain(1000).encode_to_vec(), "long").unwrap();
     assert_refused("longer", &chain(20_001), &["nodes are more than"]);
 }
+
+/// What is done with a tensor grows with a power of its axes.
+#[test]
+fn tensors_of_too_many_axes_are_refused() {
+    let unsqueezed = |axes: i64| {
+        let mut model = adding([node("Unsqueeze", &["mel", "where"], "grown")]);
+        let graph = model.graph.as_mut().unwrap();
+        graph.initializer.push(whole("where", &(3..3 + axes).collect::<Vec<_>>()));
+        model
+    };
+    Model::from_bytes(&unsqueezed(2).encode_to_vec(), "some").unwrap();
+    assert_refused("unsqueezed", &unsqueezed(2000), &["Unsqueeze", "16 axes"]);
+    let mut reshaped = adding([node("Reshape", &["mel", "shape"], "grown")]);
+    let mut shape = vec![0, 0, 0];
+    shape.resize(2000, 1);
+    reshaped.graph.as_mut().unwrap().initializer.push(whole("shape", &shape));
+    assert_refused("reshaped", &reshaped, &["Reshape", "16 axes"]);
+    let mut deep = adding(doubled("one", 1, "grown"));
+    deep.graph.as_mut().unwrap().initializer.push(TensorProto {
+        name: "deep".into(),
+        dims: vec![1; 2000],
+        data_type: DataType::Float as i32,
+        float_data: vec![1.0],
+        ..TensorProto::default()
+    });
+    assert_refused("deep", &deep, &["deep", "2000 axes"]);
+}
+
+/// None of them is large, but they are kept all together.
+#[test]
+fn constants_that_are_too_many_together_are_refused() {
+    let sums = |count: usize| {
+        let sum = |n: usize| node("Add", &["column of 1024", "row of 1023"], &format!("sum {n}"));
+        let mut model = adding((0..count).map(sum).chain(doubled("mel", 1, "grown")));
+        let ones = |name: &str, dims: [i64; 2]| TensorProto {
+            name: name.into(),
+            dims: dims.to_vec(),
+            data_type: DataType::Float as i32,
+            float_data: vec![1.0; dims.iter().product::<i64>() as usize],
+            ..TensorProto::default()
+        };
+        let graph = model.graph.as_mut().unwrap();
+        graph.initializer.push(ones("column of 1024", [1024, 1]));
+        graph.initializer.push(ones("row of 1023", [1, 1023]));
+        model
+    };
+    Model::from_bytes(&sums(2).encode_to_vec(), "two").unwrap();
+    assert_refused("sums", &sums(300), &["too many constants"]);
+}
+
+#[test]
+fn nodes_of_too_many_inputs_are_refused() {
+    let joined = |count: usize| {
+        let all = vec!["mel"; count];
+        adding([with_int(node("Concat", &all, "grown"), "axis", 0)])
+    };
+    Model::from_bytes(&joined(20).encode_to_vec(), "some").unwrap();
+    assert_refused("joined", &joined(30_000), &["30000"]);
+}

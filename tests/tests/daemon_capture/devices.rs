@@ -95,6 +95,37 @@ fn a_suspended_device_is_heard_again() {
     assert!(readings.iter().all(|reading| reading["dropped"] == 0), "{readings:?}");
 }
 
+/// Chooses a device as the dashboard does; the status of the answer.
+fn choose(address: &str, device: Value) -> u16 {
+    let url = format!("http://{address}/api/v1/device");
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let answer = agent.post(url).send_json(serde_json::json!({ "device": device })).unwrap();
+    answer.status().as_u16()
+}
+
+/// The file knows nothing of it.
+#[test]
+fn a_reload_keeps_the_device_that_was_chosen() {
+    let Some(server) = server("a_reload_keeps_the_device_that_was_chosen") else { return };
+    server.add_sink("speakers", 48_000);
+    server.add_sink("headset", 44_100);
+    server.control(&["set-default-sink", "speakers"]);
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.toml");
+    std::fs::write(&config, "rest_after = 0\n").unwrap();
+    let file = config.to_str().unwrap();
+    let mut daemon = listen(&server, &["--http", "127.0.0.1:0", "--config", file]);
+    let address = daemon.wait_for_address();
+    daemon.wait_for_log("speakers.monitor");
+    assert_eq!(choose(&address, "headset".into()), 202);
+    daemon.wait_for_log("listening device=\"headset.monitor\"");
+    std::fs::write(&config, "rest_after = 0.5\n").unwrap();
+    daemon.signal("USR1");
+    let line = daemon.wait_for_log("nothing plays; resting");
+    assert!(line.contains("headset.monitor"), "{line}");
+}
+
 /// What somebody else closes is opened again at once, and what the user asks for is no gap.
 #[test]
 fn streams_are_opened_anew() {
@@ -105,14 +136,7 @@ fn streams_are_opened_anew() {
     let mut daemon = listen(&server, &["--rest-after", "0", "--http", "127.0.0.1:0"]);
     let address = daemon.wait_for_address();
     daemon.wait_for_log("speakers.monitor");
-    let choose = |device: Value| {
-        let url = format!("http://{address}/api/v1/device");
-        let agent: ureq::Agent =
-            ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        let answer = agent.post(url).send_json(serde_json::json!({ "device": device })).unwrap();
-        answer.status().as_u16()
-    };
-    assert_eq!(choose("headset".into()), 202);
+    assert_eq!(choose(&address, "headset".into()), 202);
     daemon.wait_for_log("listening device=\"headset.monitor\" rate=44100");
     let reading = get(&address, "/api/v1/reading");
     assert_eq!(reading["source"]["device"], "headset.monitor", "{reading}");
@@ -120,8 +144,8 @@ fn streams_are_opened_anew() {
         (&reading["source"]["chosen"], &reading["health"]["gaps"]),
         (&true.into(), &0.into())
     );
-    assert_eq!(choose("nothing like it".into()), 404);
-    assert_eq!(choose(Value::Null), 202);
+    assert_eq!(choose(&address, "nothing like it".into()), 404);
+    assert_eq!(choose(&address, Value::Null), 202);
     daemon.wait_for_log("listening device=\"speakers.monitor\" rate=48000");
 
     // The server ends the stream: that is told, not waited for.

@@ -7,9 +7,9 @@
 
 mod body;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Mutex;
@@ -24,10 +24,12 @@ use ureq::{Agent, ResponseExt};
 use self::body::{Failure, is_audio_type, save};
 use super::build::progress_bar;
 use super::raw_table::RawTable;
-use crate::interrupt;
+use crate::{files, interrupt};
 
 /// Most redirects that are followed.
 const MOST_REDIRECTS: u32 = 8;
+/// Fewest requests a second: about one a day. Beyond it lie times that no clock can tell.
+const LEAST_RATE: f64 = 0.00001;
 /// The log, in the folder of the files.
 pub const LOG: &str = "fetch.jsonl";
 
@@ -127,7 +129,10 @@ impl fmt::Display for FetchReport {
 /// written. A file that cannot be fetched is no error: the report says so.
 pub fn fetch(options: &FetchOptions) -> Result<FetchReport> {
     ensure!(options.jobs > 0 && options.tries > 0, "--jobs and --tries must be at least 1");
-    ensure!(options.rate > 0.0 && options.rate.is_finite(), "--rate must be above 0");
+    ensure!(
+        options.rate >= LEAST_RATE && options.rate.is_finite(),
+        "--rate must be at least {LEAST_RATE}, one request a day"
+    );
     let wanted =
         rows(options).with_context(|| format!("cannot use {}", options.manifest.display()))?;
     std::fs::create_dir_all(&options.out)
@@ -138,6 +143,13 @@ pub fn fetch(options: &FetchOptions) -> Result<FetchReport> {
         .append(true)
         .open(&log)
         .with_context(|| format!("cannot write {}", log.display()))?;
+    // Where the file system has no locks it is for the user to see to it.
+    ensure!(
+        !matches!(log.try_lock(), Err(TryLockError::WouldBlock)),
+        "another fetch into {} is under way; wait for its end or take another --out",
+        options.out.display()
+    );
+    clear(options, &wanted);
     let work = Work {
         options,
         agent: agent(options.timeout),
@@ -156,6 +168,19 @@ pub fn fetch(options: &FetchOptions) -> Result<FetchReport> {
     report.failed.sort();
     report.stopped = interrupt::requested();
     Ok(report)
+}
+
+/// Removes what a fetch that was killed was writing, where files of this one will lie.
+fn clear(options: &FetchOptions, wanted: &[Row]) {
+    let paths = wanted.iter().map(|row| options.out.join(&row.file));
+    let folders: BTreeSet<PathBuf> =
+        paths.filter_map(|path| path.parent().map(Path::to_path_buf)).collect();
+    for entry in folders.iter().filter_map(|folder| folder.read_dir().ok()).flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(files::WRITING) {
+            // What cannot be removed is in nobody's way.
+            std::fs::remove_file(entry.path()).ok();
+        }
+    }
 }
 
 fn agent(timeout: Duration) -> Agent {
@@ -247,6 +272,8 @@ impl Work<'_> {
                     }
                 }
                 Err(Failure::Disk(error)) => return Err(error),
+                // As if it had not been begun.
+                Err(Failure::Stopped) => return Ok(()),
                 Err(Failure::Passing(error) | Failure::Lasting(error)) => {
                     fetched.failed = Some(format!("{error:#}"));
                     break;
@@ -307,7 +334,7 @@ impl Work<'_> {
             }
         };
         if !self.wait_for_turn(&host) {
-            return Err(Lasting(anyhow::anyhow!("stopped")));
+            return Err(Failure::Stopped);
         }
         let mut response = self.agent.get(uri).call().map_err(|error| match error {
             ureq::Error::TooManyRedirects => {
@@ -334,6 +361,6 @@ impl Work<'_> {
         if let Some(bytes) = told.filter(|&bytes| bytes > most) {
             return Err(Lasting(anyhow::anyhow!("it has {bytes} bytes, more than {most}")));
         }
-        save(response.body_mut().as_reader(), path, most, told)
+        save(response.body_mut().as_reader(), path, most, told, self.options.timeout)
     }
 }

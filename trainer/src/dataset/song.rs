@@ -30,6 +30,19 @@ pub(super) struct SongContent {
     pub(super) chorus: Option<f64>,
 }
 
+/// What is missing of a file of which so many frames were heard.
+fn damage(heard: u64, expected: Option<u64>, damaged_packets: u64) -> Option<String> {
+    let missing = expected.filter(|&expected| heard < expected - expected / 50);
+    match (missing, damaged_packets) {
+        (Some(expected), _) => Some(format!(
+            "cut off or damaged: {:.0} % of it are there",
+            100.0 * heard as f64 / expected as f64
+        )),
+        (None, 0) => None,
+        (None, packets) => Some(format!("{packets} damaged packets are left out")),
+    }
+}
+
 /// Reads an audio file through the scorer's own path; with an embedder, its embeddings are the frames.
 ///
 /// # Errors
@@ -74,6 +87,12 @@ pub(super) fn read(
         resampler.push(&mono, &mut take);
     }
     resampler.finish(&mut take);
+    if let Some(damage) = damage(length as u64, file.expected_frames(), file.damaged_packets()) {
+        tracing::warn!(
+            "{}: {damage}; what could be heard of it is taken as the song",
+            path.display()
+        );
+    }
     if let Some(embedder) = embedder {
         values = embedder.embed(&samples).with_context(|| path.display().to_string())?;
         // Embeddings have no level; none of them counts as silence.
@@ -108,4 +127,17 @@ pub(super) fn read(
         clipped: clipped as f64 / total.max(1) as f64,
         chorus,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn damage_is_told() {
+        assert_eq!(damage(1000, None, 0), None);
+        assert_eq!(damage(990, Some(1000), 0), None);
+        assert!(damage(500, Some(1000), 3).unwrap().contains("50 %"));
+        assert!(damage(1000, Some(1000), 3).unwrap().contains("3 damaged"));
+    }
 }

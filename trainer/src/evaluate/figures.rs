@@ -244,6 +244,7 @@ fn of_calibration_error(songs: &Songs, chosen: &[usize]) -> Option<f64> {
             Task::Classes => {
                 let sure = |&class: &usize| songs.of_class(song, class);
                 let likeliest = (0..songs.classes.len())
+                    .rev()
                     .max_by(|a, b| sure(a).total_cmp(&sure(b)))
                     .unwrap_or(0);
                 (sure(&likeliest), likeliest == songs.label[song])

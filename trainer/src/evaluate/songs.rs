@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use earworm_scorer::model::{Calibration, evidence};
 
 use crate::calibrate::{Calibrated, label, middle};
+use crate::metrics::first_largest;
 use crate::run::{Run, RunInfo, Task};
 
 /// All songs that were judged, in the order of [`Run::songs`]: every column has one value a song.
@@ -179,10 +180,6 @@ fn indexed<K: Ord + Clone>(names: impl Iterator<Item = K>) -> (Vec<K>, Vec<usize
     index_of.values_mut().enumerate().for_each(|(index, slot)| *slot = index);
     let indices = names.iter().map(|name| index_of[name]).collect();
     (index_of.into_keys().collect(), indices)
-}
-
-fn first_largest(raw: &[f32]) -> usize {
-    (0..raw.len()).rev().max_by(|&a, &b| raw[a].total_cmp(&raw[b])).unwrap_or(0)
 }
 
 /// Values of some songs, indices may repeat.

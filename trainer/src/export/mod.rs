@@ -14,7 +14,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::Device;
 use earworm_scorer::front_end::FrontEndSettings;
-use earworm_scorer::model::{CONTRACT_VERSION, Class, Contract, DataSource, Input, Metadata};
+use earworm_scorer::model::{
+    CONTRACT_VERSION, Calibration, Class, Contract, DataSource, Input, Metadata,
+};
 
 use crate::dataset::Dataset;
 use crate::evaluate::{Evaluation, measure};
@@ -190,18 +192,6 @@ fn metadata(subject: &Subject<'_>, contract: Contract, input: Input) -> Metadata
         (Contract::Streaming, _) | (_, Input::Descriptors { .. }) => recipe.data.warm_up_frames,
         (Contract::Window, _) => recipe.data.window_frames,
     };
-    let meaning = &recipe.heads[0].meaning;
-    let label = match info.task {
-        Task::Share => format!(
-            "The score is the probability, in percent, that a song lies in the upper half of the {} songs of the data set by the {meaning}.",
-            info.data.songs
-        ),
-        Task::Binary => format!("The score is the probability, in percent, of: {meaning}."),
-        Task::Classes => {
-            format!("The score is the probability, in percent, of “{}”: {meaning}.", info.score)
-        }
-        Task::Regression => format!("The score is the predicted {meaning}, in percent."),
-    };
     Metadata {
         contract_version: CONTRACT_VERSION,
         contract,
@@ -214,7 +204,13 @@ fn metadata(subject: &Subject<'_>, contract: Contract, input: Input) -> Metadata
         classes: classes.collect(),
         score_class: info.score.clone(),
         calibration: evaluation.calibration.clone(),
-        label,
+        label: label(
+            info.task,
+            &info.score,
+            info.data.songs,
+            &recipe.heads[0].meaning,
+            &evaluation.calibration,
+        ),
         data: DataSource {
             name: recipe.data.name.clone(),
             songs: info.data.songs,
@@ -225,5 +221,42 @@ fn metadata(subject: &Subject<'_>, contract: Contract, input: Input) -> Metadata
         metrics: evaluation.metrics.clone(),
         trust: evaluation.trust.clone(),
         licence: recipe.licence.clone(),
+    }
+}
+
+/// What the score, one of the outputs, says in a sentence.
+fn label(
+    task: Task,
+    score: &str,
+    songs: usize,
+    meaning: &str,
+    calibration: &Calibration,
+) -> String {
+    match (task, calibration) {
+        // Without a calibration the score of a share is the share itself.
+        (Task::Regression, _) | (Task::Share, Calibration::Identity) => {
+            format!("The score is the predicted {meaning}, in percent.")
+        }
+        (Task::Share, _) => format!(
+            "The score is the probability, in percent, that a song lies in the upper half of the {songs} songs of the data set by the {meaning}."
+        ),
+        (Task::Binary, _) => format!("The score is the probability, in percent, of: {meaning}."),
+        (Task::Classes, _) => {
+            format!("The score is the probability, in percent, of “{score}”: {meaning}.")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_uncalibrated_share_is_not_called_a_probability() {
+        let label = |calibration| label(Task::Share, "liked", 321, "share of likes", &calibration);
+        let plain = label(Calibration::Identity);
+        assert_eq!(plain, "The score is the predicted share of likes, in percent.");
+        let calibrated = label(Calibration::Platt { slope: 1.0, intercept: 0.0 });
+        assert!(calibrated.contains("upper half of the 321 songs"), "{calibrated}");
     }
 }

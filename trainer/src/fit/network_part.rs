@@ -366,10 +366,21 @@ impl NetworkPart<'_> {
 
 /// Whether raw outputs of one song decide as its targets do.
 pub(super) fn is_right(task: Task, raw: &[f32], learnt: &[f32]) -> bool {
-    let greatest = |v: &[f32]| (0..v.len()).max_by(|&a, &b| v[a].total_cmp(&v[b]));
+    use crate::metrics::first_largest;
     match task {
-        Task::Classes => greatest(raw) == greatest(learnt),
+        Task::Classes => first_largest(raw) == first_largest(learnt),
         Task::Share | Task::Binary => (raw[0] > 0.0) == (learnt[0] > 0.5),
         Task::Regression => (raw[0] > 0.5) == (learnt[0] > 0.5),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_equal_outputs_the_first_decides() {
+        assert!(is_right(Task::Classes, &[1.0, 1.0, 0.0], &[1.0, 0.0, 0.0]));
+        assert!(!is_right(Task::Classes, &[1.0, 1.0, 0.0], &[0.0, 1.0, 0.0]));
     }
 }

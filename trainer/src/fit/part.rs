@@ -311,14 +311,16 @@ impl PartInHand<'_> {
         self.recipe.taken_columns().into_iter().filter(known).collect()
     }
 
+    /// The share of songs that are decided rightly; shares and values decide nothing.
     fn accuracy(&self, songs: &[usize], raw: &[Vec<f32>]) -> Option<f64> {
         let task = self.recipe.task();
+        let decides = matches!(task, Task::Binary | Task::Classes) && !songs.is_empty();
         let right = songs
             .iter()
             .zip(raw)
             .filter(|&(&song, raw)| is_right(task, raw, &self.targets.learnt[song]))
             .count();
-        (!songs.is_empty()).then(|| right as f64 / songs.len() as f64)
+        decides.then(|| right as f64 / songs.len() as f64)
     }
 
     fn write(&self, name: &str, songs: &[usize], raw: Vec<Vec<f32>>) -> Result<()> {

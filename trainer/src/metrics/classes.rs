@@ -76,6 +76,11 @@ pub fn most_common(truth: &[usize]) -> Option<(usize, usize)> {
     Some((class, counts[class]))
 }
 
+/// The class with the largest output, the first of equals; 0 of none.
+pub fn first_largest(raw: &[f32]) -> usize {
+    (0..raw.len()).rev().max_by(|&a, &b| raw[a].total_cmp(&raw[b])).unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,6 +95,7 @@ mod tests {
         assert_eq!(macro_f1(&[1], &[1], 3), Some(1.0));
         assert_eq!(most_common(&[]), None);
         assert_eq!(most_common(&[2, 1, 1, 2, 0]), Some((1, 2)));
+        assert_eq!((first_largest(&[0.0, 2.0, 2.0]), first_largest(&[])), (1, 0));
         assert_eq!(confusion(&[0, 1, 1], &[0, 0, 1], 2), [[1, 1], [0, 1]]);
     }
 }

@@ -14,7 +14,9 @@ mod values;
 pub(crate) mod golden;
 
 pub use bootstrap::Estimate;
-pub use classes::{accuracy, auc_one_vs_rest, balanced_accuracy, confusion, macro_f1, most_common};
+pub use classes::{
+    accuracy, auc_one_vs_rest, balanced_accuracy, confusion, first_largest, macro_f1, most_common,
+};
 pub use paired::{holm, mcnemar_exact};
 pub use probability::{brier, brier_of_classes, calibration_error};
 pub use rank::{auc, pearson, ranks, roc, spearman};

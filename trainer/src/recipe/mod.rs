@@ -200,7 +200,7 @@ impl Recipe {
                 network.preparation()
             );
         }
-        self.model.validate(task, &self.data)
+        self.model.validate(task, self.heads.len(), &self.data)
     }
 }
 
@@ -278,7 +278,7 @@ mod tests {
         assert!(set("data.table=x.csv").contains("either"));
         assert!(set("data.warm_up_frames=0").contains("warm_up_frames"));
         assert!(set("model.kind=knn").contains("missing field `k`"));
-        assert!(set("model.kind=knn;model.k=3").contains("yes-or-no"));
+        assert!(set("model.kind=knn;model.k=3").contains("learns one target"));
         assert!(set("split.kind=column").contains("column"));
         for (key, value) in [
             ("augmentation.gain_db", "nan"),

@@ -87,7 +87,7 @@ impl Model {
         }
     }
 
-    pub(super) fn validate(&self, task: Task, data: &DataRecipe) -> Result<()> {
+    pub(super) fn validate(&self, task: Task, heads: usize, data: &DataRecipe) -> Result<()> {
         match self {
             Self::Network(network) => {
                 network.validate()?;
@@ -110,6 +110,11 @@ impl Model {
                 Ok(())
             }
             Self::Table(table) => {
+                ensure!(
+                    heads == 1,
+                    "model: kind {:?} learns one target; leave one of [[heads]]",
+                    table.kind()
+                );
                 ensure!(
                     matches!(task, Task::Binary | Task::Classes),
                     "model: kind {:?} needs a yes-or-no target or classes",

@@ -5,8 +5,9 @@ use maud::{Markup, PreEscaped, html};
 
 use super::html::{document, seconds, standing, thousands};
 use super::{pictures, sections};
-use crate::evaluate::{Evaluation, Figure, Measured, number};
+use crate::evaluate::{Evaluation, Figure, Majority, Measured, number};
 use crate::run::{Run, Split, Task};
+use crate::stats::MAJORITY;
 
 /// The page of a run, whole in itself.
 ///
@@ -137,6 +138,7 @@ fn doubts(measured: &Measured) -> Vec<String> {
     } else {
         format!("No {one} is on both sides of a split, and the intervals are drawn over {}: they say what to expect of a new {one}, of the same kind of music as this data set.", evaluation.unit)
     });
+    doubts.extend(evaluation.majority.as_ref().and_then(nearly_everything));
     for name in ["auc", "spearman"] {
         if let (Some(all), Some(within)) = (find(name, "all"), find(name, "within genre"))
             && all.beats_baseline() == Some(true)
@@ -179,6 +181,17 @@ fn doubts(measured: &Measured) -> Vec<String> {
     doubts
 }
 
+/// What is to be said of a class that nearly all songs are of.
+fn nearly_everything(majority: &Majority) -> Option<String> {
+    (majority.share > MAJORITY).then(|| {
+        format!(
+            "{:.1} % of the songs are “{}”: always answering so is right as often. The balanced accuracy counts all classes alike.",
+            100.0 * majority.share,
+            majority.class
+        )
+    })
+}
+
 fn footer(run: &Run) -> Markup {
     let info = &run.info;
     html! {
@@ -192,5 +205,18 @@ fn footer(run: &Run) -> Markup {
             }
             p { code { (info.command) } }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_that_is_nearly_everything_is_told() {
+        let of = |share| nearly_everything(&Majority { class: "not viral".into(), share });
+        let told = of(0.93).unwrap();
+        assert!(told.starts_with("93.0 % of the songs are “not viral”"), "{told}");
+        assert_eq!(of(MAJORITY), None);
     }
 }

@@ -1,10 +1,13 @@
 //! The tables of a run's page.
 
+use std::path::Path;
+
 use maud::{Markup, html};
 
 use super::html::{interval_bar, number_cell, seconds, thousands};
 use super::page::Capital;
 use super::wrong::{Wrong, most_wrong};
+use crate::command_line::from_here;
 use crate::evaluate::{Evaluation, Figure, GroupResult, Measured, number};
 use crate::run::{Run, Split, Task};
 
@@ -206,10 +209,31 @@ pub(super) fn search(run: &Run) -> Markup {
     }
 }
 
+/// The text of a recipe, without where on this machine its files lie.
+fn without_paths(text: &str, here: &Path) -> String {
+    let mut paths = Vec::new();
+    // It was read before; text that is no TOML names no files.
+    let table = text.parse::<toml::Table>().unwrap_or_default();
+    absolute_paths(&toml::Value::Table(table), &mut paths);
+    // What another begins with comes after it.
+    paths.sort_by_key(|path| std::cmp::Reverse(path.len()));
+    paths.iter().fold(text.to_owned(), |text, path| text.replace(path, &from_here(path, here)))
+}
+
+fn absolute_paths(value: &toml::Value, paths: &mut Vec<String>) {
+    match value {
+        toml::Value::String(text) if Path::new(text).is_absolute() => paths.push(text.clone()),
+        toml::Value::Array(values) => values.iter().for_each(|value| absolute_paths(value, paths)),
+        toml::Value::Table(table) => table.values().for_each(|value| absolute_paths(value, paths)),
+        _ => {}
+    }
+}
+
 /// Where the songs come from, how they were split, and the recipe.
 pub(super) fn data_and_recipe(measured: &Measured) -> Markup {
     let Measured { run, notes, evaluation, .. } = measured;
     let data = &run.info.data;
+    let here = std::env::current_dir().unwrap_or_default();
     let split = match run.info.split {
         Split::Folds => format!("{} folds", run.parts.len()),
         Split::Test => "one test set".to_owned(),
@@ -230,7 +254,7 @@ pub(super) fn data_and_recipe(measured: &Measured) -> Markup {
                 (fact("About", notes.about.as_deref().unwrap_or("")))
                 (fact("Licence", notes.licence.as_deref().unwrap_or("")))
                 (fact("SHA-256", &data.sha256))
-                (fact("Folder", &data.folder.display().to_string()))
+                (fact("Folder", &from_here(&data.folder.to_string_lossy(), &here)))
                 @if let Some(front_end) = &data.front_end {
                     (fact("Front end", &format!("{} mel bands from {} to {} Hz, frames of {} every {} at {} Hz", front_end.n_mels, front_end.f_min, front_end.f_max, front_end.n_fft, front_end.hop, front_end.sample_rate)))
                 }
@@ -239,8 +263,32 @@ pub(super) fn data_and_recipe(measured: &Measured) -> Markup {
                 (fact("Calibration", &evaluation.calibration_words()))
             }
             @if !notes.text.is_empty() {
-                details { summary { "The recipe, as it was resolved" } pre { (notes.text) } }
+                details { summary { "The recipe, as it was resolved" } pre { (without_paths(&notes.text, &here)) } }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn a_recipe_is_handed_on_without_paths_of_this_machine() {
+        let text = r#"
+name = "small"
+[data]
+set = "/home/me/music/data/set"
+join = "/mnt/disk/more.csv"
+about = "likes / plays"
+list = ["/mnt/disk"]
+"#;
+        let told = without_paths(text, Path::new("/home/me/music"));
+        let expected = text
+            .replace("/home/me/music/data/set", "data/set")
+            .replace("/mnt/disk/more.csv", "…/more.csv")
+            .replace("/mnt/disk", "…/disk");
+        assert_eq!(told, expected);
     }
 }

@@ -18,6 +18,7 @@ use columns::{Categories, Numbers, correlation};
 pub use columns::{Origin, Summary};
 use material::Material;
 use recipe_view::RecipeView;
+pub(crate) use warnings::MAJORITY;
 pub use warnings::{Kind, Warning};
 
 /// Rows that correlations are taken over at most, evenly spaced: more would change no digit shown.

@@ -51,6 +51,9 @@ pub struct Table {
     pub rows: Vec<Vec<Option<f64>>>,
     /// The columns of texts: one text a row.
     pub texts: BTreeMap<String, Vec<String>>,
+    /// By column and row the cells of numbers that are not written as this program writes them, such as
+    /// `007` and `1.0`: as names they are others than `7` and `1`.
+    as_written: BTreeMap<String, BTreeMap<usize, String>>,
 }
 
 impl Table {
@@ -92,7 +95,7 @@ impl Table {
                 ids.len()
             );
         }
-        Ok(Self { ids, names, rows, texts })
+        Ok(Self { ids, names, rows, texts, as_written: BTreeMap::new() })
     }
 
     /// Reads a CSV or Parquet file. Rows are numbered from 0 where no column names them.
@@ -119,16 +122,16 @@ impl Table {
         read().with_context(|| format!("cannot use the table {}", path.display()))
     }
 
-    /// The rows as tracks, with all columns as texts.
+    /// The rows as tracks, with all columns as texts: numbers as [`Table::text`] has them.
     pub fn tracks(&self) -> Vec<Track> {
         let track = |row: usize| {
-            let text = |cell: Option<f64>| cell.map(|v| v.to_string()).unwrap_or_default();
-            let numbers = self.names.iter().zip(&self.rows[row]);
+            let number = |(column, name): (usize, &String)| (name.clone(), self.cell(column, row));
+            let numbers = self.names.iter().enumerate().map(number);
             let texts = self.texts.iter().map(|(name, cells)| (name.clone(), cells[row].clone()));
             Track {
                 id: self.ids[row].clone(),
                 file: String::new(),
-                columns: numbers.map(|(n, &c)| (n.clone(), text(c))).chain(texts).collect(),
+                columns: numbers.chain(texts).collect(),
             }
         };
         (0..self.ids.len()).map(track).collect()
@@ -142,6 +145,7 @@ impl Table {
         let count = cells.first().map_or(0, Vec::len);
         let mut ids: Vec<String> = (0..count).map(|row| row.to_string()).collect();
         let (mut names, mut numbers, mut texts) = (Vec::new(), Vec::new(), BTreeMap::new());
+        let mut as_written = BTreeMap::new();
         if let Some(id) = id_column {
             ensure!(
                 header.iter().any(|column| column == id),
@@ -156,6 +160,10 @@ impl Table {
                 }
                 ids = cells;
             } else if let Some(values) = as_numbers(&cells) {
+                let cells = unlike_numbers(cells, &values);
+                if !cells.is_empty() {
+                    as_written.insert(column.clone(), cells);
+                }
                 names.push(column);
                 numbers.push(values);
             } else {
@@ -164,7 +172,7 @@ impl Table {
         }
         let rows =
             (0..count).map(|row| numbers.iter().map(|column| column[row]).collect()).collect();
-        Self::new(ids, names, rows, texts)
+        Ok(Self { as_written, ..Self::new(ids, names, rows, texts)? })
     }
 
     /// The numbers of a column; `None` where they are missing.
@@ -184,7 +192,14 @@ impl Table {
         bail!("column {name} does not hold numbers: row {} has {cell:?}", self.ids[row])
     }
 
-    /// A column as text; numbers are written out, missing ones as nothing.
+    /// A cell of numbers as text; nothing where it is missing.
+    fn cell(&self, column: usize, row: usize) -> String {
+        let Some(value) = self.rows[row][column] else { return String::new() };
+        let written = self.as_written.get(&self.names[column]).and_then(|cells| cells.get(&row));
+        written.cloned().unwrap_or_else(|| value.to_string())
+    }
+
+    /// A column as text; numbers as they stand in the file, missing ones as nothing.
     ///
     /// # Errors
     /// When there is no such column.
@@ -195,8 +210,7 @@ impl Table {
         let Some(column) = self.names.iter().position(|known| known == name) else {
             return Err(self.unknown(name));
         };
-        let write = |cell: Option<f64>| cell.map(|value| value.to_string()).unwrap_or_default();
-        Ok(self.rows.iter().map(|row| write(row[column])).collect())
+        Ok((0..self.rows.len()).map(|row| self.cell(column, row)).collect())
     }
 
     fn unknown(&self, name: &str) -> anyhow::Error {
@@ -215,9 +229,14 @@ fn unique<'a>(names: impl IntoIterator<Item = &'a String>) -> Result<()> {
     Ok(())
 }
 
+/// Whether a cell, without spaces around it, stands for what is not known.
+pub(crate) fn is_missing(cell: &str) -> bool {
+    MISSING.contains(&cell.to_ascii_lowercase().as_str())
+}
+
 /// The number in a cell, `None` within if it is missing; `None` if it is no finite number.
 fn number(cell: &str) -> Option<Option<f64>> {
-    if MISSING.contains(&cell.to_ascii_lowercase().as_str()) {
+    if is_missing(cell) {
         return Some(None);
     }
     cell.parse().ok().filter(|value: &f64| value.is_finite()).map(Some)
@@ -225,6 +244,13 @@ fn number(cell: &str) -> Option<Option<f64>> {
 
 fn as_numbers(cells: &[String]) -> Option<Vec<Option<f64>>> {
     cells.iter().map(|cell| number(cell)).collect()
+}
+
+/// The cells, by row, that hold a number and are not written as it is.
+fn unlike_numbers(cells: Vec<String>, values: &[Option<f64>]) -> BTreeMap<usize, String> {
+    let unlike = |cell: &str, value: Option<f64>| value.is_some_and(|v| v.to_string() != cell);
+    let cells = cells.into_iter().zip(values).enumerate();
+    cells.filter(|(_, (cell, value))| unlike(cell, **value)).map(|(n, (c, _))| (n, c)).collect()
 }
 
 #[cfg(test)]
@@ -250,9 +276,21 @@ mod tests {
         assert_eq!(table.rows, [vec![Some(1.0), None], vec![None, Some(25.0)]]);
         assert_eq!(table.texts["name"], ["One", "2"]);
         assert_eq!(table.column("b").unwrap(), [None, Some(25.0)]);
-        assert_eq!(table.text("b").unwrap(), ["", "25"]);
+        assert_eq!(table.text("b").unwrap(), ["", "2.5e1"]);
         assert_eq!(table.text("name").unwrap(), ["One", "2"]);
         assert_eq!(read("a\n1\n2\n", None).unwrap().ids, ["0", "1"]);
+    }
+
+    #[test]
+    fn numbers_are_texts_as_they_were_written() {
+        let table = read("id,artist,likes\nx,007,1.0\ny,7,nan\n", Some("id")).unwrap();
+        assert_eq!(table.column("artist").unwrap(), [Some(7.0), Some(7.0)]);
+        assert_eq!(table.text("artist").unwrap(), ["007", "7"]);
+        let tracks = table.tracks();
+        let text = |row: usize, column: &str| tracks[row].text(column).unwrap();
+        assert_eq!((text(0, "artist"), text(1, "artist")), ("007", "7"));
+        assert_eq!((text(0, "likes"), text(1, "likes")), ("1.0", ""));
+        assert_eq!(tracks[0].number("likes").unwrap(), 1.0);
     }
 
     #[test]

@@ -956,8 +956,16 @@ impl<A: App> WindowHandler for EguiWindow<A> {
         // This allows DAW shortcuts (spacebar, etc.) to pass through when no text field is focused
         match &event {
             baseview::Event::Keyboard(_) => {
-                let egui_ctx = &self.inner.borrow().egui_ctx;
-                if return_status == EventStatus::Captured && !egui_ctx.egui_wants_keyboard_input() {
+                let inner = self.inner.borrow();
+                let egui_ctx = &inner.egui_ctx;
+                // Earworm: keys that the app has named are its own, pressed alone. Upstream hands them to the
+                // host as well, unless a text field is focused.
+                let is_named = matches!(inner.frame.key_capture, KeyCapture::CaptureKeys(_))
+                    && self.modifiers.get().is_none();
+                if return_status == EventStatus::Captured
+                    && !is_named
+                    && !egui_ctx.egui_wants_keyboard_input()
+                {
                     EventStatus::Ignored
                 } else {
                     return_status

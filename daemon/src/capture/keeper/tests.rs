@@ -38,6 +38,69 @@ fn hang(keeper: &mut Keeper) -> Sender<anyhow::Result<()>> {
     tell
 }
 
+/// What is wished for, changed like this.
+fn change(keeper: &mut Keeper, how: impl FnOnce(&mut Wish)) {
+    let mut wish = keeper.wish.clone();
+    how(&mut wish);
+    keeper.take(Message::Command(Command::Change(wish)));
+}
+
+/// Opens a stream of `id`, which is at once.
+fn listen_to(keeper: &mut Keeper, id: &str) {
+    let (tell, opening) = told();
+    tell.send(Ok(())).unwrap();
+    keeper.begin(id, opening, PATIENCE).unwrap();
+    keeper.begin_to_listen(Target { id: id.into(), version: 0 });
+}
+
+#[test]
+fn the_device_of_now_is_held_once_the_default_is_not_followed_any_more() {
+    let (mut keeper, _station) = keeper();
+    change(&mut keeper, |wish| wish.device = None);
+    listen_to(&mut keeper, "a");
+    assert_eq!(keeper.held, None);
+    change(&mut keeper, |wish| wish.follow_default = false);
+    assert_eq!(keeper.held.as_deref(), Some("a"));
+    // Whatever else changes.
+    change(&mut keeper, |wish| wish.rest_after = Some(Duration::from_secs(30)));
+    assert_eq!(keeper.held.as_deref(), Some("a"));
+    change(&mut keeper, |wish| wish.device = Some("b".into()));
+    assert_eq!(keeper.held, None, "another one is wished for");
+    change(&mut keeper, |wish| wish.follow_default = true);
+    change(&mut keeper, |wish| wish.follow_default = false);
+    assert_eq!(keeper.held, None, "and has not been opened yet");
+    listen_to(&mut keeper, "c");
+    assert_eq!(keeper.held.as_deref(), Some("c"));
+    change(&mut keeper, |wish| wish.follow_default = true);
+    assert_eq!(keeper.held, None);
+}
+
+#[test]
+fn what_nothing_plays_into_is_held_as_well() {
+    let (mut keeper, _station) = keeper();
+    listen_to(&mut keeper, "a");
+    keeper.close(Reason::Quiet);
+    change(&mut keeper, |wish| wish.follow_default = false);
+    assert_eq!(keeper.held.as_deref(), Some("a"));
+}
+
+#[test]
+fn a_device_that_goes_is_named_and_told_of_once() {
+    let (mut keeper, station) = keeper();
+    change(&mut keeper, |wish| wish.device = None);
+    listen_to(&mut keeper, "a");
+    // As it is found out where there is no sound server: by looking for it in vain.
+    keeper.miss("there is no default output".into());
+    assert_eq!(station.source().state, SourceState::Running, "its end is still to come");
+    keeper.close(Reason::Gone);
+    let gone = "the device a is gone: there is no default output";
+    assert_eq!(station.source().problem.as_deref(), Some(gone));
+    keeper.miss("there is no default output".into());
+    assert_eq!(keeper.said.as_deref(), Some(gone), "it is known already");
+    keeper.miss("the sound system hangs".into());
+    assert_eq!(keeper.said.as_deref(), Some("the sound system hangs"));
+}
+
 #[test]
 fn a_sound_system_that_hangs_is_left_alone_until_it_answers() {
     let (mut keeper, station) = keeper();

@@ -2,6 +2,7 @@
 
 import { ask, follow, hasToken } from "./api.js";
 import { Curve } from "./curve.js";
+import { Flow } from "./flow.js";
 import { Mel } from "./mel.js";
 import { makeClasses, show } from "./meter.js";
 import { showSongs } from "./songs.js";
@@ -9,6 +10,7 @@ import { showSongs } from "./songs.js";
 const byId = (id) => document.getElementById(id);
 const curve = new Curve(byId("curve"));
 const mel = new Mel(byId("mel"));
+const flow = new Flow();
 let showClasses = () => {};
 let reading = null;
 let ahead = 0;
@@ -55,10 +57,13 @@ const remembers = () => reading !== null && reading.health.history !== "off";
 
 const loadHistory = quietly(async () => {
   if (!remembers()) return;
-  const from = now() - curve.seconds;
-  const resolution = Math.max(1, Math.round(curve.seconds / 600));
-  const query = new URLSearchParams({ from: from.toFixed(3), resolution });
-  curve.load((await ask(`/api/v1/history?${query}`)).rows);
+  const { seconds } = curve;
+  const resolution = Math.max(1, Math.round(seconds / 600));
+  const query = new URLSearchParams({ from: (now() - seconds).toFixed(3), resolution });
+  const { rows } = await ask(`/api/v1/history?${query}`);
+  // Another range may have been chosen meanwhile, and its own answer be here already.
+  if (seconds !== curve.seconds) return;
+  curve.load(rows);
   changed = true;
 });
 
@@ -76,6 +81,8 @@ const loadDevices = quietly(async () => {
     select.disabled = true;
     return;
   }
+  // The server may be another one than before.
+  select.disabled = false;
   // Another sound system's devices cannot be chosen without its name.
   const host = reading?.source.host;
   const devices = (await ask("/api/v1/devices")).filter((device) => !host || device.host === host);
@@ -93,9 +100,11 @@ function take(message) {
     const before = reading;
     reading = message;
     ahead = message.time - Date.now() / 1000;
-    show(message);
+    // Not by the clocks of the day, which may be set.
+    const flows = flow.note(message, performance.now() / 1000);
+    show(message, flows);
     showClasses(message.details);
-    const live = message.status === "scoring";
+    const live = flows && message.status === "scoring";
     const value = (score) => (live ? score : null);
     curve.push({
       time: message.time,

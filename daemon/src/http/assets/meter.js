@@ -32,15 +32,18 @@ const STATES = {
 const HISTORIES = { off: "off", writing: "written", failing: "cannot be written" };
 const times = (n) => ["never", "once"][n] ?? `${n} times`;
 
-export function show(reading) {
+// `flows` says whether audio comes in; else the scores are those of a while ago.
+export function show(reading, flows) {
   const number = byId("number");
   // Before there is a window, the momentary score is a first impression, and looks like one.
   const impression = reading.status === "listening" ? reading.momentary : null;
   number.textContent = whole(reading.window ?? impression);
-  number.toggleAttribute("data-quiet", reading.status !== "scoring");
+  number.toggleAttribute("data-quiet", !flows || reading.status !== "scoring");
   byId("now").toggleAttribute("data-listening", reading.status === "listening");
   byId("caption").textContent =
     reading.source.state === "resting" ? "nothing plays"
+    : reading.source.state === "ended" ? "the end"
+    : !flows ? "nothing comes in"
     : impression != null ? "first impression"
     : CAPTIONS[reading.status];
   for (const id of ["momentary", "window", "integrated"]) bar(id, reading[id], whole(reading[id]));

@@ -1,6 +1,6 @@
 //! What clicks, keys and dialogs do.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::PoisonError;
 
 use earworm_scorer::Model;
@@ -10,7 +10,7 @@ use super::App;
 use crate::editor::app::loading::Loading;
 use crate::editor::dialogs::{Dialog, Purpose};
 use crate::editor::header::Click;
-use crate::export;
+use crate::export::{self, Format};
 use crate::influence;
 use crate::state::ModelSetting;
 
@@ -103,8 +103,8 @@ impl App {
         }
     }
 
-    pub(super) fn export(&mut self, path: &Path) {
-        match export::export(&self.session, path) {
+    pub(super) fn export(&mut self, path: &Path, format: Format) {
+        match export::export(&self.session, path, format) {
             Ok(path) => self.messages.say(format!("wrote {}", path.display())),
             Err(error) => self.messages.complain(format!("{error:#}")),
         }
@@ -117,8 +117,8 @@ impl App {
             match answer {
                 Some((Purpose::Model, path)) => self.load_model(&path),
                 Some((Purpose::Song, path)) => self.score_file(&path),
-                Some((Purpose::Table, path)) => self.export(&with_extension(path, "csv")),
-                Some((Purpose::Picture, path)) => self.export(&with_extension(path, "png")),
+                Some((Purpose::Table, path)) => self.export(&path, Format::Table),
+                Some((Purpose::Picture, path)) => self.export(&path, Format::Picture),
                 None => {}
             }
         }
@@ -173,11 +173,4 @@ impl App {
         self.chosen = None;
         self.touch();
     }
-}
-
-fn with_extension(mut path: PathBuf, extension: &str) -> PathBuf {
-    if path.extension().is_none() {
-        path.set_extension(extension);
-    }
-    path
 }

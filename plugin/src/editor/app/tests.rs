@@ -6,8 +6,10 @@ use egui::epaint::{ClippedShape, Shape};
 use nice_plug::prelude::ProcessMode;
 
 use super::*;
+use crate::export::Format;
 use crate::harness::{Host, automate};
 use crate::influence;
+use crate::state::{MOST_SNAPSHOTS, SMALLEST, Snapshot};
 
 /// Draws frames as a window would and gives the texts of the last one, with their sizes.
 fn texts(app: &mut App, size: (f32, f32)) -> Vec<(String, f32)> {
@@ -18,19 +20,24 @@ fn texts(app: &mut App, size: (f32, f32)) -> Vec<(String, f32)> {
 fn texts_with(app: &mut App, size: (f32, f32), input: &egui::RawInput) -> Vec<(String, f32)> {
     let ctx = egui::Context::default();
     theme::apply(&ctx);
-    let mut found = Vec::new();
     // Twice, as egui measures in the first frame.
-    for frame in 0..2 {
-        let rect = Rect::from_min_size(egui::Pos2::ZERO, vec2(size.0, size.1));
-        let mut input = egui::RawInput { screen_rect: Some(rect), ..input.clone() };
-        if frame > 0 {
-            input.dropped_files.clear();
-        }
-        let output = ctx.run_ui(input, |ui| app.draw(ui));
-        found.clear();
-        for ClippedShape { shape, .. } in output.shapes {
-            gather(&shape, &mut found);
-        }
+    draw(&ctx, app, size, input.clone());
+    draw(&ctx, app, size, egui::RawInput { dropped_files: Vec::new(), ..input.clone() })
+}
+
+/// Draws one frame and gives its texts, with their sizes.
+fn draw(
+    ctx: &egui::Context,
+    app: &mut App,
+    size: (f32, f32),
+    input: egui::RawInput,
+) -> Vec<(String, f32)> {
+    let rect = Rect::from_min_size(egui::Pos2::ZERO, vec2(size.0, size.1));
+    let input = egui::RawInput { screen_rect: Some(rect), ..input };
+    let output = ctx.run_ui(input, |ui| app.draw(ui));
+    let mut found = Vec::new();
+    for ClippedShape { shape, .. } in output.shapes {
+        gather(&shape, &mut found);
     }
     found
 }
@@ -228,6 +235,66 @@ fn what_is_held_stays_whoever_looks() {
     }
 }
 
+#[test]
+fn a_key_that_is_held_down_does_once_what_it_does() {
+    let mut host = Host::new(48_000, 48_000, ProcessMode::Offline);
+    let session = host.session().clone();
+    let (_editor, context, _) = host.editor();
+    let mut app = App::new(session.clone());
+    app.context = Some(context);
+    host.play(25, 1.0);
+    let ctx = egui::Context::default();
+    for frame in 0..20 {
+        // As X11 tells it: first pressed, from then on let go and pressed again and again.
+        let told: &[bool] = if frame == 0 { &[true] } else { &[false, true] };
+        let event = |key, pressed| egui::Event::Key {
+            key,
+            physical_key: None,
+            pressed,
+            repeat: false,
+            modifiers: egui::Modifiers::NONE,
+        };
+        let events =
+            [Key::S, Key::H].into_iter().flat_map(|key| told.iter().map(move |&p| (key, p)));
+        let events = events.map(|(key, pressed)| event(key, pressed)).collect();
+        let time = Some(if frame == 0 { 0.0 } else { 0.66 + f64::from(frame) * 0.04 });
+        let input = egui::RawInput { time, events, ..Default::default() };
+        let _ = ctx.run_ui(input, |ui| app.keys(ui.ctx()));
+    }
+    assert_eq!(session.params.snapshots.read().unwrap().list.len(), 1);
+    assert!(session.params.hold.value());
+}
+
+#[test]
+fn every_snapshot_can_be_seen_in_the_smallest_window() {
+    let host = Host::new(48_000, 48_000, ProcessMode::Offline);
+    let session = host.session().clone();
+    automate(&session.params.view, 1.0);
+    for _ in 0..MOST_SNAPSHOTS {
+        session.params.snapshots.write().unwrap().add(Snapshot::default());
+    }
+    let mut app = App::new(session.clone());
+    let ctx = egui::Context::default();
+    theme::apply(&ctx);
+    let mut frame = |event: Option<egui::Event>| {
+        let events = event.into_iter().collect();
+        draw(&ctx, &mut app, SMALLEST, egui::RawInput { events, ..Default::default() })
+    };
+    // Over the list.
+    frame(Some(egui::Event::PointerMoved(pos2(400.0, 150.0))));
+    let shown = frame(None);
+    assert!(has(&shown, "H") && !has(&shown, "A"), "the newest comes first: {shown:?}");
+    frame(Some(egui::Event::MouseWheel {
+        unit: egui::MouseWheelUnit::Point,
+        delta: vec2(0.0, -1000.0),
+        phase: egui::TouchPhase::Move,
+        source: egui::MouseWheelSource::Unknown,
+        modifiers: egui::Modifiers::NONE,
+    }));
+    // It goes there over some frames.
+    assert!((0..100).any(|_| has(&frame(None), "A")), "the oldest cannot be reached");
+}
+
 #[derive(Debug)]
 struct Dropped(std::path::PathBuf);
 
@@ -323,9 +390,10 @@ fn files_are_scored_and_models_chosen_by_path() {
     }
     assert!(said(&mut app, "/nowhere/none.onnx"));
     let curve = tempfile::tempdir().unwrap();
-    app.export(&curve.path().join("curve.csv"));
-    app.export(&curve.path().join("curve.png"));
-    assert!(std::fs::metadata(curve.path().join("curve.png")).unwrap().len() > 3000);
-    app.export(Path::new("/nowhere/at/all.csv"));
+    app.export(&curve.path().join("curve"), Format::Picture);
+    assert!(said(&mut app, "curve.png"));
+    app.export(&curve.path().join("curve"), Format::Picture);
+    assert!(said(&mut app, "curve.png already"));
+    app.export(Path::new("/nowhere/at/all.csv"), Format::Table);
     assert!(said(&mut app, "cannot write"));
 }

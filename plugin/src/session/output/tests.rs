@@ -6,6 +6,7 @@ use nice_plug::context::gui::{GuiContext, GuiContextInner};
 use nice_plug::params::internals::ParamPtr;
 use nice_plug::prelude::{PluginApi, PluginState, ProcessMode};
 
+use super::Session;
 use crate::harness::{Host, automate};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -56,6 +57,16 @@ fn listen(host: &Host, api: PluginApi, go_on: Option<Receiver<()>>) -> Receiver<
     words
 }
 
+/// Tells the host on whatever thread there is something to tell.
+fn tell_at_once(session: &Arc<Session>) {
+    let weak = Arc::downgrade(session);
+    session.set_executor(Arc::new(move || {
+        if let Some(session) = weak.upgrade() {
+            session.publish_score();
+        }
+    }));
+}
+
 #[test]
 fn a_host_that_takes_its_time_holds_up_nobody() {
     let [mut slow, mut other] =
@@ -94,6 +105,23 @@ fn a_host_that_takes_its_time_holds_up_nobody() {
     assert!(rest.iter().all(|&word| word == "set"), "{rest:?}");
 }
 
+#[test]
+fn a_gesture_ends_though_nothing_is_heard() {
+    let mut host = Host::new(48_000, 48_000, ProcessMode::Offline);
+    let session = host.session().clone();
+    let words = listen(&host, PluginApi::Clap, None);
+    tell_at_once(&session);
+    host.play(8, 1.0);
+    host.wait_until_taken();
+    let told: Vec<_> = words.try_iter().collect();
+    assert_eq!(told.first(), Some(&"begin"), "{told:?}");
+    assert!(!told.contains(&"end"), "{told:?}");
+    // From here on there are no readings.
+    automate(&session.params.write, 0.0);
+    assert_eq!(words.recv_timeout(PATIENCE), Ok("end"));
+    assert!(words.recv_timeout(Duration::from_millis(400)).is_err(), "it ends once");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_vst3_host_is_told_while_the_editor_is_open() {
@@ -101,12 +129,7 @@ fn a_vst3_host_is_told_while_the_editor_is_open() {
         let mut host = Host::new(48_000, 48_000, ProcessMode::Offline);
         let session = host.session().clone();
         let words = listen(&host, api, None);
-        let weak = Arc::downgrade(&session);
-        session.set_executor(Arc::new(move || {
-            if let Some(session) = weak.upgrade() {
-                session.publish_score();
-            }
-        }));
+        tell_at_once(&session);
         host.play(8, 1.0);
         let told: Vec<_> = words.try_iter().collect();
         assert_eq!(told.first(), told_without.then_some(&"begin"), "{told:?}");

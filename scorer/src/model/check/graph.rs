@@ -1,7 +1,7 @@
 //! The nodes and constants of a graph: nothing in it may ask for more memory or time than its size
 //! says.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto, TensorProto};
@@ -82,13 +82,33 @@ const CONSTANT_OPERATORS: [&str; 34] = [
 const SHAPE_OPERATORS: [&str; 2] = ["Shape", "Size"];
 /// More axes than any tensor has.
 const MOST_AXES: usize = 16;
+/// The same where only a bound is known, as of shapes that are put together from those of others.
+const MOST_COMPUTED_AXES: usize = 512;
+/// Most values that all nodes together may compute from constants alone: 1 GiB.
+const MOST_CONSTANTS_TOGETHER: usize = 1 << 28;
 /// Attributes that name axes.
-const AXIS_ATTRIBUTES: [&str; 2] = ["axis", "axes"];
+const AXIS_ATTRIBUTES: [&str; 3] = ["axis", "axes", "perm"];
+/// Operators whose second input says what axes their output has, one value for each.
+const AXIS_OPERATORS: [&str; 3] = ["Reshape", "Squeeze", "Unsqueeze"];
+/// Most values that all nodes read or give by name together.
+const MOST_CONNECTIONS: usize = 100_000;
+/// Most values that one node reads by name: tract goes through them again and again.
+const MOST_INPUTS: usize = 1000;
 
 pub(super) fn check_graph(graph: &GraphProto) -> Result<(), CheckError> {
     if graph.node.len() > MOST_NODES {
         return onnx(format!("{} nodes are more than {MOST_NODES}", graph.node.len()));
     }
+    let connections: usize = graph.node.iter().map(|n| n.input.len() + n.output.len()).sum();
+    let most = graph.node.iter().map(|n| n.input.len()).max().unwrap_or(0);
+    if connections > MOST_CONNECTIONS || most > MOST_INPUTS {
+        return onnx(format!(
+            "its nodes read and give {connections} values, one of them {most}: more than {MOST_CONNECTIONS}, {MOST_INPUTS}"
+        ));
+    }
+    // Kept by tract when it loads, all of them at the same time.
+    let mut constants = 0usize;
+    let written: HashSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
     // For every name: at most how many values it has, where those are known before anything runs.
     let mut known: HashMap<&str, Option<usize>> =
         graph.input.iter().map(|input| (input.name.as_str(), None)).collect();
@@ -107,8 +127,16 @@ pub(super) fn check_graph(graph: &GraphProto) -> Result<(), CheckError> {
             };
             sizes.push(size);
         }
+        check_rank(node, &sizes, &written)?;
         let size = match sizes.into_iter().collect::<Option<Vec<usize>>>() {
-            Some(sizes) => Some(check_constant(node, &sizes)?),
+            Some(sizes) => {
+                let size = check_constant(node, &sizes)?;
+                constants = constants.saturating_add(size);
+                if constants > MOST_CONSTANTS_TOGETHER {
+                    return onnx("its nodes make too many constants");
+                }
+                Some(size)
+            }
             None => SHAPE_OPERATORS.contains(&node.op_type.as_str()).then_some(MOST_AXES),
         };
         known.extend(node.output.iter().map(|name| (name.as_str(), size)));
@@ -141,6 +169,28 @@ fn check_constant(node: &NodeProto, sizes: &[usize]) -> Result<usize, CheckError
         return onnx(format!("node {:?} makes a constant that is too large", node.name));
     }
     Ok(most)
+}
+
+/// No tensor has more axes than [`MOST_AXES`]: what tract does with one grows with a power of them. `sizes` are
+/// those of what is attached to the node and of its inputs.
+fn check_rank(
+    node: &NodeProto,
+    sizes: &[Option<usize>],
+    written: &HashSet<&str>,
+) -> Result<(), CheckError> {
+    if !AXIS_OPERATORS.contains(&node.op_type.as_str()) {
+        return Ok(());
+    }
+    let is_written = node.input.get(1).is_some_and(|name| written.contains(name.as_str()));
+    let most = if is_written { MOST_AXES } else { MOST_COMPUTED_AXES };
+    match sizes.get(2) {
+        None => Ok(()),
+        Some(&Some(axes)) if axes <= most => Ok(()),
+        Some(_) => onnx(format!(
+            "node {:?} has a {} to more than {MOST_AXES} axes, or to how many is not known before it runs",
+            node.name, node.op_type
+        )),
+    }
 }
 
 /// Returns how many values are attached to the node.
@@ -191,6 +241,9 @@ fn is_permutation(ints: &[i64]) -> bool {
 
 /// tract counts from an axis that is far off to those that there are.
 fn check_axes(node: &NodeProto, attribute: &AttributeProto) -> Result<(), CheckError> {
+    if attribute.ints.len() > MOST_AXES {
+        return onnx(format!("node {:?} names {} axes", node.name, attribute.ints.len()));
+    }
     let mut axes = attribute.ints.iter().chain([&attribute.i]);
     match axes.find(|axis| axis.unsigned_abs() > MOST_AXES as u64) {
         Some(axis) => onnx(format!("node {:?} names the axis {axis}", node.name)),
@@ -213,6 +266,9 @@ fn check_reach(node: &NodeProto, attribute: &AttributeProto) -> Result<(), Check
 /// Returns how many values the tensor has.
 fn check_tensor(tensor: &TensorProto) -> Result<usize, CheckError> {
     let name = &tensor.name;
+    if tensor.dims.len() > MOST_AXES {
+        return onnx(format!("tensor {name:?} has {} axes", tensor.dims.len()));
+    }
     if !tensor.external_data.is_empty() || tensor.data_location.is_some_and(|l| l != 0) {
         return onnx(format!("tensor {name:?} lies in another file, which is not allowed"));
     }

@@ -277,7 +277,8 @@ fn tanh<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
         4.893_524_6e-3,
     ];
     const EVEN: [f32; 4] = [1.198_258_4e-6, 1.185_347_1e-4, 2.268_434_6e-3, 4.893_525e-3];
-    let x = simd.max_f32s(simd.min_f32s(x, simd.splat_f32s(EDGE)), simd.splat_f32s(-EDGE));
+    // In this order, as x86 gives the second of two where one is no number: that is to be told, not hidden.
+    let x = simd.max_f32s(simd.splat_f32s(-EDGE), simd.min_f32s(simd.splat_f32s(EDGE), x));
     let square = simd.mul_f32s(x, x);
     let polynomial = |coefficients: &[f32]| {
         let first = simd.splat_f32s(coefficients[0]);

@@ -2,11 +2,14 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use crate::files;
+use crate::{files, interrupt};
 
 /// Bytes that are read at a time.
 const BLOCK: usize = 1 << 16;
+/// Fewest bytes a second, on the whole: a server that now and then sends one would hold a job for ever.
+const SLOWEST: f64 = 1024.0;
 
 /// Why a try failed.
 pub(super) enum Failure {
@@ -16,16 +19,20 @@ pub(super) enum Failure {
     Lasting(anyhow::Error),
     /// Nothing can be written, of this file or of any other.
     Disk(anyhow::Error),
+    /// Ctrl-C came between: nothing is wrong with it.
+    Stopped,
 }
 
-/// Reads a body into a file that gets its name when it is whole.
+/// Reads a body into a file that gets its name when it is whole. After `patience` it must not have come
+/// slower than [`SLOWEST`].
 pub(super) fn save(
     mut body: impl Read,
     path: &Path,
     most: u64,
     told: Option<u64>,
+    patience: Duration,
 ) -> Result<u64, Failure> {
-    use Failure::{Disk, Lasting, Passing};
+    use Failure::{Disk, Lasting, Passing, Stopped};
     let disk = |e: std::io::Error| {
         // Only the name may be at fault: then others can be written.
         let name = matches!(
@@ -43,7 +50,11 @@ pub(super) fn save(
     std::fs::create_dir_all(folder).map_err(disk)?;
     let mut file = files::temporary_for(path).map_err(disk)?;
     let (mut bytes, mut block, mut begun) = (0u64, vec![0u8; BLOCK], Vec::new());
+    let since = Instant::now();
     loop {
+        if interrupt::requested() {
+            return Err(Stopped);
+        }
         let count = match body.read(&mut block) {
             Ok(0) => break,
             Ok(count) => count,
@@ -52,6 +63,13 @@ pub(super) fn save(
         bytes += count as u64;
         if bytes > most {
             return Err(Lasting(anyhow::anyhow!("it has more than {most} bytes")));
+        }
+        let time = since.elapsed();
+        if time > patience && (bytes as f64) < SLOWEST * time.as_secs_f64() {
+            let seconds = time.as_secs();
+            return Err(Passing(anyhow::anyhow!(
+                "it comes too slowly: {bytes} bytes in {seconds} s"
+            )));
         }
         let wanted = 16usize.saturating_sub(begun.len()).min(count);
         begun.extend_from_slice(&block[..wanted]);
@@ -119,5 +137,26 @@ mod tests {
             assert!(!begins_like_audio(begun), "{begun:?}");
         }
         assert!(is_audio_type("audio/mpeg") && !is_audio_type("text/html"));
+    }
+
+    /// One byte at a time, and long pauses between them.
+    struct Dripping;
+
+    impl Read for Dripping {
+        fn read(&mut self, block: &mut [u8]) -> std::io::Result<usize> {
+            std::thread::sleep(Duration::from_millis(5));
+            block[0] = 0;
+            Ok(1)
+        }
+    }
+
+    #[test]
+    fn a_body_that_only_drips_is_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("song.wav");
+        let failure = save(Dripping, &path, 1000, None, Duration::from_millis(50)).err();
+        let Some(Failure::Passing(error)) = failure else { panic!("it was not given up") };
+        assert!(error.to_string().contains("too slowly"), "{error}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

@@ -1,11 +1,9 @@
 //! Targets and columns that say nothing, too little, or the same twice.
 
-use super::{Kind, Warning};
+use super::{Kind, MAJORITY, Warning};
 use crate::stats::columns::{Categories, Numbers};
 use crate::stats::recipe_view::Target;
 
-/// Beyond this share of one value, classes are far from balanced.
-const MAJORITY: f64 = 0.8;
 /// Beyond this correlation two columns say the same.
 const SAME: f64 = 0.98;
 
@@ -25,8 +23,8 @@ pub(in crate::stats) fn targets(targets: &[Target]) -> Vec<Warning> {
                 format!("{name} is {} for every song: there is nothing to learn", sorted[0]);
             warnings.push(Warning::new(Kind::Imbalance, message, [name.clone()]));
         } else if target.is_class {
-            let ones = sorted.iter().filter(|value| **value > 0.5).count();
-            let share = ones.max(sorted.len() - ones) as f64 / sorted.len().max(1) as f64;
+            let most = sorted.chunk_by(|a, b| a == b).map(<[f64]>::len).max().unwrap_or(0);
+            let share = most as f64 / sorted.len().max(1) as f64;
             if share > MAJORITY {
                 let message = format!(
                     "{name}: {:.1} % of the songs are of one class; that is what always answering so scores",
@@ -130,5 +128,8 @@ mod tests {
         let rare: Vec<f64> = (0..20).map(|n| f64::from(n == 3)).collect();
         assert_eq!(kinds(&rare, true), [Kind::Imbalance]);
         assert_eq!(kinds(&rare, false), []);
+        // Of three classes the last two together are most of the songs, but neither is alone.
+        let classes = |n: u8| f64::from(u8::from(n >= 3) + u8::from(n >= 11));
+        assert_eq!(kinds(&(0..20).map(classes).collect::<Vec<_>>(), true), []);
     }
 }

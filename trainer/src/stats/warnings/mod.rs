@@ -10,6 +10,8 @@ pub(super) use audio::{audio, catalogues, unread};
 pub(super) use columns::{categories, columns, redundant, targets};
 pub(super) use splits::{filled_folds, group_leaks, same_audio, same_titles};
 
+/// Beyond this share of one value, classes are far from balanced.
+pub(crate) const MAJORITY: f64 = 0.8;
 /// Songs named in a warning at most.
 const NAMED: usize = 20;
 

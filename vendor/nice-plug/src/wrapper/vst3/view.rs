@@ -168,6 +168,9 @@ pub(crate) struct WrapperView<P: Vst3Plugin> {
     /// the sizes communicated to and from the DAW should be scaled by this factor since nice-plug's
     /// APIs only deal in logical pixels.
     fallback_scale_factor: AtomicCell<Option<f32>>,
+
+    /// Earworm: the size that the host was told last, in native pixels.
+    told_size: AtomicCell<Option<(u32, u32)>>,
 }
 
 impl<P: Vst3Plugin> Class for WrapperView<P> {
@@ -235,6 +238,7 @@ impl<P: Vst3Plugin> WrapperView<P> {
             #[cfg(all(target_family = "unix", not(target_os = "macos")))]
             run_loop_event_handler: RwLock::new(None),
             fallback_scale_factor: AtomicCell::new(None),
+            told_size: AtomicCell::new(None),
         }
     }
 
@@ -307,6 +311,28 @@ impl<P: Vst3Plugin> WrapperView<P> {
     #[cfg(not(target_os = "linux"))]
     pub fn do_maybe_in_run_loop(&self, task: Task<P>) -> Result<(), Task<P>> {
         Err(task)
+    }
+
+    /// Earworm: asks the host for the editor's size, if it was told another one before the editor was opened.
+    /// This **needs** to be run from the GUI thread, while neither the editor nor its window is borrowed.
+    fn correct_told_size(&self, inner: &WrapperInner<P>) {
+        let (Some(told), Some(editor)) = (self.told_size.load(), self.editor.upgrade()) else {
+            return;
+        };
+        let size = editor.lock().size();
+        if (size.width, size.height) == told {
+            return;
+        }
+
+        let task = Task::RequestResize {
+            size: size.into(),
+            scale_factor: 1.0,
+        };
+        if let Err(task) = self.do_maybe_in_run_loop(task)
+            && !inner.schedule_gui(task)
+        {
+            crate::nice_error!("Failed to post window resize task");
+        }
     }
 
     /// Forward a VST3 `IPlugView::onKey{Down,Up}` event to the editor's
@@ -556,7 +582,7 @@ impl<P: Vst3Plugin> IPlugViewTrait for WrapperView<P> {
 
             let fallback_scale_factor = self.fallback_scale_factor.load().map(|s| s as f64);
 
-            match self.editor.upgrade().unwrap().lock().spawn(
+            let result = match self.editor.upgrade().unwrap().lock().spawn(
                 Some(parent_handle),
                 false,
                 fallback_scale_factor,
@@ -581,7 +607,17 @@ impl<P: Vst3Plugin> IPlugViewTrait for WrapperView<P> {
                     crate::nice_error!("Failed to create editor: {}", e);
                     kResultFalse
                 }
+            };
+
+            // Earworm: the window may have found out a scale that was not known when the host asked for the
+            // size. What baseview asks for itself while the window is shown comes too early: the editor counts
+            // as closed then, and is locked.
+            drop(window);
+            if result == kResultOk {
+                self.correct_told_size(&inner);
             }
+
+            result
         } else {
             #[cfg(debug_assertions)]
             crate::nice_warn!("Host tried to attach editor while the editor is already attached");
@@ -635,7 +671,19 @@ impl<P: Vst3Plugin> IPlugViewTrait for WrapperView<P> {
         // TODO: This is technically incorrect during resizing, this should still report the old
         //       size until `.on_size()` has been called. We should probably only bother fixing this
         //       if it turns out to be an issue.
-        let editor_size = editor.lock().size();
+        let mut editor_size = editor.lock().size();
+
+        // Earworm: without a window, the editor knows of no scale.
+        if cfg!(not(target_os = "macos"))
+            && let Some(inner) = self.inner.upgrade()
+            && !inner.is_editor_open.load(Ordering::SeqCst)
+            && let Some(scale_factor) = self.fallback_scale_factor.load()
+        {
+            editor_size.width = (editor_size.width as f32 * scale_factor).round() as u32;
+            editor_size.height = (editor_size.height as f32 * scale_factor).round() as u32;
+        }
+        self.told_size
+            .store(Some((editor_size.width, editor_size.height)));
 
         size.left = 0;
         size.right = editor_size.width as i32;
@@ -789,7 +837,8 @@ impl<P: Vst3Plugin> IPlugViewContentScaleSupportTrait for WrapperView<P> {
         //       on macOS and both the editor implementation and the wrappers would know about the
         //       correct scale.
 
-        if !scale_factor.is_finite() || !scale_factor.is_sign_positive() {
+        // Earworm: not 0 either.
+        if !scale_factor.is_finite() || scale_factor <= 0.0 {
             return kResultFalse;
         }
 
@@ -806,7 +855,9 @@ impl<P: Vst3Plugin> IPlugViewContentScaleSupportTrait for WrapperView<P> {
                 kResultOk
             }
         } else {
-            kResultFalse
+            // Earworm: hosts say this before they ask for the size and attach the editor.
+            self.fallback_scale_factor.store(Some(scale_factor));
+            kResultOk
         }
     }
 }
