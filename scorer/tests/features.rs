@@ -186,6 +186,34 @@ fn a_window_that_is_cut_out_is_like_the_song() {
     }
 }
 
+/// Chroma are of notes, not of samples: a chord has the same at every rate.
+#[test]
+fn a_deep_chord_has_its_chroma_at_every_rate() {
+    let chroma = |rate: u32| -> Vec<f64> {
+        // C, E and G of the two lowest octaves.
+        let notes = [32.7032, 41.2034, 48.9994, 65.4064, 82.4069, 97.9989];
+        let sample = |i: usize| {
+            let t = i as f64 / f64::from(rate);
+            notes.iter().map(|hz| (std::f64::consts::TAU * hz * t).sin()).sum::<f64>() as f32 / 8.0
+        };
+        let samples: Vec<f32> = (0..8 * rate as usize).map(sample).collect();
+        let all = extract(&samples, rate, &BOTH[1..]).unwrap();
+        let names = features::names(BOTH[1]);
+        let is_chroma = |name: &str| name.starts_with("chroma_cqt_");
+        let chosen = names.iter().zip(all).filter(|(name, _)| is_chroma(name));
+        chosen.map(|(_, value)| f64::from(value)).collect()
+    };
+    let usual = chroma(RATE);
+    assert_eq!(usual.len(), 12);
+    // At 192 kHz, where frames of 2048 samples last 11 ms, it is further off: 0.04.
+    for (rate, allowed) in
+        [(32_000, 0.02), (44_100, 0.02), (48_000, 0.02), (96_000, 0.02), (192_000, 0.05)]
+    {
+        let most = chroma(rate).iter().zip(&usual).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(most < allowed, "{rate} Hz: off by {most}");
+    }
+}
+
 #[test]
 fn silence_and_direct_current_are_finite() {
     for level in [0.0, 1e-20, 1.0] {

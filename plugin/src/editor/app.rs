@@ -33,7 +33,8 @@ use loading::Loading;
 const FRAME: Duration = Duration::from_micros(16_000);
 /// The left column is this part of the width, within limits.
 const LEFT: (f32, f32, f32) = (0.26, 206.0, 300.0);
-/// Keys that the editor takes; all others stay the host's (the space bar starts its transport).
+/// Keys that the editor takes; where the system lets others through, they stay the host's (the space bar starts its
+/// transport).
 const KEYS: [&str; 11] = ["r", "h", "s", "m", "1", "2", "3", "R", "H", "S", "M"];
 
 /// An open editor.

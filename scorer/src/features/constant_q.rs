@@ -42,8 +42,11 @@ const LONGEST_UNDER_HANN: f64 = 1100.0;
 /// Longest atom of the middle level, whose frames have no window. The very ends of the longest
 /// one, where it is below 2 %, are cut off.
 const LONGEST_IN_MIDDLE: f64 = 1100.0;
-/// Frame lengths of the levels.
-const LEVEL_N_FFT: [usize; 3] = [N_FFT, 1024, 2048];
+/// Frame length of the middle level.
+const MIDDLE_N_FFT: usize = 1024;
+/// Frame length of the lowest level for songs of 22 050 Hz and less; the very ends of the eight longest atoms
+/// are cut off.
+const LOW_N_FFT: usize = 2048;
 /// Bins of an atom's spectrum that are weaker than this share of its strongest are left out
 /// where nothing stronger lies beyond them.
 const NEGLIGIBLE: f32 = 0.01;
@@ -122,6 +125,8 @@ pub(super) struct ConstantQ {
     low: CentredStft,
     taps: [f32; 32],
     atoms: HashMap<i32, Arc<Atoms>>,
+    /// Frame lengths of the levels, and what transforms atoms of theirs.
+    n_fft: [usize; 3],
     kernels: [Arc<dyn RealToComplex<f32>>; 3],
     /// The shared spectra of the frames looked at, one after another.
     shared: Vec<Complex<f32>>,
@@ -136,14 +141,17 @@ impl ConstantQ {
         if f64::from(sample_rate) / 2.0 < highest {
             return None;
         }
+        // Atoms grow with the rate, those of the lowest level without end.
+        let n_fft = [N_FFT, MIDDLE_N_FFT, LOW_N_FFT * times_22_050(sample_rate)];
         let bins = (highest * N_FFT as f64 / f64::from(sample_rate)).ceil() as usize;
         Some(Self {
             sample_rate,
-            middle: CentredStft::rectangular(planner, LEVEL_N_FFT[1]),
-            low: CentredStft::rectangular(planner, LEVEL_N_FFT[2]),
+            middle: CentredStft::rectangular(planner, n_fft[1]),
+            low: CentredStft::rectangular(planner, n_fft[2]),
             taps: decimation_filter(),
             atoms: HashMap::new(),
-            kernels: LEVEL_N_FFT.map(|n| planner.plan_fft_forward(n)),
+            n_fft,
+            kernels: n_fft.map(|n| planner.plan_fft_forward(n)),
             shared: Vec::new(),
             shared_bins: (bins + 4 * PIECE).min(N_FFT / 2 + 1),
             stride: 1,
@@ -214,7 +222,7 @@ impl ConstantQ {
 
     /// The spectrum of an atom of `length` samples at the full rate, ready for spectra of `level`.
     fn atom(&self, level: usize, note: usize, hz: f64, length: f64) -> Atom {
-        let n_fft = LEVEL_N_FFT[level];
+        let n_fft = self.n_fft[level];
         let slower = DECIMATION.pow(level as u32) as f64;
         let turn = TAU * hz * slower / f64::from(self.sample_rate);
         let hann = |m: f64, length: f64| 0.5 + 0.5 * (TAU * m / length).cos();
@@ -248,6 +256,11 @@ impl ConstantQ {
         }
         Atom { note, first, weights }
     }
+}
+
+/// How many times 22 050 Hz a rate is, as the next power of two.
+fn times_22_050(sample_rate: u32) -> usize {
+    sample_rate.div_ceil(22_050).next_power_of_two() as usize
 }
 
 /// librosa's relative bandwidth of bins this close to each other.

@@ -13,6 +13,7 @@
 //! A data set in parts, built on several machines, has a folder `part-i-of-n` for each; [`merge`] makes
 //! one of them.
 
+mod bounded_file;
 pub mod build;
 mod construction;
 mod description;

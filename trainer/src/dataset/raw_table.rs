@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 
+use super::bounded_file::BoundedFile;
 use super::table_file::undamaged;
 
 /// Rows of text under named columns.
@@ -62,7 +63,7 @@ fn read_csv(path: &Path) -> Result<RawTable> {
 }
 
 fn read_parquet(path: &Path) -> Result<RawTable> {
-    let reader = SerializedFileReader::new(File::open(path)?)?;
+    let reader = SerializedFileReader::new(BoundedFile::open(path)?)?;
     let schema = reader.metadata().file_metadata().schema();
     let header: Vec<String> = schema.get_fields().iter().map(|f| f.name().to_owned()).collect();
     let mut rows = Vec::new();

@@ -17,6 +17,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::Type;
 
+use super::bounded_file::BoundedFile;
 use crate::files;
 
 /// Rows that are written and read at a time.
@@ -182,17 +183,17 @@ pub(super) fn undamaged<T>(read: impl FnOnce() -> Result<T>) -> Result<T> {
 /// # Errors
 /// As [`read`].
 pub(super) fn notes(path: &Path) -> Result<HashMap<String, String>> {
-    undamaged(|| Ok(notes_of(&SerializedFileReader::new(File::open(path)?)?)))
+    undamaged(|| Ok(notes_of(&SerializedFileReader::new(BoundedFile::open(path)?)?)))
         .with_context(|| format!("cannot read {}", path.display()))
 }
 
-fn notes_of(reader: &SerializedFileReader<File>) -> HashMap<String, String> {
+fn notes_of(reader: &SerializedFileReader<BoundedFile>) -> HashMap<String, String> {
     let notes = reader.metadata().file_metadata().key_value_metadata().into_iter().flatten();
     notes.filter_map(|note| Some((note.key.clone(), note.value.clone()?))).collect()
 }
 
 fn read_unguarded(path: &Path) -> Result<TableFile> {
-    let reader = SerializedFileReader::new(File::open(path)?)?;
+    let reader = SerializedFileReader::new(BoundedFile::open(path)?)?;
     let metadata = reader.metadata().file_metadata();
     let notes = notes_of(&reader);
     let descriptor = metadata.schema_descr();
