@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Read;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use earworm_kit::whole_file;
@@ -54,6 +55,10 @@ pub fn make_folder_of(path: &Path) -> Result<()> {
         .with_context(|| format!("cannot make the folder {}", folder.display()))
 }
 
+/// How often a lock is asked for that another has, and the time between.
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
 /// A lock that keeps other processes out as long as it is held, by a file of this name; `None` while
 /// another has it. Where the file system has no locks it is for the user to see to it.
 ///
@@ -61,10 +66,14 @@ pub fn make_folder_of(path: &Path) -> Result<()> {
 /// When the file cannot be written.
 pub fn try_lock(path: &Path) -> std::io::Result<Option<File>> {
     let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
-    match file.try_lock() {
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Ok(()) | Err(TryLockError::Error(_)) => Ok(Some(file)),
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            // A program that was just being started when the lock was given up has it for a moment longer.
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            Ok(()) | Err(TryLockError::Error(_)) => return Ok(Some(file)),
+        }
     }
+    Ok(None)
 }
 
 /// SHA-256 in hexadecimal.
