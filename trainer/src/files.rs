@@ -66,14 +66,19 @@ const LOCK_PAUSE: Duration = Duration::from_millis(10);
 /// When the file cannot be written.
 pub fn try_lock(path: &Path) -> std::io::Result<Option<File>> {
     let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
-    for _ in 0..LOCK_TRIES {
-        match file.try_lock() {
-            // A program that was just being started when the lock was given up has it for a moment longer.
-            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
-            Ok(()) | Err(TryLockError::Error(_)) => return Ok(Some(file)),
+    Ok(locks(&file).then_some(file))
+}
+
+/// Whether an open file is now locked by this process, as [`try_lock`] locks.
+pub fn locks(file: &File) -> bool {
+    (0..LOCK_TRIES).any(|_| {
+        // A program that was just being started when the lock was given up has it for a moment longer.
+        let taken = matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+        if taken {
+            std::thread::sleep(LOCK_PAUSE);
         }
-    }
-    Ok(None)
+        !taken
+    })
 }
 
 /// SHA-256 in hexadecimal.

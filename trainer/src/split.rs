@@ -145,11 +145,7 @@ pub fn parts(
     let select =
         |wanted: &dyn Fn(usize) -> bool| (0..tracks.len()).filter(|&i| wanted(i)).collect();
     match split.kind {
-        SplitKind::Folds => {
-            ensure_enough(groups, split.folds)?;
-            let fold_of = stratified_folds(groups, &classes, split.folds, seed);
-            folds_as_parts(&fold_of, split.folds, groups)
-        }
+        SplitKind::Folds => cross_validation(groups, &classes, split.folds, seed),
         SplitKind::Random => {
             let test = random_test(split, groups, &classes, seed);
             let part = Part {
@@ -199,18 +195,26 @@ pub(crate) fn random_test<S: AsRef<str>>(
     kept_aside(groups, classes, split.share, seed)
 }
 
-/// More folds than songs cannot be.
-pub(crate) fn ensure_enough<T>(songs: &[T], folds: usize) -> Result<()> {
-    let count = songs.len();
-    ensure!(folds <= count, "split: {count} songs are too few for {folds} folds");
-    Ok(())
+/// The parts of a cross-validation: folds as [`stratified_folds`] deals them.
+///
+/// # Errors
+/// When there are more folds than songs, a fold is empty, or one group fills it.
+pub(crate) fn cross_validation(
+    groups: &[String],
+    classes: &[usize],
+    folds: usize,
+    seed: u64,
+) -> Result<Vec<Part>> {
+    let songs = groups.len();
+    ensure!(folds <= songs, "split: {songs} songs are too few for {folds} folds");
+    folds_as_parts(&stratified_folds(groups, classes, folds, seed), folds, groups)
 }
 
 /// Parts of a cross-validation from the fold of each song.
 ///
 /// # Errors
 /// When a fold is empty, or one group fills it, so that it cannot say anything of other groups.
-pub fn folds_as_parts(fold_of: &[usize], folds: usize, groups: &[String]) -> Result<Vec<Part>> {
+fn folds_as_parts(fold_of: &[usize], folds: usize, groups: &[String]) -> Result<Vec<Part>> {
     (0..folds)
         .map(|fold| {
             let side = |unseen: bool| -> Vec<usize> {

@@ -9,7 +9,7 @@ mod body;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Mutex;
@@ -143,9 +143,8 @@ pub fn fetch(options: &FetchOptions) -> Result<FetchReport> {
         .append(true)
         .open(&log)
         .with_context(|| format!("cannot write {}", log.display()))?;
-    // Where the file system has no locks it is for the user to see to it.
     ensure!(
-        !matches!(log.try_lock(), Err(TryLockError::WouldBlock)),
+        files::locks(&log),
         "another fetch into {} is under way; wait for its end or take another --out",
         options.out.display()
     );

@@ -38,4 +38,5 @@ pub use raw_table::RawTable;
 pub use schema::{Schema, SchemaColumns};
 pub use shard::FramesView;
 pub use song_features::{FeatureSet, FeatureSource, ScorerFeatures};
+pub(crate) use store::same_recordings;
 pub use store::{Dataset, FeatureTable, SongEntry};

@@ -37,6 +37,15 @@ pub struct SongEntry {
     pub clipped: f64,
 }
 
+/// Places of songs whose audio is the same to the byte: two or more in each list, in the songs' order.
+pub(crate) fn same_recordings(songs: &[SongEntry]) -> Vec<Vec<usize>> {
+    let mut by_hash: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (at, song) in songs.iter().enumerate() {
+        by_hash.entry(&song.sha256).or_default().push(at);
+    }
+    by_hash.into_values().filter(|songs| songs.len() > 1).collect()
+}
+
 /// Features of songs: one row a song.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FeatureTable {

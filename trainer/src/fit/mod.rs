@@ -14,7 +14,6 @@ mod rows;
 mod run_folder;
 mod search;
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -25,7 +24,7 @@ use self::part::{Plan, check, classes, train_or_keep, workers};
 use self::pool::{Shown, Workers, in_parallel};
 use self::search::Search;
 use crate::catalogues;
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, same_recordings};
 use crate::files;
 use crate::metrics::median;
 use crate::recipe::{Model, Recipe};
@@ -121,7 +120,7 @@ fn notes(recipe: &Recipe, data: &Data) -> Vec<String> {
             ));
         }
         if !recipe.split.leak {
-            notes.extend(same_recordings(set, &data.groups));
+            notes.extend(recordings_apart(set, &data.groups));
         }
         // Where the songs of one class are another catalogue's, the target itself names the catalogues.
         let named = recipe.heads.iter().filter_map(|head| match &head.target {
@@ -135,18 +134,17 @@ fn notes(recipe: &Recipe, data: &Data) -> Vec<String> {
 }
 
 /// Songs whose audio is that of a song of another group, to the byte: no split keeps them together.
-fn same_recordings(set: &Dataset, groups: &[String]) -> Option<String> {
+fn recordings_apart(set: &Dataset, groups: &[String]) -> Option<String> {
     let pieces = groups.len() / set.songs.len().max(1);
     let group_of = |song: usize| groups[song * pieces].as_str();
-    let mut first: HashMap<&str, usize> = HashMap::new();
-    let mut pairs = Vec::new();
-    for (song, entry) in set.songs.iter().enumerate() {
-        let before = *first.entry(entry.sha256.as_str()).or_insert(song);
-        if group_of(before) != group_of(song) {
-            pairs.push(format!("{} = {}", set.songs[before].track.id, entry.track.id));
-        }
-    }
-    let some = pairs.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+    let doubles = same_recordings(&set.songs);
+    let pairs = doubles.iter().flat_map(|same| same[1..].iter().map(|&song| (song, same[0])));
+    let apart = |&(song, first): &(usize, usize)| group_of(song) != group_of(first);
+    let mut pairs: Vec<(usize, usize)> = pairs.filter(apart).collect();
+    pairs.sort_unstable();
+    let id = |song: usize| set.songs[song].track.id.as_str();
+    let named = pairs.iter().map(|&(song, first)| format!("{} = {}", id(first), id(song)));
+    let some = named.take(3).collect::<Vec<_>>().join(", ");
     let more = if pairs.len() > 3 { ", …" } else { "" };
     (!pairs.is_empty()).then(|| {
         format!(

@@ -10,6 +10,7 @@ use super::checkpoint::{Checkpoint, Progress};
 use super::pool::Shown;
 use crate::examples::{Batch, Examples, Loader, Order, step_rng};
 use crate::loss::loss;
+use crate::metrics::first_largest;
 use crate::nn::{Blueprint, Contract, ModelRecipe, Network, Optimiser, build};
 use crate::predict::predict;
 use crate::recipe::{LossRecipe, OptimiserKind, Recipe};
@@ -366,7 +367,6 @@ impl NetworkPart<'_> {
 
 /// Whether raw outputs of one song decide as its targets do.
 pub(super) fn is_right(task: Task, raw: &[f32], learnt: &[f32]) -> bool {
-    use crate::metrics::first_largest;
     match task {
         Task::Classes => first_largest(raw) == first_largest(learnt),
         Task::Share | Task::Binary => (raw[0] > 0.0) == (learnt[0] > 0.5),

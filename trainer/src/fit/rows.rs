@@ -6,10 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use crate::dataset::{FeatureTable, Track};
-use crate::table::{Table, lyrics};
-
-/// What stands in a cell of the manifest where nothing is known, in lower case.
-const MISSING: [&str; 6] = ["", "na", "n/a", "nan", "null", "none"];
+use crate::table::{Table, is_missing, lyrics};
 
 /// All features that there are, and the columns of the manifest that are `named`.
 pub(super) fn of_set(
@@ -35,8 +32,7 @@ pub(super) fn of_set(
             continue;
         }
         for (row, track) in rows.iter_mut().zip(tracks) {
-            let text = track.text(name)?.trim().to_ascii_lowercase();
-            let missing = MISSING.contains(&text.as_str());
+            let missing = is_missing(track.text(name)?.trim());
             row.push(if missing { None } else { Some(track.number(name)?) });
         }
         names.push(name.clone());

@@ -16,7 +16,7 @@ use crate::recipe::{Model, Recipe, SearchMetric, SearchRecipe};
 use crate::run::{
     PredictionRow, RunInfo, SearchEntry, Task, read_json, read_predictions, search_folder,
 };
-use crate::split::{Part, ensure_enough, folds_as_parts, stratified_folds};
+use crate::split::{Part, cross_validation};
 
 /// Keys of the recipe and their values.
 type Changes = Vec<(String, toml::Value)>;
@@ -223,9 +223,7 @@ fn inner_folds(
     let groups: Vec<String> = seen.iter().map(|&song| data.together[song].clone()).collect();
     let own: Vec<usize> = seen.iter().map(|&song| classes[song]).collect();
     let own = if recipe.split.stratified { own } else { vec![0; own.len()] };
-    ensure_enough(&own, search.folds).context("search")?;
-    let fold_of = stratified_folds(&groups, &own, search.folds, recipe.seed);
-    let mut parts = folds_as_parts(&fold_of, search.folds, &groups).context("search")?;
+    let mut parts = cross_validation(&groups, &own, search.folds, recipe.seed).context("search")?;
     for part in &mut parts {
         part.seen.iter_mut().for_each(|song| *song = seen[*song]);
         part.unseen.iter_mut().for_each(|song| *song = seen[*song]);

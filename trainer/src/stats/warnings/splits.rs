@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Kind, Warning};
-use crate::dataset::SongEntry;
+use crate::dataset::{SongEntry, same_recordings};
 
 /// A group with more than this share of a fold decides alone what the fold measures.
 const FOLD_SHARE: f64 = 0.5;
@@ -49,11 +49,8 @@ pub(in crate::stats) fn same_audio(
     sides: Option<&[String]>,
     split: &str,
 ) -> Vec<Warning> {
-    let mut by_hash: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (at, song) in songs.iter().enumerate() {
-        by_hash.entry(&song.sha256).or_default().push(at);
-    }
-    let doubles: Vec<&Vec<usize>> = by_hash.values().filter(|songs| songs.len() > 1).collect();
+    let doubles = same_recordings(songs);
+    let doubles: Vec<&Vec<usize>> = doubles.iter().collect();
     let named = |sets: &[&Vec<usize>]| -> Vec<String> {
         let ids = |set: &&Vec<usize>| {
             set.iter().map(|&at| songs[at].track.id.as_str()).collect::<Vec<_>>().join(" = ")
