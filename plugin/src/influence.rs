@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use earworm_scorer::Model;
 use earworm_scorer::front_end::{FrontEndSettings, LevelNormaliser, is_silent};
-use earworm_scorer::live::HistoryFrame;
+use earworm_scorer::live::{HISTORY_SECONDS, HistoryFrame, history_frames};
 use earworm_scorer::model::{Contract, Input, Metadata, ModelError};
 
 use crate::low_priority;
@@ -22,8 +22,6 @@ pub const REGIONS: usize = 8;
 const DOWN_DB: f32 = 60.0;
 /// Frames that a streaming model takes at a time, where a look may leave out fewer than that.
 const CHUNK: usize = 16;
-/// Seconds of mel frames, silent ones among them, that a meter keeps.
-const KEPT_S: f64 = 30.0;
 /// Time between two looks.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -45,7 +43,7 @@ pub struct Influence {
 /// numbers that describe the sound are taken from the sound itself, which the plugin does not keep.
 pub fn obstacle(metadata: &Metadata) -> Option<&'static str> {
     match &metadata.input {
-        Input::Mel if least_frames(metadata) > kept_frames(metadata) => Some(
+        Input::Mel if least_frames(metadata) > history_frames(&metadata.front_end) => Some(
             "this model judges more sound at once than is kept to look at: no region can be left out",
         ),
         Input::Mel => None,
@@ -65,14 +63,9 @@ pub fn absence(metadata: &Metadata) -> String {
     }
     let least_s = least_frames(metadata) as f64 / metadata.front_end.frame_rate();
     format!(
-        "looked at every two seconds, as soon as {:.0} s of the last {KEPT_S:.0} s are sound",
+        "looked at every two seconds, as soon as {:.0} s of the last {HISTORY_SECONDS:.0} s are sound",
         least_s.ceil()
     )
-}
-
-/// Frames that a meter of this model keeps.
-fn kept_frames(metadata: &Metadata) -> usize {
-    (KEPT_S * metadata.front_end.frame_rate()).ceil() as usize
 }
 
 /// Fewest audible frames that the model can judge.

@@ -1,6 +1,8 @@
 //! Hosts that break the rules: audio before activation, and channels that were not agreed on. nice-plug 0.4.2 as
 //! published ends the process, or reads and writes what is not the plugin's; see `vendor`.
 
+mod common;
+
 use std::ffi::{c_char, c_void};
 use std::ptr::{dangling_mut, null, null_mut};
 
@@ -16,11 +18,9 @@ use nice_plug::wrapper::clap::clap_sys::plugin::clap_plugin;
 use nice_plug::wrapper::clap::clap_sys::process::{CLAP_PROCESS_ERROR, clap_process};
 use nice_plug::wrapper::clap::clap_sys::version::CLAP_VERSION;
 use nice_plug::wrapper::vst3::Wrapper as Vst3Wrapper;
-use nice_plug::wrapper::vst3::vst3::Steinberg::Vst::{
-    AudioBusBuffers, AudioBusBuffers__type0, IAudioProcessorTrait, IComponentTrait, ProcessData,
-    ProcessModes_, ProcessSetup, SymbolicSampleSizes_,
-};
-use nice_plug::wrapper::vst3::vst3::Steinberg::kResultOk;
+use nice_plug::wrapper::vst3::vst3::Steinberg::Vst::{AudioBusBuffers, ProcessModes_};
+
+use common::vst3;
 
 /// Frames in a block.
 const FRAMES: usize = 64;
@@ -81,73 +81,33 @@ fn any_channels_are_taken(process: impl Fn(&mut Bus, &mut Bus) -> bool) {
 }
 
 fn vst3_bus(bus: &mut Bus) -> AudioBusBuffers {
-    AudioBusBuffers {
-        numChannels: bus.channels.len() as i32,
-        silenceFlags: 0,
-        __field0: AudioBusBuffers__type0 { channelBuffers32: bus.pointers.as_mut_ptr() },
-    }
-}
-
-/// One call of a VST3 plugin. Whether it went well.
-fn vst3_process(
-    plugin: &Vst3Wrapper<Earworm>,
-    mut input: AudioBusBuffers,
-    mut output: AudioBusBuffers,
-    frames: i32,
-) -> bool {
-    let mut data = ProcessData {
-        processMode: ProcessModes_::kRealtime as i32,
-        symbolicSampleSize: SymbolicSampleSizes_::kSample32 as i32,
-        numSamples: frames,
-        numInputs: 1,
-        numOutputs: 1,
-        inputs: &mut input,
-        outputs: &mut output,
-        inputParameterChanges: null_mut(),
-        outputParameterChanges: null_mut(),
-        inputEvents: null_mut(),
-        outputEvents: null_mut(),
-        processContext: null_mut(),
-    };
-    // SAFETY: all that is pointed to lives until after the call.
-    unsafe { plugin.process(&mut data) == kResultOk }
+    let channels = bus.channels.len();
+    vst3::bus(&mut bus.pointers, channels)
 }
 
 #[test]
 fn a_vst3_host_may_break_the_rules() {
     let plugin = Vst3Wrapper::<Earworm>::new();
-    let process = |input: &mut Bus, output: &mut Bus| {
-        vst3_process(&plugin, vst3_bus(input), vst3_bus(output), FRAMES as i32)
-    };
+    let live = ProcessModes_::kRealtime as i32;
+    // SAFETY: the channels live until after the calls, and are as long as is said, or null.
+    let block =
+        |input, output, frames| unsafe { vst3::process(&plugin, live, input, output, frames) };
+    let process =
+        |input: &mut Bus, output: &mut Bus| block(vst3_bus(input), vst3_bus(output), FRAMES as i32);
     let (mut input, mut output) = Bus::pair();
     assert!(!process(&mut input, &mut output), "nothing has been set up");
-    let mut setup = ProcessSetup {
-        processMode: ProcessModes_::kRealtime as i32,
-        symbolicSampleSize: SymbolicSampleSizes_::kSample32 as i32,
-        maxSamplesPerBlock: FRAMES as i32,
-        sampleRate: 48_000.0,
-    };
-    // SAFETY: the setup lives until after the call.
-    assert_eq!(unsafe { plugin.setupProcessing(&mut setup) }, kResultOk);
+    vst3::set_up(&plugin, live, 48_000, FRAMES);
     // Nor is it active yet. What comes of that does not matter.
     process(&mut input, &mut output);
-    // SAFETY: plain calls.
-    unsafe {
-        assert_eq!(plugin.setActive(1), kResultOk);
-        assert_eq!(plugin.setProcessing(1), kResultOk);
-    }
+    vst3::start(&plugin);
     any_channels_are_taken(process);
     // Lengths and numbers that are none.
     let (mut input, mut output) = Bus::pair();
     let (mut input, mut output) = (vst3_bus(&mut input), vst3_bus(&mut output));
-    assert!(vst3_process(&plugin, input, output, -1));
+    assert!(block(input, output, -1));
     (input.numChannels, output.numChannels) = (-1, -1);
-    assert!(vst3_process(&plugin, input, output, FRAMES as i32));
-    // SAFETY: plain calls.
-    unsafe {
-        assert_eq!(plugin.setProcessing(0), kResultOk);
-        assert_eq!(plugin.setActive(0), kResultOk);
-    }
+    assert!(block(input, output, FRAMES as i32));
+    vst3::stop(&plugin);
 }
 
 unsafe extern "C" fn no_extension(_: *const clap_host, _: *const c_char) -> *const c_void {

@@ -115,7 +115,7 @@ fn models_without_regions_say_so() {
     let mut metadata = Model::embedded().metadata().clone();
     assert_eq!(obstacle(&metadata), None);
     // A stream is judged from its warm-up on, however long its window is.
-    metadata.window_frames = kept_frames(&metadata) + 1;
+    metadata.window_frames = history_frames(&metadata.front_end) + 1;
     assert_eq!(obstacle(&metadata), None);
     metadata.contract = Contract::Window;
     assert_eq!(obstacle(&metadata), Some(absence(&metadata).as_str()));
@@ -142,7 +142,7 @@ fn as_much_is_kept_as_is_said() {
     }
     let mut frames = Vec::new();
     meter.frames_since(0, &mut frames);
-    assert_eq!(frames.len(), kept_frames(meter.model().metadata()));
+    assert_eq!(frames.len(), history_frames(&meter.model().metadata().front_end));
 }
 
 #[test]

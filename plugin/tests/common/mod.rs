@@ -1,6 +1,8 @@
 //! What the tests of a whole instance share: sound, the engine beside it, and playing.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
+pub mod vst3;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

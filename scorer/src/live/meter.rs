@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use super::frame_history::{FrameHistory, HistoryFrame};
 use super::parts::{ArcSwap, ArcSwapOption, AtomicBool, AtomicU64, Ordering};
-use crate::front_end::Frame;
+use crate::front_end::{Frame, FrontEndSettings};
 use crate::model::Model;
 use crate::reading::Reading;
 
-/// Seconds of mel frames that are kept for drawing.
-const HISTORY_SECONDS: f64 = 30.0;
+/// Seconds of mel frames, silent ones among them, that a [`Meter`] keeps.
+pub const HISTORY_SECONDS: f64 = 30.0;
 
 /// Upper ends of the buckets of [`Load::scoring`], in seconds.
 pub const SCORING_BUCKETS: [f64; 8] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5];
@@ -114,9 +114,13 @@ pub(super) struct Publisher {
 
 pub(super) fn new(model: Arc<Model>) -> (Meter, Publisher) {
     let front_end = &model.metadata().front_end;
-    let frames = (HISTORY_SECONDS * front_end.frame_rate()).ceil() as usize;
-    let bands = front_end.n_mels;
+    let (bands, frames) = (front_end.n_mels, history_frames(front_end));
     sized(model, bands, frames)
+}
+
+/// Mel frames that a [`Meter`] of such a front end keeps: [`HISTORY_SECONDS`] of them.
+pub fn history_frames(front_end: &FrontEndSettings) -> usize {
+    (HISTORY_SECONDS * front_end.frame_rate()).ceil() as usize
 }
 
 /// A meter that keeps so many frames of so many bands.

@@ -27,7 +27,7 @@ use ring::ring;
 
 pub use frame_history::HistoryFrame;
 pub use inlet::Turn;
-pub use meter::{Load, Meter, SCORING_BUCKETS};
+pub use meter::{HISTORY_SECONDS, Load, Meter, SCORING_BUCKETS, history_frames};
 pub use stream::Stream;
 pub use tap::Tap;
 pub use worker::Worker;

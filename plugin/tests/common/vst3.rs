@@ -1,0 +1,76 @@
+//! What a VST3 host tells a plugin.
+
+use std::ptr::null_mut;
+
+use earworm_plugin::Earworm;
+use nice_plug::wrapper::vst3::Wrapper;
+use nice_plug::wrapper::vst3::vst3::Steinberg::Vst::{
+    AudioBusBuffers, AudioBusBuffers__type0, IAudioProcessorTrait, IComponentTrait, ProcessData,
+    ProcessSetup, SymbolicSampleSizes_,
+};
+use nice_plug::wrapper::vst3::vst3::Steinberg::kResultOk;
+
+pub fn set_up(plugin: &Wrapper<Earworm>, mode: i32, rate: u32, most_frames: usize) {
+    let mut setup = ProcessSetup {
+        processMode: mode,
+        symbolicSampleSize: SymbolicSampleSizes_::kSample32 as i32,
+        maxSamplesPerBlock: most_frames as i32,
+        sampleRate: f64::from(rate),
+    };
+    // SAFETY: the setup lives until after the call.
+    assert_eq!(unsafe { plugin.setupProcessing(&mut setup) }, kResultOk);
+}
+
+pub fn start(plugin: &Wrapper<Earworm>) {
+    // SAFETY: plain calls.
+    unsafe {
+        assert_eq!(plugin.setActive(1), kResultOk);
+        assert_eq!(plugin.setProcessing(1), kResultOk);
+    }
+}
+
+pub fn stop(plugin: &Wrapper<Earworm>) {
+    // SAFETY: plain calls.
+    unsafe {
+        assert_eq!(plugin.setProcessing(0), kResultOk);
+        assert_eq!(plugin.setActive(0), kResultOk);
+    }
+}
+
+/// Channels as the host gives them; the pointers must live until after the call.
+pub fn bus(pointers: &mut [*mut f32], channels: usize) -> AudioBusBuffers {
+    AudioBusBuffers {
+        numChannels: channels as i32,
+        silenceFlags: 0,
+        __field0: AudioBusBuffers__type0 { channelBuffers32: pointers.as_mut_ptr() },
+    }
+}
+
+/// One block. Whether it went well.
+///
+/// # Safety
+/// The channels of both busses live until after the call, and are as long as is said, or null.
+pub unsafe fn process(
+    plugin: &Wrapper<Earworm>,
+    mode: i32,
+    mut input: AudioBusBuffers,
+    mut output: AudioBusBuffers,
+    frames: i32,
+) -> bool {
+    let mut data = ProcessData {
+        processMode: mode,
+        symbolicSampleSize: SymbolicSampleSizes_::kSample32 as i32,
+        numSamples: frames,
+        numInputs: 1,
+        numOutputs: 1,
+        inputs: &mut input,
+        outputs: &mut output,
+        inputParameterChanges: null_mut(),
+        outputParameterChanges: null_mut(),
+        inputEvents: null_mut(),
+        outputEvents: null_mut(),
+        processContext: null_mut(),
+    };
+    // SAFETY: all that is pointed to lives until after the call.
+    unsafe { plugin.process(&mut data) == kResultOk }
+}
