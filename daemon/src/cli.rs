@@ -30,8 +30,9 @@ const EXAMPLES: &str = "Examples:
   earworm model show                       what the score means and how far to trust it
 
 Log lines go to standard error; RUST_LOG=debug shows more of them.
-Exit code: 0 all well, 1 something failed, 2 wrong usage, 3 the configuration cannot be used, 4 what
-is needed is in use (the address, the history: another Earworm runs), 130 stopped by Ctrl-C.";
+Exit code: 0 all well, 1 something failed, 2 wrong usage, 3 the configuration cannot be used (or the
+model or sound system that it names), 4 what is needed is in use (the address, the history: another
+Earworm runs), 130 stopped by Ctrl-C.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]

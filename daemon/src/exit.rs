@@ -30,7 +30,8 @@ impl Failure {
         Self { code: 2, message }
     }
 
-    /// The configuration cannot be used: 3.
+    /// The configuration cannot be used, or what it names: a model or a sound system that is none. 3: to try
+    /// again helps against none of that.
     pub(crate) fn configuration(message: String) -> Self {
         Self { code: 3, message }
     }
@@ -38,6 +39,12 @@ impl Failure {
     /// Somebody else has what is needed, such as another Earworm: 4.
     pub(crate) fn taken(message: String) -> Self {
         Self { code: 4, message }
+    }
+
+    /// The exit code.
+    #[cfg(test)]
+    pub(crate) fn code(&self) -> u8 {
+        self.code
     }
 }
 

@@ -9,9 +9,9 @@ use tracing_subscriber::reload::{self, Handle};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry};
 
-/// Without `RUST_LOG`. Symphonia warns about every oddity of a file, and pulseaudio calls the end of
-/// every connection an error; what matters of that is in our own messages.
-const DEFAULT_FILTER: &str = "warn,symphonia=error,pulseaudio=off";
+/// Without `RUST_LOG`. Symphonia tells every oddity of a file, even as errors, and pulseaudio calls the end of
+/// every connection one; what matters of that is in our own messages.
+const DEFAULT_FILTER: &str = "warn,symphonia=off,pulseaudio=off";
 
 /// Most bytes that wait while the meter is drawn.
 const MOST_HELD: usize = 64 << 10;
@@ -20,7 +20,7 @@ const MOST_HELD: usize = 64 << 10;
 static HELD: Mutex<Option<Vec<u8>>> = Mutex::new(None);
 
 /// Of a service, which nobody watches, what it does is told as well.
-const SERVICE_FILTER: &str = "warn,symphonia=error,pulseaudio=off,earworm=info";
+const SERVICE_FILTER: &str = "warn,symphonia=off,pulseaudio=off,earworm=info";
 
 /// Changes what is logged.
 static FILTER: OnceLock<Handle<EnvFilter, Registry>> = OnceLock::new();

@@ -7,6 +7,8 @@ use anyhow::Context;
 use clap::Args;
 use earworm_scorer::Model;
 
+use crate::exit::{Failure, describe};
+
 /// The model to score with.
 #[derive(Debug, Args)]
 pub(crate) struct ModelArg {
@@ -23,5 +25,24 @@ pub(crate) fn load(file: Option<&Path>) -> anyhow::Result<Arc<Model>> {
             "cannot use the model; give one that `earworm-train export` wrote, or none to use the \
              one built in",
         ),
+    }
+}
+
+/// The same for a configuration, which cannot be used with a model that cannot: a service that is started
+/// again and again finds the same one.
+pub(crate) fn load_configured(file: Option<&Path>) -> anyhow::Result<Arc<Model>> {
+    load(file).map_err(|error| Failure::configuration(describe(&error)).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configured_model_that_cannot_be_used_has_the_code_of_the_configuration() {
+        let error = load_configured(Some(Path::new("no-such.onnx"))).err().unwrap();
+        let failure = error.downcast_ref::<Failure>().expect("it has a code");
+        assert_eq!(failure.code(), 3);
+        assert!(failure.to_string().contains("no-such.onnx"), "{failure}");
     }
 }

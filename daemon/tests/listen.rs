@@ -55,6 +55,23 @@ fn fast_listening_ends_where_scoring_does() {
     }
 }
 
+/// With somebody to tell, audio goes through the live path. Its last reading is that of the end.
+#[test]
+fn live_listening_ends_where_scoring_does() {
+    let dir = tempfile::tempdir().unwrap();
+    write_song(dir.path(), "song.wav", 6.3);
+    let score = run(dir.path(), ["score", "--json", "song.wav"]);
+    let row = &json_lines(&score)[0];
+    assert!(row["hook"].is_object(), "{row}");
+    let osc = ["listen", "--fast", "--json", "--input", "song.wav", "--osc", "127.0.0.1:9"];
+    // Its end was missed about every other time.
+    for _ in 0..6 {
+        let listen = run(dir.path(), osc);
+        assert_eq!(listen.status.code(), Some(0), "{}", stderr(&listen));
+        assert_same_score(json_lines(&listen).last().unwrap(), row);
+    }
+}
+
 #[test]
 fn a_line_has_every_field() {
     let dir = tempfile::tempdir().unwrap();

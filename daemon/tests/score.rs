@@ -46,6 +46,12 @@ fn good_and_bad_files_each_get_a_row() {
         assert!(row["score"].is_null(), "{row}");
         assert!(stderr(&output).contains(&format!("earworm: {error}")), "{}", stderr(&output));
     }
+    // And nothing of the libraries' own.
+    assert!(
+        stderr(&output).lines().all(|line| line.starts_with("earworm: ")),
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[test]

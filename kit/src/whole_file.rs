@@ -1,4 +1,7 @@
 //! Files that are whole or not there: written under a temporary name, brought to the disk, then renamed.
+//!
+//! A file that is replaced keeps its place, which a symbolic link may lead to, and on Unix its mode. Into what is
+//! no file, as a device or a pipe, all is written once it is whole.
 
 use std::fs::File;
 use std::io::Write;
@@ -11,10 +14,13 @@ use tempfile::{NamedTempFile, TempPath};
 /// by it.
 pub const WRITING: &str = ".writing-";
 
+/// As many symbolic links as Linux follows, one leading to the next.
+const MOST_LINKS: usize = 40;
+
 /// A file that is whole and on the disk, but has not got its name yet. Dropped, it is gone.
 pub struct Prepared {
     temporary: TempPath,
-    path: PathBuf,
+    goal: Goal,
 }
 
 impl Prepared {
@@ -23,11 +29,54 @@ impl Prepared {
     /// # Errors
     /// When it cannot be renamed; the message names it.
     pub fn place(self) -> Result<()> {
-        let Self { temporary, path } = self;
-        temporary.persist(&path).with_context(|| format!("cannot write {}", path.display()))?;
-        sync_folder(&folder_of(&path));
+        let Self { temporary, goal } = self;
+        match goal {
+            Goal::Name(path) => {
+                temporary
+                    .persist(&path)
+                    .with_context(|| format!("cannot write {}", path.display()))?;
+                sync_folder(&folder_of(&path));
+            }
+            Goal::Stream(path) => pour(&temporary, &path)
+                .with_context(|| format!("cannot write {}", path.display()))?,
+        }
         Ok(())
     }
+}
+
+/// Where what is written goes.
+enum Goal {
+    /// The place of a file, there or not: the one that links lead to, as a rename would replace the link.
+    Name(PathBuf),
+    /// What has no content to lose and no place to give up: a device, a pipe.
+    Stream(PathBuf),
+}
+
+impl Goal {
+    fn of(path: &Path) -> std::io::Result<Self> {
+        Ok(match std::fs::metadata(path) {
+            Ok(found) if !found.is_file() && !found.is_dir() => Self::Stream(path.to_owned()),
+            Ok(_) if path.is_symlink() => Self::Name(std::fs::canonicalize(path)?),
+            Ok(_) => Self::Name(path.to_owned()),
+            Err(_) => Self::Name(end_of_links(path)),
+        })
+    }
+}
+
+/// Where links lead that end at nothing yet.
+fn end_of_links(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        let Ok(next) = std::fs::read_link(&path) else { break };
+        path = folder_of(&path).join(next);
+    }
+    path
+}
+
+/// Copies a file into what is no file.
+fn pour(from: &Path, into: &Path) -> std::io::Result<()> {
+    let mut into = File::options().write(true).open(into)?;
+    std::io::copy(&mut File::open(from)?, &mut into).map(drop)
 }
 
 /// Writes a file beside the one it is to become, and waits until it is on the disk. The temporary name
@@ -36,16 +85,31 @@ impl Prepared {
 /// # Errors
 /// When the file cannot be written; the message names it.
 pub fn prepare(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<Prepared> {
+    written(path, write).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn written(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<Prepared> {
+    let goal = Goal::of(path)?;
+    let (temporary, mode) = match &goal {
+        Goal::Name(path) => (temporary_for(path)?, mode::of(path)),
+        // Beside a device is no place for files.
+        Goal::Stream(path) => (builder(path, |builder| builder.tempfile())?, None),
+    };
+    if let Some(mode) = mode {
+        // What only some may read, others shall not see while it is written either.
+        mode::give(temporary.as_file(), mode | 0o200)?;
+    }
     // Not held open while it is written: Windows lets nobody replace an open file.
-    let temporary = temporary_for(path)
-        .with_context(|| format!("cannot write {}", path.display()))?
-        .into_temp_path();
-    write(&temporary)
-        // By its name: what was written may be another file than the one that was made. For writing: on Windows
-        // only who may write to a file may bring it to the disk.
-        .and_then(|()| Ok(File::options().write(true).open(&temporary)?.sync_all()?))
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(Prepared { temporary, path: path.to_owned() })
+    let temporary = temporary.into_temp_path();
+    write(&temporary)?;
+    // By its name: what was written may be another file than the one that was made. For writing: on Windows
+    // only who may write to a file may bring it to the disk.
+    let file = File::options().write(true).open(&temporary)?;
+    if let Some(mode) = mode {
+        mode::give(&file, mode)?;
+    }
+    file.sync_all()?;
+    Ok(Prepared { temporary, goal })
 }
 
 /// Writes a file through a temporary one beside it, so that nobody ever sees half of it, and neither a
@@ -78,13 +142,59 @@ pub fn prepare_bytes(path: &Path, content: impl AsRef<[u8]>) -> Result<Prepared>
 /// # Errors
 /// When it cannot be made, as where its folder is not there.
 pub fn temporary_for(path: &Path) -> std::io::Result<NamedTempFile> {
+    builder(path, |builder| {
+        // Temporary files are private; what is written here is for all whom the umask lets read it.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        builder.tempfile_in(folder_of(path))
+    })
+}
+
+/// A temporary file whose name ends like that of `path`.
+fn builder(
+    path: &Path,
+    make: impl FnOnce(&mut tempfile::Builder<'_, '_>) -> std::io::Result<NamedTempFile>,
+) -> std::io::Result<NamedTempFile> {
     let ending = path.extension().map(|ending| format!(".{}", ending.to_string_lossy()));
     let mut builder = tempfile::Builder::new();
     builder.prefix(WRITING).suffix(ending.as_deref().unwrap_or_default());
-    // Temporary files are private; what is written here is for all whom the umask lets read it.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder_of(path))
+    make(&mut builder)
+}
+
+/// Who may do what with a file.
+#[cfg(unix)]
+mod mode {
+    use std::fs::{File, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+
+    /// That of a file that is there.
+    pub(super) fn of(path: &Path) -> Option<u32> {
+        Some(std::fs::metadata(path).ok()?.permissions().mode() & 0o777)
+    }
+
+    /// Gives it to a file that has another. Some file systems know one mode only.
+    pub(super) fn give(file: &File, mode: u32) -> std::io::Result<()> {
+        if file.metadata()?.permissions().mode() & 0o777 == mode {
+            return Ok(());
+        }
+        file.set_permissions(Permissions::from_mode(mode))
+    }
+}
+
+/// Other systems have none.
+#[cfg(not(unix))]
+mod mode {
+    use std::fs::File;
+    use std::path::Path;
+
+    pub(super) fn of(_: &Path) -> Option<u32> {
+        None
+    }
+
+    pub(super) fn give(_: &File, _: u32) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Brings the names in a folder to the disk.
@@ -143,5 +253,53 @@ mod tests {
         std::fs::write(&plain, "x").unwrap();
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode();
         assert_eq!(mode(&own), mode(&plain));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_stay_and_files_keep_their_mode() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("kept");
+        std::fs::create_dir(&folder).unwrap();
+        let (file, link) = (folder.join("scores.csv"), dir.path().join("link.csv"));
+        std::fs::write(&file, "old").unwrap();
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(0o400)).unwrap();
+        symlink("kept/scores.csv", &link).unwrap();
+        write_bytes(&link, "new").unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read(&file).unwrap(), b"new");
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o400);
+        // One that leads to nothing yet, by way of another.
+        let (first, second) = (dir.path().join("first"), dir.path().join("second"));
+        symlink("second", &first).unwrap();
+        symlink("kept/made", &second).unwrap();
+        write_bytes(&first, "made").unwrap();
+        assert!(first.is_symlink() && second.is_symlink());
+        assert_eq!(std::fs::read(folder.join("made")).unwrap(), b"made");
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 2);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 4);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_written_into() {
+        use std::io::Read;
+        use std::os::unix::ffi::OsStrExt;
+        use std::os::unix::fs::FileTypeExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pipe");
+        let name = std::ffi::CString::new(path.as_os_str().as_bytes()).unwrap();
+        // SAFETY: the name is a string that ends in zero and outlives the call.
+        assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+        // Open at both ends, so that nobody waits for the other.
+        let mut pipe = File::options().read(true).write(true).open(&path).unwrap();
+        let prepared = prepare_bytes(&path, "whole").unwrap();
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing lies beside it");
+        prepared.place().unwrap();
+        assert!(std::fs::symlink_metadata(&path).unwrap().file_type().is_fifo());
+        let mut read = [0; 5];
+        pipe.read_exact(&mut read).unwrap();
+        assert_eq!(&read, b"whole");
     }
 }

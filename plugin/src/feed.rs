@@ -2,7 +2,8 @@
 //!
 //! Nothing here allocates, locks or calls the system, with one exception that hosts ask for: while they
 //! render offline, a block waits for the worker when the ring is full, so that no reading is missing
-//! however fast they render, and for the opener when settings have changed that take another stream.
+//! however fast they render, and for the opener when there is no stream yet or settings have changed that take
+//! another.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
@@ -110,6 +111,26 @@ impl Feed {
         // Where none has come yet, the line of before stays, though it gets nothing: should the host return to
         // its rate before the opener has looked, no other one would be sent.
         self.take_line();
+    }
+
+    /// The host renders offline from the next block on, or no longer, without having activated the plugin again. For
+    /// the audio thread, between blocks: only where it turns to rendering offline, a stream is waited for.
+    pub(crate) fn turn(&mut self, offline: bool) {
+        if offline == self.offline {
+            return;
+        }
+        self.offline = offline;
+        self.stuck = false;
+        // As when a host activates the plugin for it: what comes is something else than what came.
+        self.was_playing = false;
+        self.session.turn_offline(offline);
+        if offline {
+            // It must not miss its first seconds.
+            let until = Instant::now() + OFFLINE_PATIENCE;
+            while self.session.is_opening() && Instant::now() < until {
+                std::thread::sleep(NAP);
+            }
+        }
     }
 
     /// The host says that what comes may be something else than what came: a look at the next block tells.
@@ -312,87 +333,4 @@ fn wait_for_room(line: &Line, room: usize, session: &Session, patience: Duration
 }
 
 #[cfg(test)]
-mod tests {
-    use earworm_scorer::live::open;
-    use earworm_scorer::{Model, ScorerOptions};
-    use ringbuf::HeapRb;
-    use ringbuf::traits::Split as _;
-
-    use super::*;
-    use crate::session::occupy_opener;
-
-    #[test]
-    fn no_audio_goes_to_a_stream_of_another_rate() {
-        let session = Session::new(Arc::default());
-        let mut feed = Feed::new(session.clone());
-        let sound = vec![0.1f32; 4096];
-        feed.activate(48_000, true);
-        feed.push(&[&sound], Block::default());
-        assert_eq!(feed.frames, 4096);
-        // Live, nobody waits until the opener has time.
-        let busy = occupy_opener();
-        feed.activate(44_100, false);
-        feed.push(&[&sound], Block::default());
-        assert_eq!(feed.frames, 4096, "nobody heard the second block");
-        // Nor is it waited for.
-        feed.offline = true;
-        let begun = Instant::now();
-        feed.deactivate();
-        assert!(begun.elapsed() < PATIENCE);
-        feed.offline = false;
-        drop(busy);
-        session.activate(44_100, OFFLINE_PATIENCE);
-        feed.push(&[&sound], Block::default());
-        assert_eq!(feed.frames, 4096, "the block before it was heard by nobody");
-        assert!(feed.line.as_ref().is_some_and(|line| line.rate == 44_100));
-
-        // One that was asked for before the rate changed comes late, on the audio thread.
-        session.activate(48_000, OFFLINE_PATIENCE);
-        feed.push(&[&sound], Block::default());
-        assert!(feed.line.as_ref().is_some_and(|line| line.rate == 48_000));
-        assert_eq!(feed.frames, 0);
-    }
-
-    /// The opener, which has not seen the rate in between, has nothing to open.
-    #[test]
-    fn a_rate_that_comes_back_at_once_is_heard_on() {
-        let session = Session::new(Arc::default());
-        let mut feed = Feed::new(session.clone());
-        let sound = vec![0.1f32; 4096];
-        feed.activate(48_000, true);
-        feed.push(&[&sound], Block::default());
-        let busy = occupy_opener();
-        feed.activate(44_100, false);
-        feed.activate(48_000, false);
-        drop(busy);
-        session.activate(48_000, OFFLINE_PATIENCE);
-        assert_eq!(session.streams(), 1, "no other stream was opened");
-        feed.push(&[&sound], Block::default());
-        assert_eq!(feed.frames, 2 * 4096);
-    }
-
-    #[test]
-    fn a_worker_that_goes_on_is_waited_for_again() {
-        let session = Session::new(Arc::default());
-        let (tap, mut stream, _) = open(Model::embedded(), 48_000, ScorerOptions::LIVE).unwrap();
-        let (anchors, _) = HeapRb::new(8).split();
-        let mut feed = Feed::new(session.clone());
-        (feed.offline, feed.patience) = (true, Duration::from_millis(5));
-        feed.line = Some(Box::new(Line { tap, anchors, stream: 1, rate: 48_000 }));
-        let sound = vec![0.1f32; 4096];
-        // Nobody serves the stream until the ring is full.
-        let fill = |feed: &mut Feed| {
-            for _ in 0..100 {
-                feed.push(&[&sound], Block::default());
-            }
-        };
-        fill(&mut feed);
-        let waits = session.pulse.waits.load(Relaxed);
-        assert!(feed.stuck && waits == 1, "{waits} blocks waited");
-        stream.turn();
-        feed.push(&[&sound], Block::default());
-        assert!(!feed.stuck, "there is room again");
-        fill(&mut feed);
-        assert!(feed.stuck && session.pulse.waits.load(Relaxed) > waits);
-    }
-}
+mod tests;

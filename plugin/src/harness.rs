@@ -97,6 +97,11 @@ impl Host {
         self.plugin.reset();
     }
 
+    /// Renders in this mode from the next block on without activating again, as CLAP hosts may.
+    pub fn turn_to(&mut self, mode: ProcessMode) {
+        self.plugin.turn_to(mode);
+    }
+
     /// Resets the plugin, as hosts do when what comes next is something else.
     pub fn reset(&mut self) {
         self.plugin.reset();

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use nice_plug::params::persist::PersistentField;
 use nice_plug::prelude::*;
+use nice_plug_egui::RepaintNotifier;
 
 use crate::state::{ModelSetting, Snapshots, ViewSettings};
 
@@ -147,6 +148,21 @@ pub struct EarwormParams {
     pub resets: Arc<AtomicU64>,
     /// How often the window's length or the model has been set: what takes another stream.
     pub changes: Arc<AtomicU64>,
+    /// Asks the editor to draw again, as parameters that it shows do when they change.
+    pub notifier: RepaintNotifier,
+}
+
+/// What a parameter does when it changes: it asks for another picture, and then does this. Hosts change parameters
+/// on the audio thread as well, where nice-plug has no way to tell the editor.
+fn redraw<T: 'static>(
+    notifier: &RepaintNotifier,
+    then: impl Fn(T) + Send + Sync + 'static,
+) -> Arc<dyn Fn(T) + Send + Sync> {
+    let notifier = notifier.clone();
+    Arc::new(move |value| {
+        notifier.request_repaint();
+        then(value);
+    })
 }
 
 impl Default for EarwormParams {
@@ -155,24 +171,27 @@ impl Default for EarwormParams {
         let count = resets.clone();
         let changes = Arc::new(AtomicU64::new(0));
         let change = changes.clone();
+        let notifier = RepaintNotifier::new();
+        // All of these run on the audio thread as well.
+        let reset = redraw(&notifier, move |on: bool| {
+            if on {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        let another_window = redraw(&notifier, move |_: WindowLength| {
+            // So that others have to look.
+            change.fetch_add(1, Ordering::Release);
+        });
+        let switched = redraw(&notifier, |_: bool| {});
         Self {
-            bypass: BoolParam::new("Bypass", false).make_bypass(),
-            hold: BoolParam::new("Hold", false),
-            reset: BoolParam::new("Reset", false).with_callback(Arc::new(move |on| {
-                // Runs on the audio thread as well.
-                if on {
-                    count.fetch_add(1, Ordering::Relaxed);
-                }
-            })),
-            reset_on: EnumParam::new("Reset on", ResetOn::Start),
-            view: EnumParam::new("View", View::Meter),
-            window: EnumParam::new("Window", WindowLength::Whole).with_callback(Arc::new(
-                move |_| {
-                    // Runs on the audio thread as well, so that others have to look.
-                    change.fetch_add(1, Ordering::Release);
-                },
-            )),
-            write: BoolParam::new("Write score", false),
+            bypass: BoolParam::new("Bypass", false).make_bypass().with_callback(switched.clone()),
+            hold: BoolParam::new("Hold", false).with_callback(switched.clone()),
+            reset: BoolParam::new("Reset", false).with_callback(reset),
+            reset_on: EnumParam::new("Reset on", ResetOn::Start)
+                .with_callback(redraw(&notifier, |_| {})),
+            view: EnumParam::new("View", View::Meter).with_callback(redraw(&notifier, |_| {})),
+            window: EnumParam::new("Window", WindowLength::Whole).with_callback(another_window),
+            write: BoolParam::new("Write score", false).with_callback(switched),
             score: FloatParam::new("Score", 0.0, FloatRange::Linear { min: 0.0, max: 100.0 })
                 .with_step_size(0.1),
             model: ChosenModel { setting: RwLock::default(), changes: changes.clone() },
@@ -180,6 +199,7 @@ impl Default for EarwormParams {
             snapshots: RwLock::default(),
             resets,
             changes,
+            notifier,
         }
     }
 }
@@ -210,6 +230,26 @@ mod tests {
         crate::harness::automate(&params.view, 0.5);
         params.deserialize_fields(&[("looks".to_owned(), "{}".to_owned())].into());
         assert_eq!(count(), 2);
+    }
+
+    #[test]
+    fn what_the_editor_shows_asks_for_another_picture() {
+        let params = EarwormParams::default();
+        let was_asked = || params.notifier.repaint_requested();
+        was_asked();
+        for switch in [&params.bypass, &params.hold, &params.reset, &params.write] {
+            crate::harness::automate(switch, 1.0);
+            assert!(was_asked(), "{}", switch.name());
+            crate::harness::automate(switch, 1.0);
+            assert!(!was_asked(), "{} stays as it is", switch.name());
+        }
+        crate::harness::automate(&params.reset_on, 1.0);
+        assert!(was_asked());
+        crate::harness::automate(&params.view, 1.0);
+        assert!(was_asked());
+        crate::harness::automate(&params.window, 1.0);
+        assert!(was_asked());
+        assert_eq!(params.resets.load(Ordering::Relaxed), 1);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use nice_plug::context::gui::GuiContext;
 use nice_plug::prelude::*;
 
 use crate::editor::{self, EarwormEditor};
@@ -10,8 +11,8 @@ use crate::keep_loaded::keep_loaded;
 use crate::params::{EarwormParams, ResetOn};
 use crate::session::{self, Session};
 
-/// Work that nice-plug runs where the host may be spoken to, which is its main thread. On Linux without an open
-/// editor it is a thread of nice-plug's own, where VST3 does not allow that; see `session/output.rs`.
+/// Work that nice-plug runs where the host may be spoken to, which is its main thread. In VST3 on Linux without an
+/// open editor it is a thread of nice-plug's own, where that is not allowed; see `session/output.rs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
     /// Write the score into the output parameter.
@@ -29,6 +30,11 @@ impl Earworm {
     /// What this instance knows.
     pub fn session(&self) -> &Arc<Session> {
         &self.session
+    }
+
+    /// The host renders in this mode from the next block on. For the audio thread, between blocks.
+    pub(crate) fn turn_to(&mut self, mode: ProcessMode) {
+        self.feed.turn(mode == ProcessMode::Offline);
     }
 }
 
@@ -141,10 +147,22 @@ impl ClapPlugin for Earworm {
         ClapFeature::Stereo,
         ClapFeature::Mono,
     ];
+
+    fn gui_context(&mut self, context: GuiContext) {
+        self.session.set_context(context);
+    }
+
+    fn process_mode_changed(&mut self, mode: ProcessMode) {
+        self.turn_to(mode);
+    }
 }
 
 impl Vst3Plugin for Earworm {
     const VST3_CLASS_ID: [u8; 16] = *b"EarwormMeter0001";
     const VST3_SUBCATEGORIES: &'static [Vst3SubCategory] =
         &[Vst3SubCategory::Fx, Vst3SubCategory::Analyzer, Vst3SubCategory::Mastering];
+
+    fn gui_context(&mut self, context: GuiContext) {
+        self.session.set_context(context);
+    }
 }

@@ -177,9 +177,15 @@ pub struct Snapshot {
     /// Its name: A, B, …
     #[serde(deserialize_with = "lenient")]
     pub name: String,
-    /// The model's name, as scores of different models cannot be compared.
+    /// The model's name.
     #[serde(deserialize_with = "lenient")]
     pub model: String,
+    /// SHA-256 of the model's file, in hexadecimal; empty in states of older versions.
+    #[serde(deserialize_with = "lenient")]
+    pub sha256: String,
+    /// Frames of a whole window; zero in states of older versions.
+    #[serde(deserialize_with = "lenient")]
+    pub window_frames: usize,
     /// Window score, 0 to 100.
     #[serde(deserialize_with = "lenient_number")]
     pub window: Option<f32>,
@@ -199,6 +205,28 @@ pub struct Snapshot {
     /// Whether `at_s` is a place in the song.
     #[serde(deserialize_with = "lenient")]
     pub in_song: bool,
+}
+
+impl Snapshot {
+    /// Why its scores cannot be compared with those of this model and length of window, if they cannot.
+    pub fn incomparable(
+        &self,
+        model: &str,
+        sha256: &str,
+        window_frames: usize,
+    ) -> Option<&'static str> {
+        // A model that is trained anew keeps the name of its recipe.
+        let same_model = match self.sha256.as_str() {
+            "" => self.model == model,
+            stored => stored == sha256,
+        };
+        let same_window = self.window_frames == 0 || self.window_frames == window_frames;
+        match (same_model, same_window) {
+            (false, _) => Some("other model"),
+            (true, false) => Some("other window"),
+            (true, true) => None,
+        }
+    }
 }
 
 impl Snapshots {
@@ -272,6 +300,25 @@ mod tests {
         assert_eq!((snapshots.list.len(), snapshots.list[0].name.as_str()), (8, "12"));
         snapshots.add(Snapshot::default());
         assert_eq!((snapshots.list.len(), snapshots.named), (8, 0));
+    }
+
+    #[test]
+    fn only_scores_of_one_model_and_window_are_compared() {
+        let stored = Snapshot {
+            model: "mine".into(),
+            sha256: "ab".into(),
+            window_frames: 640,
+            ..Snapshot::default()
+        };
+        let text = serde_json::to_string(&stored).unwrap();
+        let stored: Snapshot = serde_json::from_str(&text).unwrap();
+        assert_eq!(stored.incomparable("mine", "ab", 640), None);
+        assert_eq!(stored.incomparable("mine", "cd", 640), Some("other model"), "trained anew");
+        assert_eq!(stored.incomparable("mine", "ab", 320), Some("other window"));
+        // Older versions stored the name alone.
+        let older: Snapshot = serde_json::from_str(r#"{"model":"mine","window":50.0}"#).unwrap();
+        assert_eq!(older.incomparable("mine", "cd", 320), None);
+        assert_eq!(older.incomparable("yours", "cd", 320), Some("other model"));
     }
 
     #[test]

@@ -82,6 +82,18 @@ fn whatever_happens() {
     }
 }
 
+/// A host may turn to rendering offline, and back, without activating the plugin again.
+#[test]
+fn turning_to_another_mode_does_not_either() {
+    let (mut left, mut right) = (noise(2048), noise(2048));
+    let mut host = Host::new(RATE, 2048, ProcessMode::Realtime);
+    assert_no_alloc(|| host.turn_to(ProcessMode::Offline));
+    watched(|| {
+        host.turn_to(ProcessMode::Realtime);
+        host.process(&mut [&mut left, &mut right], Playhead::default());
+    });
+}
+
 /// A bounce that waits for another stream calls the system for that, but it allocates and frees no more than any.
 #[test]
 fn waiting_for_another_stream_allocates_nothing() {

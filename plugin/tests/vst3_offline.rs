@@ -6,10 +6,7 @@ mod common;
 use earworm_plugin::Earworm;
 use earworm_scorer::{Model, ScorerOptions};
 use nice_plug::wrapper::vst3::Wrapper;
-use nice_plug::wrapper::vst3::vst3::Steinberg::Vst::{
-    IEditControllerTrait, ParameterInfo, ProcessModes_,
-};
-use nice_plug::wrapper::vst3::vst3::Steinberg::kResultOk;
+use nice_plug::wrapper::vst3::vst3::Steinberg::Vst::{IEditControllerTrait, ProcessModes_};
 
 use common::{demo, engine, vst3};
 
@@ -28,21 +25,6 @@ fn run(plugin: &Wrapper<Earworm>, channels: &mut [Vec<f32>; 2], mode: i32) {
     vst3::stop(plugin);
 }
 
-/// A parameter's number by its name.
-fn parameter(plugin: &Wrapper<Earworm>, name: &str) -> u32 {
-    // SAFETY: a plain structure of numbers and texts; it lives until after the calls.
-    unsafe {
-        let mut info: ParameterInfo = std::mem::zeroed();
-        (0..plugin.getParameterCount())
-            .find_map(|index| {
-                assert_eq!(plugin.getParameterInfo(index, &mut info), kResultOk);
-                let title: Vec<u16> = info.title.iter().copied().take_while(|&c| c != 0).collect();
-                (String::from_utf16_lossy(&title) == name).then_some(info.id)
-            })
-            .unwrap_or_else(|| panic!("no parameter {name}"))
-    }
-}
-
 #[test]
 fn the_first_offline_rendering_is_complete() {
     let (rate, mut song) = demo();
@@ -53,10 +35,10 @@ fn the_first_offline_rendering_is_complete() {
     vst3::set_up(&plugin, live, rate, BLOCK);
     run(&plugin, &mut [vec![0.0; BLOCK], vec![0.0; BLOCK]], live);
     // SAFETY: plain calls.
-    unsafe { plugin.setParamNormalized(parameter(&plugin, "Write score"), 1.0) };
+    unsafe { plugin.setParamNormalized(vst3::parameter(&plugin, "Write score"), 1.0) };
     vst3::set_up(&plugin, offline, rate, BLOCK);
     run(&plugin, &mut song, offline);
     // SAFETY: a plain call.
-    let shown = 100.0 * unsafe { plugin.getParamNormalized(parameter(&plugin, "Score")) };
+    let shown = 100.0 * unsafe { plugin.getParamNormalized(vst3::parameter(&plugin, "Score")) };
     assert!((shown - f64::from(want)).abs() < 0.06, "{shown} in the host, {want} in the engine");
 }

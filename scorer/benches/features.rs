@@ -1,18 +1,19 @@
 //! How fast the features of whole songs are; `cargo xtask bench --only features` compares them with
 //! librosa, torchaudio, essentia and pychorus.
 //!
-//! `cargo bench --workspace --bench features -- [FILE…]` prints one line of JSON. Each work has its seconds
-//! on one thread, the shortest of some rounds, for 30 s of sound or for a file, and a number from its
-//! result by which peers show that they did the same. Without files it makes two songs; `--make FOLDER`
-//! writes them as wav and ends.
+//! `cargo bench --workspace --bench features -- [--rounds WORK=COUNT,…] [FILE…]` prints one line of JSON. Each
+//! work has its seconds on one thread, the shortest of some rounds (5 unless said otherwise), for 30 s of sound
+//! or for a file, and numbers from its result by which peers show that they did the same. Without files it makes
+//! two songs; `--make FOLDER` writes them as wav and ends.
 
+use std::collections::HashMap;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use earworm_scorer::decode::AudioFile;
-use earworm_scorer::features::{Extractor, FeatureSet, find_chorus, names};
+use earworm_scorer::features::{Chorus, Extractor, FeatureSet, find_chorus, names};
 use earworm_scorer::front_end::{
     FrontEnd, FrontEndSettings, LevelKind, LevelSettings, MelNorm, MelScale,
 };
@@ -30,7 +31,9 @@ const BOTH: [FeatureSet; 2] = [FeatureSet::Descriptors, FeatureSet::LowLevel];
 const SOUND: usize = 30;
 /// Files that are timed one by one; all of them are in the throughput.
 const TIMED: usize = 4;
-const ROUNDS: usize = 7;
+/// Files in which the place of the chorus is compared: few have one that all find.
+const COMPARED: usize = 16;
+const ROUNDS: usize = 5;
 /// Sections of at least this many seconds are looked for, here as by the peer.
 const CLIP_SECONDS: f64 = 10.0;
 
@@ -41,6 +44,7 @@ fn main() {
         make(&folder).iter().for_each(|file| println!("{}", file.display()));
         return;
     }
+    let rounds = Rounds::take(&mut arguments);
     let temporary = tempfile::tempdir().expect("a temporary folder");
     if arguments.is_empty() {
         let made = make(temporary.path());
@@ -58,22 +62,36 @@ fn main() {
     let a_faster_sound = a_sound * f64::from(FROM) / f64::from(RATE);
     let decoding = || timed.iter().for_each(|file| drop(black_box(decode_mono(file))));
     let resampling = || starts.iter().for_each(|sound| drop(black_box(resample(FROM, sound))));
+    let both_sets = || timed.iter().for_each(|file| drop(black_box(song(file))));
+    let choruses = || {
+        for file in timed {
+            black_box(chorus(file));
+        }
+    };
+    let in_rounds = |name: &'static str, seconds: &dyn Fn(usize) -> f64, share: f64| {
+        (name, (seconds(rounds.of(name)) * share).to_string())
+    };
     let work = [
-        ("decode", shortest(decoding) * a_file),
-        ("resample", shortest(resampling) * a_faster_sound),
-        ("mel_db", mel(&starts) * a_sound),
-        ("descriptors", extraction(&starts, &BOTH[..1]) * a_sound),
-        ("low_level", extraction(&starts, &BOTH[1..]) * a_sound),
-        ("both", extraction(&starts, &BOTH) * a_sound),
-        ("song", shortest(|| timed.iter().for_each(|f| drop(black_box(song(f))))) * a_file),
-        ("chorus", shortest(|| timed.iter().for_each(|f| drop(black_box(chorus(f))))) * a_file),
+        in_rounds("decode", &|rounds| shortest(rounds, decoding), a_file),
+        in_rounds("resample", &|rounds| shortest(rounds, resampling), a_faster_sound),
+        in_rounds("mel_db", &|rounds| mel(&starts, rounds), a_sound),
+        in_rounds("descriptors", &|rounds| extraction(&starts, &BOTH[..1], rounds), a_sound),
+        in_rounds("low_level", &|rounds| extraction(&starts, &BOTH[1..], rounds), a_sound),
+        in_rounds("both", &|rounds| extraction(&starts, &BOTH, rounds), a_sound),
+        in_rounds("song", &|rounds| shortest(rounds, both_sets), a_file),
+        in_rounds("chorus", &|rounds| shortest(rounds, choruses), a_file),
     ];
+    let number = |name, value| (name, list(&[Some(value)]));
+    let starts_of_choruses: Vec<Option<f64>> =
+        files.iter().take(COMPARED).map(|file| Some(chorus(file)?.start)).collect();
     let results = [
-        ("decode", rms(timed.iter().map(|file| decode_mono(file).1))),
-        ("resample", rms(starts.iter().map(|sound| resample(FROM, sound)))),
-        ("mel_db", mean_mel_db(&starts)),
-        ("descriptors", mean_of(&starts, FeatureSet::Descriptors, "spec_cent")),
-        ("low_level", mean_of(&starts, FeatureSet::LowLevel, "spectral_centroid")),
+        number("decode", rms(timed.iter().map(|file| decode_mono(file).1))),
+        number("resample", rms(starts.iter().map(|sound| resample(FROM, sound)))),
+        number("mel_db", mean_mel_db(&starts)),
+        number("descriptors", mean_of(&starts, FeatureSet::Descriptors, "spec_cent")),
+        number("low_level", mean_of(&starts, FeatureSet::LowLevel, "spectral_centroid")),
+        number("song", mean_of_songs(timed, "spec_cent")),
+        ("chorus", list(&starts_of_choruses)),
     ];
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let (rate_of_one, _) = throughput(&files, 1);
@@ -88,10 +106,41 @@ fn main() {
     );
 }
 
-/// Named numbers as JSON.
-fn object(of: &[(&str, f64)]) -> String {
+/// Named values as JSON.
+fn object(of: &[(&str, String)]) -> String {
     let of: Vec<String> = of.iter().map(|(name, value)| format!("\"{name}\": {value}")).collect();
     format!("{{{}}}", of.join(", "))
+}
+
+/// Numbers as JSON, with `null` for none.
+fn list(of: &[Option<f64>]) -> String {
+    let of: Vec<String> =
+        of.iter().map(|value| value.map_or("null".to_owned(), |x| x.to_string())).collect();
+    format!("[{}]", of.join(", "))
+}
+
+/// How many rounds each work has.
+struct Rounds(HashMap<String, usize>);
+
+impl Rounds {
+    /// Takes what `--rounds` says off the front of the arguments.
+    fn take(arguments: &mut Vec<String>) -> Self {
+        if arguments.first().is_none_or(|first| first != "--rounds") {
+            return Self(HashMap::new());
+        }
+        let taken: Vec<String> = arguments.drain(..arguments.len().min(2)).collect();
+        let each = |each: &str| {
+            let (work, count) = each.split_once('=')?;
+            Some((work.to_owned(), count.parse::<usize>().ok()?))
+        };
+        let rounds: Option<HashMap<String, usize>> =
+            taken.get(1).and_then(|all| all.split(',').map(each).collect());
+        Self(rounds.expect("--rounds WORK=COUNT,..."))
+    }
+
+    fn of(&self, work: &str) -> usize {
+        self.0.get(work).copied().unwrap_or(ROUNDS)
+    }
 }
 
 /// Of all samples together.
@@ -101,9 +150,9 @@ fn rms(sounds: impl Iterator<Item = Vec<f32>>) -> f64 {
     f64::sqrt(sum / count)
 }
 
-fn mel(sounds: &[&[f32]]) -> f64 {
+fn mel(sounds: &[&[f32]], rounds: usize) -> f64 {
     let mut front_end = FrontEnd::new(&mel_settings()).expect("valid settings");
-    shortest(|| sounds.iter().for_each(|s| drop(black_box(front_end.frames_of(s)))))
+    shortest(rounds, || sounds.iter().for_each(|s| drop(black_box(front_end.frames_of(s)))))
 }
 
 fn mean_mel_db(sounds: &[&[f32]]) -> f64 {
@@ -126,13 +175,19 @@ fn mean_of(sounds: &[&[f32]], set: FeatureSet, feature: &str) -> f64 {
     sounds.iter().map(value).sum::<f64>() / sounds.len() as f64
 }
 
+/// One of the descriptors of whole files, on average.
+fn mean_of_songs(files: &[PathBuf], feature: &str) -> f64 {
+    let at = names(BOTH[0]).iter().position(|name| name == feature).expect("one of its features");
+    files.iter().map(|file| f64::from(song(file)[at])).sum::<f64>() / files.len() as f64
+}
+
 /// What a data set keeps of a song, from its file on.
 fn song(file: &Path) -> Vec<f32> {
     let mut extractor = Extractor::new(RATE, &BOTH).expect("a rate that suits");
     extractor.extract(&decode(file)).expect("sound")
 }
 
-fn chorus(file: &Path) -> impl Sized {
+fn chorus(file: &Path) -> Option<Chorus> {
     find_chorus(&decode(file), RATE, CLIP_SECONDS)
 }
 
@@ -153,18 +208,18 @@ fn mel_settings() -> FrontEndSettings {
 }
 
 /// Seconds of the quickest of some rounds.
-fn shortest(mut round: impl FnMut()) -> f64 {
+fn shortest(rounds: usize, mut round: impl FnMut()) -> f64 {
     let time = |_| {
         let start = Instant::now();
         round();
         start.elapsed().as_secs_f64()
     };
-    (0..ROUNDS).map(time).fold(f64::MAX, f64::min)
+    (0..rounds).map(time).fold(f64::MAX, f64::min)
 }
 
-fn extraction(songs: &[&[f32]], sets: &[FeatureSet]) -> f64 {
+fn extraction(songs: &[&[f32]], sets: &[FeatureSet], rounds: usize) -> f64 {
     let mut extractor = Extractor::new(RATE, sets).expect("a rate that suits");
-    shortest(|| {
+    shortest(rounds, || {
         for song in songs {
             black_box(extractor.extract(song).expect("sound"));
         }

@@ -37,12 +37,13 @@ pub struct Reading {
     pub time_s: f64,
     /// Whether scores follow the audio.
     pub status: Status,
-    /// Score of the last few seconds, 0 to 100. While the status is [`Status::Listening`] it is a first
+    /// Score of the last few seconds, 0 to 100; none in silence, nor until the first evaluation after it. While the status is [`Status::Listening`] it is a first
     /// impression: it rests on less than the model needs to be as good as its card says.
     pub momentary: Option<f32>,
     /// Score of the last window (about 30 s), 0 to 100.
     pub window: Option<f32>,
-    /// Score of everything since the reset, silence left out, 0 to 100.
+    /// Mean score of the whole windows since the reset, one every window divided by the lanes, silence left
+    /// out, 0 to 100: what came since the last of them is not in it yet. Before the first, the window's score.
     pub integrated: Option<f32>,
     /// The best window so far.
     pub hook: Option<Hook>,

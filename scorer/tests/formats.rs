@@ -29,6 +29,27 @@ fn each_format_gives_the_tone_that_was_put_in() {
     }
 }
 
+/// The codec is what the file holds, not what it is called or wrapped in.
+#[test]
+fn codecs_are_told_whatever_files_are_called() {
+    let codec = |path: &str| {
+        let bytes = std::fs::read(fixture(path)).unwrap();
+        AudioFile::from_bytes(bytes, "123").unwrap().codec()
+    };
+    for (name, expected) in [
+        ("tone.wav", "pcm_s16le"),
+        ("tone.flac", "flac"),
+        ("tone.mp3", "mp3"),
+        ("tone.ogg", "vorbis"),
+        ("tone.m4a", "aac"),
+        ("tone.aac", "aac"),
+        ("../../../tests/fuzz/corpus/decode/alac.m4a", "alac"),
+        ("../../../tests/fuzz/corpus/decode/flac.ogg", "flac"),
+    ] {
+        assert_eq!(codec(name), expected, "{name}");
+    }
+}
+
 /// The samples of a file that is made of these bytes, and whether it announced their number.
 fn heard(bytes: Vec<u8>) -> (usize, Option<u64>) {
     let mut file = AudioFile::from_bytes(bytes, "made.mp3").unwrap();

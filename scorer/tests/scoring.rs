@@ -190,6 +190,24 @@ fn a_pause_keeps_the_window_and_goes_on() {
     assert_eq!(scorer.reading().status, Status::Scoring);
 }
 
+/// Windows are judged seconds apart: until the next, what was heard before the pause stands.
+#[test]
+fn a_pause_of_a_window_model_keeps_its_score() {
+    let model = tiny_window();
+    let rate = model.metadata().front_end.sample_rate;
+    let mut scorer = Scorer::new(model, rate, ScorerOptions::LIVE).unwrap();
+    let sound = music(rate, 12.0, 4);
+    scorer.push_mono(&sound, &mut ()).unwrap();
+    let before = scorer.reading().clone();
+    assert_eq!(before.status, Status::Scoring);
+    scorer.push_mono(&vec![0.0; 2 * rate as usize], &mut ()).unwrap();
+    assert_eq!(scorer.reading().status, Status::Silence);
+    // The first frames behind the pause.
+    scorer.push_mono(&sound[..rate as usize / 10], &mut ()).unwrap();
+    assert_eq!(scorer.reading().status, Status::Scoring);
+    assert_eq!((scorer.reading().window, scorer.reading().momentary), (before.window, None));
+}
+
 #[test]
 fn lost_samples_move_the_clock_and_are_counted() {
     let mut scorer = Scorer::new(tiny_streaming(), 48_000, ScorerOptions::LIVE).unwrap();

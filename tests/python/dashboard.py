@@ -48,6 +48,80 @@ FLOW = """async () => {
   };
 }"""
 
+# A curve of eight days in the longest range, without a server that remembers them.
+DAYS = """async () => {
+  const { Curve } = await import("/assets/curve.js");
+  const curve = new Curve(null);
+  curve.seconds = 604800;
+  for (let i = 0; i < 8 * 17280; i += 1) {
+    curve.push({ time: 5 * i, momentary: i % 2 ? 20 : 40, window: i % 2 ? 60 : null, integrated: null });
+  }
+  const { rows } = curve;
+  const [old, now] = [rows[100], rows.at(-1).time];
+  return {
+    few: rows.length < 3000,
+    days: Math.round((now - rows[0].time) / 86400),
+    sorted: rows.every((row, i) => i === 0 || row.time > rows[i - 1].time),
+    old: [old.time % 1008, Math.round(old.momentary), old.window, old.integrated],
+    fine: rows.filter((row) => row.time > now - 300).length,
+  };
+}"""
+
+# The songs of a long range: those of a poll come on top of those that were known.
+LATEST = """async () => {
+  const { Curve } = await import("/assets/curve.js");
+  const curve = new Curve(null);
+  const latest = (...ids) => ids.map((id) => ({ id, start: 10 * id }));
+  const ids = () => curve.songs.map((song) => song.id);
+  curve.takeLatest(latest(4, 3, 2, 1), true);
+  curve.takeLatest(latest(6, 5, 4), false);
+  const more = ids();
+  curve.takeLatest(latest(9), true);
+  return { more, all: ids() };
+}"""
+
+# The range of colours beside that of sorted values, how often a picture is drawn, and what is left when
+# another meter begins.
+MEL = """async () => {
+  const { Mel } = await import("/assets/mel.js");
+  const canvas = document.createElement("canvas");
+  const mel = new Mel(canvas);
+  let [seed, index, drawn] = [1, 0, 0];
+  const random = () => (seed = (seed * 16807) % 2147483647) / 2147483647;
+  // Every eighth is silence.
+  const frame = () => Array.from({ length: 64 }, (_, i) => (i % 8 ? Math.round(-80 + 75 * random()) : -100));
+  const push = () => {
+    mel.push({ index, frame_rate: 21.5, db: Array.from({ length: 7 }, frame) });
+    index += 7;
+  };
+  const silent = mel.range();
+  for (let i = 0; i < 120; i += 1) push();
+  const values = mel.columns.flat().filter((db) => db > -95).sort((a, b) => a - b);
+  const at = (part) => values[Math.floor(part * values.length)];
+  const sorted = [at(0.08), at(0.996)];
+  const range = mel.range();
+  canvas.getContext("2d").putImageData = () => { drawn += 1; };
+  mel.draw();
+  mel.draw();
+  const once = drawn;
+  push();
+  mel.draw();
+  mel.push({ index: 0, frame_rate: 21.5, db: [frame()] });
+  const left = mel.counts.reduce((sum, count) => sum + count, 0);
+  return { silent, sorted, range, drawn: [once, drawn], left };
+}"""
+
+# A page for which the song is a device that was chosen.
+AS_DEVICE = """{
+  const Usual = WebSocket;
+  window.WebSocket = class extends Usual {
+    set onmessage(listener) {
+      const as = (data) => data.replace('"host":"file"', '"host":"test"');
+      super.onmessage = listener && ((event) => listener({ data: as(event.data) }));
+    }
+  };
+}"""
+
 
 def until(page, expression, argument=None):
     """Waits until the expression holds. Playwright's own way needs `eval`, which the page forbids."""
@@ -115,6 +189,53 @@ with sync_playwright() as playwright:
             answer(**page.evaluate(CLOCKS))
         elif command == "flow":
             answer(**page.evaluate(FLOW))
+        elif command == "days":
+            answer(**page.evaluate(DAYS))
+        elif command == "latest":
+            answer(**page.evaluate(LATEST))
+        elif command == "mel":
+            answer(**page.evaluate(MEL))
+        elif command == "range":
+            with page.expect_request(lambda request: "songs?from=" in request.url) as songs:
+                page.keyboard.press(rest[0])
+            history = [path for path in asked if "history?" in path]
+            page.keyboard.press("1")
+            answer(songs=songs.value.url, history=history[-1])
+        elif command == "lost":
+            until(page, "() => document.getElementById('caption').textContent === 'no connection'")
+            answer(dim=page.evaluate("document.getElementById('number').hasAttribute('data-quiet')"),
+                   link=page.text_content("#link"))
+        elif command == "model":
+            until(page, "name => document.getElementById('worth').textContent.startsWith(name + ' ')", rest[0])
+            answer(classes=page.locator("#classes li > span:first-child").all_text_contents())
+        elif command == "devices":
+            other, ids = browser.new_page(), []
+            other.add_init_script(AS_DEVICE)
+
+            def list_devices(route):
+                ids.append(f"device-{len(ids)}")
+                route.fulfill(json=[{"id": id, "name": id, "host": "test", "kind": "input"} for id in ids])
+
+            other.route("**/api/v1/devices", list_devices)
+            other.goto(url)
+            until(other, "() => document.getElementById('device').textContent.endsWith('device-0')")
+            other.focus("#device")
+            until(other, "() => document.getElementById('device').textContent.endsWith('device-1')")
+            answer(listed=other.text_content("#device"))
+            other.close()
+        elif command == "stale":
+            # A page with an old token, for which a minute goes by as soon as it asks for the new one.
+            stale, tries = browser.new_page(), []
+            stale.clock.install()
+            stale.on("websocket", lambda socket: tries.append(socket.url))
+            stale.on("request", lambda request: tries.append(request.url) if "/api/" in request.url else None)
+            stale.goto(f"{url}#token=an-old-token")
+            until(stale, "() => document.getElementById('ask').open")
+            before = len(tries)
+            stale.clock.run_for(60000)
+            stale.evaluate("fetch('/assets/icon.svg').then((answer) => answer.ok)")
+            answer(before=before, after=len(tries))
+            stale.close()
         elif command == "notice":
             page.evaluate("document.getElementById('device').dispatchEvent(new Event('change'))")
             until(page, "() => !document.getElementById('notice').hidden")

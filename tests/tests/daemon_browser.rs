@@ -155,12 +155,26 @@ fn the_page_lives() {
     });
     assert_eq!(flow, expected, "a reading that stands still is none of now");
 
-    // The server goes, and comes back: so does the page.
+    // A server that says nothing any more, and closes nothing either.
+    daemon.signal("STOP");
+    let lost = browser.ask("lost");
+    assert_eq!(lost["dim"], true, "{lost}");
+    assert!(lost["link"].as_str().unwrap().starts_with("no connection"), "{lost}");
+    daemon.signal("CONT");
+    browser.ask("state open");
+    browser.ask("numbers");
+
+    // The server goes, and comes back with another model: so does the page.
     drop(daemon);
+    browser.ask("lost");
     browser.ask("state lost");
-    let mut daemon = serve(&history, &address, &demo(), None);
+    let mut other = listen(&history, &address, &demo());
+    other.arg("--model").arg(common::in_checkout(common::TINY_MODELS[0]));
+    let mut daemon = Daemon::start(other);
     daemon.wait_for_address();
     browser.ask("state open");
+    let model = browser.ask("model tiny-streaming");
+    assert_eq!(model["classes"], serde_json::json!(["liked", "calm", "tense"]));
     browser.ask("numbers");
     let again = browser.ask("pictures");
     assert_eq!(again["songs"], 1, "what was heard before is still known: {again}");
@@ -171,6 +185,45 @@ fn the_page_lives() {
     let problems = browser.ask("problems");
     assert_eq!(problems["problems"].as_array().unwrap().len(), 0, "{problems}");
     assert_eq!(problems["foreign"].as_array().unwrap().len(), 0, "it works offline: {problems}");
+}
+
+/// A page that is left open for days, in its longest range.
+#[test]
+fn days_are_drawn_as_hours_are() {
+    let Some((python, chromium)) = tools("days_are_drawn_as_hours_are") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let history = folder.path().join("history.db");
+    let mut daemon = serve(&history, "127.0.0.1:0", &demo(), None);
+    let url = format!("http://{}/", daemon.wait_for_address());
+    let mut browser = Browser::open(&python, &chromium, &url, folder.path());
+    browser.ask("state open");
+    browser.ask("numbers");
+
+    let days = browser.ask("days");
+    let few = serde_json::json!({
+        "few": true, "days": 7, "sorted": true, "old": [0, 30, 60, null], "fine": 60,
+    });
+    assert_eq!(days, few, "old rows become one, with their means");
+    let latest = browser.ask("latest");
+    let all = serde_json::json!({ "more": [1, 2, 3, 4, 5, 6], "all": [9] });
+    assert_eq!(latest, all, "a poll leaves the songs of the range as they are");
+    let mel = browser.ask("mel");
+    assert_eq!(mel["range"], mel["sorted"], "as of sorted values: {mel}");
+    assert_eq!(mel["silent"], serde_json::json!([-66, -30]), "{mel}");
+    assert_eq!(mel["drawn"], serde_json::json!([1, 2]), "what is drawn is not drawn again: {mel}");
+    assert_eq!(mel["left"], 64, "another meter's frames are counted alone: {mel}");
+
+    // Seven days are asked for as a whole, at steps that all pages have in common.
+    let range = browser.ask("range 4");
+    let asked = |of: &Value| {
+        let (_, from) = of.as_str().unwrap().split_once("?from=").unwrap();
+        from.split_once('&').unwrap().0.parse::<u64>().unwrap()
+    };
+    let from = asked(&range["history"]);
+    assert_eq!(asked(&range["songs"]), from, "{range}");
+    assert!(from > 0 && from % 1008 == 0, "{range}");
+    let listed = browser.ask("devices")["listed"].as_str().unwrap().to_owned();
+    assert!(listed.contains("device-0") && listed.contains("device-1"), "{listed}");
 }
 
 /// Nor is anything complained about.
@@ -205,6 +258,10 @@ fn the_token_is_asked_for() {
     let asked = browser.ask("asked");
     let mut paths = asked["before"].as_array().unwrap().iter();
     assert!(paths.all(|path| !path.as_str().unwrap().contains("songs?")), "{asked}");
+    // Who has an old token tries it once, as a stream and as a request, and waits: more guesses would shut
+    // out all pages of this computer.
+    let stale = browser.ask("stale");
+    assert_eq!((&stale["before"], &stale["after"]), (&2.into(), &2.into()), "{stale}");
     assert_eq!(browser.ask("token a-good~long-token")["asks"], false);
     browser.ask("numbers");
 }

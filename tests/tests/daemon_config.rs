@@ -69,6 +69,33 @@ fn wrong_keys_have_an_exit_code_of_their_own() {
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
 }
 
+/// Whatever a service would end with at once, again and again, is said beforehand.
+#[test]
+fn what_cannot_be_used_is_not_approved() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.toml");
+    for (text, message, code) in [
+        ("host = \"pulse\"\n", "there is no sound system", 3),
+        ("model = \"none.onnx\"\n", "none.onnx", 3),
+        ("http = \"0.0.0.0:0\"\n", "set a token", 2),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let output = earworm(folder.path(), &["config", "check"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "{text}: {}", said(&output));
+        assert!(said(&output).contains(message), "{}", said(&output));
+        assert!(said(&output).contains("config.toml"), "{}", said(&output));
+        // These are codes after which systemd does not start it again.
+        let mut listen = earworm(folder.path(), &["listen", "--json", "--history", "off"]);
+        listen.env("XDG_RUNTIME_DIR", folder.path()).args(["--songs", "silence"]);
+        if code == 3 {
+            listen.args(["--http", "off"]);
+        }
+        let output = listen.output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{text}: {}", said(&output));
+        assert!(said(&output).contains(message), "{}", said(&output));
+    }
+}
+
 #[test]
 #[cfg_attr(not(unix), ignore = "signals are sent, which this system has not")]
 fn it_is_read_again_while_it_runs() {

@@ -257,6 +257,9 @@ fn a_history_without_songs_says_so() {
     let told = earworm.args(["history", "--history"]).arg(&file).output().unwrap();
     assert!(told.status.success() && told.stdout.is_empty(), "{told:?}");
     assert!(String::from_utf8(told.stderr).unwrap().contains("nothing was heard"));
-    // Programs are told nothing.
+    // Programs are told nothing, but what the columns are.
     assert!(history(&file, &[]).is_empty());
+    let mut table = common::program("earworm");
+    let csv = common::stdout_of(table.args(["history", "--csv", "--history"]).arg(&file));
+    assert!(csv.starts_with("start,end,artist") && csv.lines().count() == 1, "{csv}");
 }

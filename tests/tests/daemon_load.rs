@@ -2,7 +2,6 @@
 //! `EARWORM_LOAD_SECONDS=60` and `EARWORM_SOAK_HOURS=24` make it as long as one likes.
 // The sound servers that tests drive are Linux's.
 #![cfg(target_os = "linux")]
-#![cfg(target_os = "linux")]
 
 mod common;
 #[path = "common/daemon.rs"]
@@ -25,6 +24,13 @@ const CLIENTS: usize = 200;
 /// Requests a second, and the threads that make them.
 const REQUESTS: u64 = 1000;
 const ASKERS: u64 = 4;
+/// Readings a second of each stream.
+const READINGS: f64 = 10.0;
+/// Threads that ask for the history, and how often each does in a second, unless it is told to wait.
+const HISTORIANS: u64 = 4;
+const LOOKS: u64 = 10;
+/// The part of all that is due that must come, however slow the computer.
+const LEAST: f64 = 0.2;
 /// Most that memory may grow by, in MB: a leak of a message a client is far more.
 const GROWTH_MB: f64 = 24.0;
 
@@ -47,6 +53,29 @@ fn metric(url: &str, name: &str) -> f64 {
     line.unwrap_or_else(|| panic!("no {name}")).rsplit_once(' ').unwrap().1.parse().unwrap()
 }
 
+/// Asks for this until told to stop, so many times a second; counts what was answered. All of it must be, or
+/// be put off with a time to come back.
+fn ask_for(url: &impl Fn(u64) -> String, a_second: u64, stop: &AtomicBool, answers: &AtomicU64) {
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let start = Instant::now();
+    for request in 0.. {
+        let due = Duration::from_secs(request) / a_second as u32;
+        std::thread::sleep(due.saturating_sub(start.elapsed()));
+        if stop.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut answer = agent.get(url(request)).call().unwrap();
+        let put_off = answer.headers().contains_key("retry-after");
+        let text = answer.body_mut().read_to_string().unwrap();
+        match answer.status().as_u16() {
+            200 => answers.fetch_add(1, Ordering::Relaxed),
+            503 if put_off => 0,
+            status => panic!("{status} {text}"),
+        };
+    }
+}
+
 #[test]
 fn many_clients_disturb_nothing() {
     let server = match SoundServer::start() {
@@ -56,14 +85,17 @@ fn many_clients_disturb_nothing() {
     server.add_sink("speakers", 48_000);
     let seconds = Duration::from_secs(setting("EARWORM_LOAD_SECONDS", 5));
     let mut command = server.with(common::program("earworm"));
-    command.args(["listen", "--http", "127.0.0.1:0", "--history", "off", "--rest-after", "0"]);
+    let folder = tempfile::tempdir().unwrap();
+    command.args(["listen", "--http", "127.0.0.1:0", "--rest-after", "0", "--history"]);
+    command.arg(folder.path().join("history.db"));
     let mut daemon = Daemon::start(command);
     let url = format!("http://{}", daemon.wait_for_address());
     daemon.wait_for_log("speakers.monitor");
     let _playing = server.play(&common::in_checkout("demo/demo.ogg"));
 
-    let (stop, messages, answers) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
-    let (stop, messages, answers) = (&stop, &messages, &answers);
+    let (stop, messages) = (&AtomicBool::new(false), &AtomicU64::new(0));
+    let (answers, looks) = (&AtomicU64::new(0), &AtomicU64::new(0));
+    let url = url.as_str();
     std::thread::scope(|scope| {
         let stream = url.replace("http://", "ws://") + "/api/v1/stream";
         for client in 0..CLIENTS {
@@ -78,51 +110,51 @@ fn many_clients_disturb_nothing() {
             };
             std::thread::Builder::new().stack_size(256 << 10).spawn_scoped(scope, read).unwrap();
         }
-        while metric(&url, "earworm_websockets") < CLIENTS as f64 {
+        while metric(url, "earworm_websockets") < CLIENTS as f64 {
             std::thread::sleep(Duration::from_millis(20));
         }
         let before_mb = memory_mb(daemon.id());
         let sent_before = messages.load(Ordering::Relaxed);
         let start = Instant::now();
         for _ in 0..ASKERS {
-            let url = format!("{url}/api/v1/reading");
-            scope.spawn(move || {
-                let agent: ureq::Agent =
-                    ureq::Agent::config_builder().http_status_as_error(false).build().into();
-                for request in 0.. {
-                    let due = Duration::from_secs(ASKERS * request) / REQUESTS as u32;
-                    std::thread::sleep(due.saturating_sub(start.elapsed()));
-                    if stop.load(Ordering::Relaxed) {
-                        return;
-                    }
-                    let mut answer = agent.get(&url).call().unwrap();
-                    assert_eq!(answer.status(), 200);
-                    answer.body_mut().read_to_vec().unwrap();
-                    answers.fetch_add(1, Ordering::Relaxed);
-                }
-            });
+            let reading = move |_: u64| format!("{url}/api/v1/reading");
+            scope.spawn(move || ask_for(&reading, REQUESTS / ASKERS, stop, answers));
+        }
+        for historian in 0..HISTORIANS {
+            let history = move |request: u64| {
+                // Each time another one, so that each is looked for.
+                let step = 1000 + HISTORIANS * request + historian;
+                format!("{url}/api/v1/history?from=0&resolution={step}")
+            };
+            scope.spawn(move || ask_for(&history, LOOKS, stop, looks));
         }
         std::thread::sleep(seconds);
         let took = start.elapsed().as_secs_f64();
-        let (asked, sent) = (answers.load(Ordering::Relaxed), messages.load(Ordering::Relaxed));
+        let sent = (messages.load(Ordering::Relaxed) - sent_before) as f64 / took;
+        let asked = answers.load(Ordering::Relaxed) as f64 / took;
+        let looked = looks.load(Ordering::Relaxed) as f64 / took;
         let after_mb = memory_mb(daemon.id());
         let (dropped, slow) = (
-            metric(&url, "earworm_dropped_samples_total"),
-            metric(&url, "earworm_slow_clients_total"),
+            metric(url, "earworm_dropped_samples_total"),
+            metric(url, "earworm_slow_clients_total"),
         );
-        let samples = metric(&url, "earworm_samples_total");
+        let samples = metric(url, "earworm_samples_total");
         stop.store(true, Ordering::Relaxed);
         println!(
-            "{took:.1} s: {CLIENTS} streams got {:.0} messages a second, {:.0} requests a second \
-             were answered, {samples} samples came in, {dropped} were dropped; {before_mb:.1} MB \
-             before, {after_mb:.1} MB after",
-            (sent - sent_before) as f64 / took,
-            asked as f64 / took,
+            "{took:.1} s: {CLIENTS} streams got {sent:.0} messages a second, {asked:.0} requests \
+             and {looked:.0} looks into the history a second were answered, {samples} samples came \
+             in, {dropped} were dropped; {before_mb:.1} MB before, {after_mb:.1} MB after",
         );
         assert_eq!((dropped, slow), (0.0, 0.0));
         assert!(samples > 0.5 * 48_000.0 * took, "the capture went on: {samples}");
         assert!(after_mb - before_mb < GROWTH_MB, "{before_mb} MB became {after_mb} MB");
-        assert!(sent - sent_before > CLIENTS as u64, "{sent} messages");
+        for (what, a_second, due) in [
+            ("messages", sent, CLIENTS as f64 * READINGS),
+            ("requests", asked, REQUESTS as f64),
+            ("looks into the history", looked, (HISTORIANS * LOOKS) as f64),
+        ] {
+            assert!(a_second > LEAST * due, "{a_second:.0} {what} of {due} came a second");
+        }
     });
 }
 

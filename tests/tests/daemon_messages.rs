@@ -5,7 +5,7 @@ mod common;
 use std::path::{Path, PathBuf};
 
 /// What messages are made with; the first text behind it is the message.
-const MAKERS: [&str; 13] = [
+const MAKERS: [&str; 14] = [
     "bail!(",
     "anyhow!(",
     "context(",
@@ -16,6 +16,7 @@ const MAKERS: [&str; 13] = [
     "error!(",
     "complain(",
     "error(",
+    "later(",
     "forbidden(",
     "Refusal(",
     "notice(",

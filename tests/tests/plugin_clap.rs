@@ -8,9 +8,10 @@ mod clap;
 mod common;
 
 use clack_extensions::latency::PluginLatency;
+use clack_host::events::spaces::CoreEventSpace;
 use serde_json::Value;
 
-use clap::{Instance, demo, noise, run};
+use clap::{Instance, demo, noise, run, run_and_hear};
 
 #[test]
 fn an_offline_render_ends_with_the_score_of_the_file() {
@@ -27,6 +28,50 @@ fn an_offline_render_ends_with_the_score_of_the_file() {
     let want = common::last_window_of_the_demo();
     assert!((shown - want).abs() <= 0.5, "{shown} in the host, {want} in the file");
     eprintln!("last window: {shown:.2} in a CLAP host offline, {want:.2} by earworm score");
+}
+
+/// A host may say so while the plugin is active, and need not activate it anew when it is asked to.
+#[test]
+fn an_active_plugin_turns_to_rendering_offline() {
+    let (rate, song) = demo();
+    let mut instance = Instance::new();
+    let (write, score) = (instance.parameter("Write score"), instance.parameter("Score"));
+    let processor = instance.activate(rate, 4096);
+    instance.offline();
+    let processor = run(processor, &song, 4096, rate, &[(0, write, 1.0)]);
+    instance.plugin.deactivate(processor);
+    let shown = 100.0 * instance.value(score);
+    let want = common::last_window_of_the_demo();
+    assert!((shown - want).abs() <= 0.5, "{shown} in the host, {want} in the file");
+}
+
+/// Though nobody has ever opened the editor.
+#[test]
+fn a_host_is_told_the_score_to_record_it() {
+    let mut instance = Instance::new();
+    instance.offline();
+    let (write, score) = (instance.parameter("Write score"), instance.parameter("Score"));
+    let sound = vec![noise(48_000 * 10, 1), noise(48_000 * 10, 2)];
+    let processor = instance.activate(48_000, 4096);
+    let processor = run(processor, &sound, 4096, 48_000, &[(0, write, 1.0)]);
+    instance.plugin.deactivate(processor);
+    let shown = instance.value(score);
+    assert!(shown > 0.0);
+    // Which it has asked for all the while.
+    instance.plugin.call_on_main_thread_callback();
+    let mut told = Vec::new();
+    let block = vec![vec![0.0; 512]; 2];
+    let processor = instance.activate(48_000, 4096);
+    let processor = run_and_hear(processor, &block, 512, 48_000, &[], |events| {
+        told.extend(events.iter().filter_map(|event| match event.as_core_event()? {
+            CoreEventSpace::ParamGestureBegin(begin) => Some((begin.param_id()?, None)),
+            CoreEventSpace::ParamValue(set) => Some((set.param_id()?, Some(set.value()))),
+            _ => None,
+        }));
+    });
+    instance.plugin.deactivate(processor);
+    assert_eq!(told[0], (score, None), "{told:?}");
+    assert!(told[1].0 == score && (told[1].1.unwrap() - shown).abs() < 6e-4, "{told:?} {shown}");
 }
 
 #[test]

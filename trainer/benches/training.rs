@@ -2,9 +2,10 @@
 //! compares with PyTorch (`xtask/bench/train_peer.py`, which does the same and speaks the same way).
 //!
 //! Arguments: FRAMES BATCH [DEVICE]. For every line on standard input it makes that many steps (forward, backward,
-//! AdamW with clipping) and prints the milliseconds of each, separated by blanks. The network: 64
-//! standardised bands, three LSTM layers of 128, the last step, a head of 512, 512 and 1 with leaky
-//! rectifiers; f32, on RAYON_NUM_THREADS threads or on DEVICE (`cuda:0`).
+//! AdamW with clipping) and prints of each its milliseconds and its loss, `MS/LOSS`, separated by
+//! blanks. The network: 64 standardised bands, three LSTM layers of 128, the last step, a head of 512, 512 and 1
+//! with leaky rectifiers; f32, on RAYON_NUM_THREADS threads or on DEVICE (`cuda:0`). Weights and frames come
+//! from a generator that the peer has too.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
@@ -12,10 +13,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use candle_core::{DType, Device, Tensor, Var};
-use earworm_train::Rng;
 use earworm_train::memory::keep_freed;
 use earworm_train::nn::{Kind, Optimiser, lstm_layer, standardise};
-use rand::{RngExt, SeedableRng};
 
 const BANDS: usize = 64;
 const HIDDEN: usize = 128;
@@ -39,16 +38,34 @@ fn main() -> Result<()> {
     for line in std::io::stdin().lock().lines() {
         let line = line?;
         let count: usize = line.trim().parse().with_context(|| format!("no number: {line:?}"))?;
-        let mut times = Vec::new();
+        let mut steps = Vec::new();
         for _ in 0..count {
             let start = Instant::now();
-            network.step()?;
-            times.push(format!("{:.3}", 1e3 * start.elapsed().as_secs_f64()));
+            let loss = network.step()?;
+            steps.push(format!("{:.3}/{loss:.7}", 1e3 * start.elapsed().as_secs_f64()));
         }
-        writeln!(out, "{}", times.join(" "))?;
+        writeln!(out, "{}", steps.join(" "))?;
         out.flush()?;
     }
     Ok(())
+}
+
+/// Numbers from a generator that the peer has too.
+struct Draws {
+    state: u32,
+}
+
+impl Draws {
+    /// Numbers from -limit to limit.
+    fn uniform(&mut self, limit: f64, shape: &[usize], device: &Device) -> Result<Tensor> {
+        let mut draw = || {
+            self.state = self.state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let share = f64::from(self.state >> 8) / f64::from(1 << 24);
+            (limit * (2.0 * share - 1.0)) as f32
+        };
+        let values: Vec<f32> = (0..shape.iter().product::<usize>()).map(|_| draw()).collect();
+        Ok(Tensor::from_vec(values, shape, device)?)
+    }
 }
 
 struct Network {
@@ -62,12 +79,10 @@ struct Network {
 
 impl Network {
     fn new(frames: usize, batch: usize, device: &Device) -> Result<Self> {
-        let mut rng = Rng::seed_from_u64(1);
+        let mut draws = Draws { state: 1 };
         let mut uniform = |shape: &[usize], fan: usize| -> Result<Var> {
-            let limit = 1.0 / (fan as f32).sqrt();
-            let draws: Vec<f32> =
-                (0..shape.iter().product()).map(|_| rng.random_range(-limit..limit)).collect();
-            Ok(Var::from_tensor(&Tensor::from_vec(draws, shape, device)?)?)
+            let limit = 1.0 / (fan as f64).sqrt();
+            Ok(Var::from_tensor(&draws.uniform(limit, shape, device)?)?)
         };
         let mut vars = BTreeMap::new();
         for layer in 0..LAYERS {
@@ -85,7 +100,7 @@ impl Network {
         let optimiser = Optimiser::new(Kind::AdamW, &vars, 0.01, Some(1.0))?;
         let truth = (0..batch).map(|n| (n % 2) as f32).collect::<Vec<_>>();
         Ok(Self {
-            frames: Tensor::randn(-20.0f32, 10.0, (frames, batch, BANDS), device)?,
+            frames: (draws.uniform(20.0, &[frames, batch, BANDS], device)? - 20.0)?,
             truth: Tensor::from_vec(truth, batch, device)?,
             mean: Tensor::full(-20.0f32, BANDS, device)?,
             deviation: Tensor::full(10.0f32, BANDS, device)?,

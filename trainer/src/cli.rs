@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use earworm_train::compare::{self, Against};
-use earworm_train::fit::{Ended, FitOptions, fit, learnt_sha256};
-use earworm_train::recipe::Recipe;
+use earworm_train::fit::{Ended, FitOptions, fit, learnt_sha256, recipe_to_go_on_by};
+use earworm_train::output::{print, print_line, tell};
+use earworm_train::recipe::{Recipe, parse_assignment};
 use earworm_train::run::write_losses;
 use earworm_train::{chorus, dataset_cli, device, explain, export, report, suite};
 
@@ -47,7 +48,7 @@ pub(crate) enum Command {
         #[arg(long, required_unless_present = "resume")]
         out: Option<PathBuf>,
         /// Goes on with the run in this folder, by the recipe that it holds.
-        #[arg(long, value_name = "RUN", conflicts_with_all = ["recipe", "out", "set", "data"])]
+        #[arg(long, value_name = "RUN", conflicts_with_all = ["recipe", "out", "set"])]
         resume: Option<PathBuf>,
         #[command(flatten)]
         training: TrainingArguments,
@@ -59,7 +60,8 @@ pub(crate) enum Command {
         /// Folder of the run.
         #[arg(long)]
         out: PathBuf,
-        /// Values to be tried for a key, such as `model.k=3,5,8`; every combination is tried.
+        /// Values to be tried for a key, such as `model.k=3,5,8` or `model.widths=[64],[64,64]`; every combination
+        /// is tried.
         #[arg(long, value_name = "KEY=A,B,…")]
         grid: Vec<String>,
         /// Folds inside the training songs.
@@ -151,6 +153,9 @@ pub(crate) enum Command {
         /// Folder of the model: `model.onnx` and `README.md` are written there.
         #[arg(long)]
         out: PathBuf,
+        /// Where the run's data set is now, if it has moved.
+        #[arg(long)]
+        data: Option<PathBuf>,
     },
 }
 
@@ -164,7 +169,8 @@ pub(crate) enum AgainstArgument {
 
 #[derive(Args)]
 pub(crate) struct TrainingArguments {
-    /// Folder that `dataset build` made; overrides the recipe's `data.set`.
+    /// Folder that `dataset build` made; overrides the recipe's `data.set`. With --resume, where the run's data
+    /// are now, if they have moved.
     #[arg(long)]
     data: Option<PathBuf>,
     /// Changes a key of the recipe, such as `budget.epochs=3`; can be repeated.
@@ -197,15 +203,15 @@ impl TrainingArguments {
             jobs: self.jobs,
         };
         if fit(recipe, out, &options)? == Ended::Stopped {
-            eprintln!(
+            tell(format_args!(
                 "stopped; `earworm-train fit --resume {}` goes on where it was",
                 out.display()
-            );
+            ));
             return Ok(ExitCode::from(STOPPED));
         }
-        println!("{}", report::evaluate(out)?);
-        println!("learnt: sha256 {}", learnt_sha256(out)?);
-        println!("report: {}", out.join("report.html").display());
+        print_line(report::evaluate(out)?)?;
+        print_line(format_args!("learnt: sha256 {}", learnt_sha256(out)?))?;
+        print_line(format_args!("report: {}", out.join("report.html").display()))?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -215,12 +221,12 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Dataset(command) => command.run(),
         Command::Chorus { file, seconds, plot } => {
-            println!("{}", chorus::run(&file, seconds, plot.as_deref())?);
+            print_line(chorus::run(&file, seconds, plot.as_deref())?)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Fit { recipe, out, resume, training } => match (recipe, out, resume) {
             (_, _, Some(run)) => {
-                let recipe = Recipe::load(&run.join("recipe.toml"), &[])
+                let recipe = recipe_to_go_on_by(&run, training.data.as_deref())
                     .context("there is nothing to go on with")?;
                 training.train(&recipe, &run)
             }
@@ -249,15 +255,15 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
             let fit = FitOptions { device: device::open(&device)?, device_name: device, jobs };
             let options = suite::Options { data, out, quick, only, export, fit };
             let Some(table) = suite::run(&plan, &options)? else {
-                eprintln!("stopped; the same command goes on where it was");
+                tell("stopped; the same command goes on where it was");
                 return Ok(ExitCode::from(STOPPED));
             };
-            print!("{table}");
-            println!("table: {}", options.out.join("suite.html").display());
+            print(&table)?;
+            print_line(format_args!("table: {}", options.out.join("suite.html").display()))?;
             Ok(if table.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Command::Evaluate { run } => {
-            println!("{}", report::evaluate(&run)?);
+            print_line(report::evaluate(&run)?)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Compare { runs, against, normal, html, csv } => {
@@ -272,25 +278,26 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
             if let Some(path) = csv {
                 compare::write_csv(&comparison, &path)?;
             }
-            println!("{comparison}");
+            print_line(comparison)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Report { run, out } => {
-            println!("wrote {}", report::report(&run, out.as_deref())?.display());
+            let written = report::report(&run, out.as_deref())?;
+            print_line(format_args!("wrote {}", written.display()))?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Losses { run, out } => {
             let songs = write_losses(&run, &out)?;
-            println!("wrote the losses of {songs} songs to {}", out.display());
+            print_line(format_args!("wrote the losses of {songs} songs to {}", out.display()))?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Explain { run } => {
-            print!("{}", explain::explain(&run)?);
-            println!("page: {}", run.join("explanation.html").display());
+            print(explain::explain(&run)?)?;
+            print_line(format_args!("page: {}", run.join("explanation.html").display()))?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Export { run, out } => {
-            println!("{}", export::export(&run, &out)?);
+        Command::Export { run, out, data } => {
+            print_line(export::export_on(&run, data.as_deref(), &out)?)?;
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -306,32 +313,40 @@ fn normal(text: &str) -> Result<(f64, f64), String> {
     }
 }
 
-/// `["model.k=3,5", …]` as the inline table `{ "model.k" = [3, 5], … }`.
+/// `["model.k=3,5", …]` as the inline table `{ "model.k" = [3, 5], … }`. A key that is given again gets the values
+/// of both.
 fn grid_as_toml(grid: &[String]) -> Result<String> {
-    let entries: Vec<String> = grid
-        .iter()
-        .map(|entry| {
-            let (key, values) = entry
-                .split_once('=')
-                .with_context(|| format!("--grid {entry}: write it as key=a,b,c"))?;
-            let values: Vec<String> = values
-                .split(',')
-                .map(|value| {
-                    let value = value.trim();
-                    let plain = toml::from_str::<toml::Table>(&format!("v = {value}")).is_ok();
-                    if plain { value.to_owned() } else { format!("{value:?}") }
-                })
-                .collect();
-            Ok(format!("{:?} = [{}]", key.trim(), values.join(", ")))
-        })
-        .collect::<Result<_>>()?;
+    let mut keys: Vec<(&str, Vec<toml::Value>)> = Vec::new();
+    for entry in grid {
+        let (key, text) = entry
+            .split_once('=')
+            .map(|(key, text)| (key.trim(), text.trim()))
+            .filter(|(key, text)| !key.is_empty() && !text.is_empty())
+            .with_context(|| format!("--grid {entry}: write it as key=a,b,c"))?;
+        let values = values_of(text)?;
+        match keys.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, known)) => known.extend(values),
+            None => keys.push((key, values)),
+        }
+    }
+    let entry = |(key, values): (&str, Vec<toml::Value>)| {
+        format!("{key:?} = {}", toml::Value::Array(values))
+    };
+    let entries: Vec<String> = keys.into_iter().map(entry).collect();
     Ok(format!("{{ {} }}", entries.join(", ")))
+}
+
+/// The values behind a key of `--grid`: items of a list in TOML, or words with commas between them.
+fn values_of(text: &str) -> Result<Vec<toml::Value>> {
+    if let (_, toml::Value::Array(values)) = parse_assignment(&format!("v=[{text}]"))? {
+        return Ok(values);
+    }
+    text.split(',').map(|value| Ok(parse_assignment(&format!("v={value}"))?.1)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use earworm_train::recipe::parse_assignment;
 
     #[test]
     fn the_command_line_is_consistent() {
@@ -360,6 +375,21 @@ mod tests {
             grid_as_toml(&grid).unwrap(),
             r#"{ "model.k" = [3, 5], "model.kind" = ["knn", "svm"] }"#
         );
-        assert!(grid_as_toml(&["model.k".to_owned()]).is_err());
+        for bad in ["model.k", "model.k=", "=3"] {
+            assert!(grid_as_toml(&[bad.to_owned()]).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_grid_of_lists_and_a_key_that_comes_again() {
+        let grid =
+            ["model.widths=[64,64],[256]", "model.k=3", "model.widths=[8, 8]", "model.k=5,8"];
+        let table = grid_as_toml(&grid.map(str::to_owned)).unwrap();
+        assert_eq!(
+            table,
+            r#"{ "model.widths" = [[64, 64], [256], [8, 8]], "model.k" = [3, 5, 8] }"#
+        );
+        let (_, value) = parse_assignment(&format!("search.grid={table}")).unwrap();
+        assert_eq!(value["model.widths"].as_array().unwrap().len(), 3);
     }
 }

@@ -11,6 +11,7 @@ use crate::catalogues;
 use crate::dataset::build::{self, BuildOptions};
 use crate::dataset::fetch::{self, FetchOptions};
 use crate::dataset::{Dataset, FeatureSet, Part, merge};
+use crate::output::print_line;
 use crate::stats::{self, Source, StatsOptions};
 
 /// Exit code of a build that Ctrl-C stopped: 128 + SIGINT.
@@ -59,6 +60,9 @@ pub enum DatasetCommand {
         /// and changed songs again.
         #[arg(long)]
         verify: bool,
+        /// Read all songs again where the options differ from those that the data set was built with.
+        #[arg(long)]
+        rebuild: bool,
         /// Songs that cannot be read are no failure: the exit code is 0, not 2.
         #[arg(long)]
         allow_missing: bool,
@@ -166,6 +170,7 @@ impl DatasetCommand {
                 jobs,
                 save_every,
                 verify,
+                rebuild,
                 allow_missing,
             } => {
                 if jobs == Some(0) {
@@ -184,9 +189,11 @@ impl DatasetCommand {
                     jobs,
                     save_every: save_every.map(Duration::from_secs),
                     verify,
+                    rebuild,
                     shard_bytes: None,
+                    longest_seconds: None,
                 })?;
-                println!("{report}");
+                print_line(&report)?;
                 if report.stopped {
                     return Ok(ExitCode::from(INTERRUPTED));
                 }
@@ -208,7 +215,7 @@ impl DatasetCommand {
                     timeout: Duration::from_secs(timeout),
                     ..FetchOptions::default()
                 })?;
-                println!("{report}");
+                print_line(&report)?;
                 Ok(match (report.stopped, report.failed.is_empty()) {
                     (true, _) => ExitCode::from(INTERRUPTED),
                     (false, true) => ExitCode::SUCCESS,
@@ -216,24 +223,26 @@ impl DatasetCommand {
                 })
             }
             Self::Catalogues { folder, column } => {
-                println!("{}", catalogues::catalogues(&Dataset::open(&folder)?, &column)?);
+                print_line(catalogues::catalogues(&Dataset::open(&folder)?, &column)?)?;
                 Ok(ExitCode::SUCCESS)
             }
             Self::Merge { parts, out } => {
-                println!("{}", merge::merge(&parts, &out)?);
+                print_line(merge::merge(&parts, &out)?)?;
                 Ok(ExitCode::SUCCESS)
             }
             Self::Compact { folder } => {
                 let (before, after) = merge::compact(&folder)?;
                 let megabytes = |bytes: u64| bytes as f64 / 1e6;
-                println!("{:.1} MB before, {:.1} MB now", megabytes(before), megabytes(after));
+                let (before, after) = (megabytes(before), megabytes(after));
+                print_line(format_args!("{before:.1} MB before, {after:.1} MB now"))?;
                 Ok(ExitCode::SUCCESS)
             }
             Self::Verify { folder } => {
                 let dataset = Dataset::open(&folder)?;
                 dataset.verify()?;
                 dataset.features()?;
-                println!("{} songs are sound; sha256 {}", dataset.songs.len(), dataset.sha256);
+                let (songs, sha256) = (dataset.songs.len(), &dataset.sha256);
+                print_line(format_args!("{songs} songs are sound; sha256 {sha256}"))?;
                 Ok(ExitCode::SUCCESS)
             }
             Self::Stats { folder, table, schema, recipe, split, group, out } => {
@@ -249,7 +258,7 @@ impl DatasetCommand {
                     }
                 };
                 let stats = stats::stats(&StatsOptions { source, recipe, split, group, out })?;
-                println!("{stats}");
+                print_line(stats)?;
                 Ok(ExitCode::SUCCESS)
             }
         }

@@ -14,7 +14,8 @@
 //! - [`explain`]: what a model of rows goes by; [`rows_model`]: such a model by itself;
 //! - [`suite`]: all systems on the same songs and folds, in one table;
 //! - [`calibrate`]: from raw outputs to probabilities;
-//! - [`export`]: ONNX with metadata, parity check and model card.
+//! - [`export`]: ONNX with metadata, parity check and model card;
+//! - [`output`]: what the program prints.
 
 pub mod calibrate;
 pub mod catalogues;
@@ -37,6 +38,7 @@ pub mod memory;
 pub mod metrics;
 pub mod nn;
 pub mod onnx;
+pub mod output;
 pub mod predict;
 pub mod recipe;
 pub mod report;

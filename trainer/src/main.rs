@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     match cli::run(Arguments::parse().command) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {}", in_one_line(&error));
+            earworm_train::output::tell(format_args!("error: {}", in_one_line(&error)));
             ExitCode::from(WRONG_INPUT)
         }
     }

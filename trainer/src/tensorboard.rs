@@ -4,9 +4,11 @@
 //! that), each an `Event` protobuf message; see tensorflow/core/util/event.proto and
 //! tensorflow/core/lib/io/record_writer.h.
 
+use std::fs::OpenOptions;
+use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use prost::Message;
 
 use crate::files;
@@ -48,48 +50,70 @@ pub struct Point {
     pub values: Vec<(String, f64)>,
 }
 
-/// Writes an event file with all points so far in place of the one before.
+/// Brings an event file to all points so far. TensorBoard keeps a file open and reads on where it was: what the
+/// file holds of these points stays as it is, and the others are written behind it, in place of what a training
+/// that did not come to its next checkpoint may have left there.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// When the file cannot be written; the message names it.
 pub fn write(path: &Path, points: &[Point]) -> Result<()> {
-    let mut bytes = Vec::new();
+    let records = records(points);
+    let there = std::fs::read(path).unwrap_or_default();
+    let (mut kept, mut left) = (0, there.as_slice());
+    for record in &records {
+        let Some(rest) = left.strip_prefix(record.as_slice()) else { break };
+        (kept, left) = (kept + 1, rest);
+    }
+    if kept == 0 {
+        return files::write_bytes(path, records.concat());
+    }
+    let end = (there.len() - left.len()) as u64;
+    write_from(path, end, &records[kept..].concat())
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Writes bytes into a file that is there, from a place on, where it then ends.
+fn write_from(path: &Path, place: u64, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).open(path)?;
+    file.set_len(place)?;
+    file.seek(SeekFrom::Start(place))?;
+    file.write_all(bytes)
+}
+
+/// The records of an event file: its version, then one for each point.
+fn records(points: &[Point]) -> Vec<Vec<u8>> {
     let begun = points.first().map_or(0.0, |p| p.wall_time);
     let version = Event {
         wall_time: begun,
         file_version: Some("brain.Event:2".into()),
         ..Default::default()
     };
-    record(&mut bytes, &version);
-    for point in points {
-        let value = point
-            .values
-            .iter()
-            .map(|(tag, value)| SummaryValue {
-                tag: tag.clone(),
-                simple_value: Some(*value as f32),
-            })
-            .collect();
-        record(
-            &mut bytes,
-            &Event {
-                wall_time: point.wall_time,
-                step: i64::try_from(point.step).unwrap_or(i64::MAX),
-                summary: Some(Summary { value }),
-                ..Default::default()
-            },
-        );
-    }
-    files::write_bytes(path, bytes)
+    std::iter::once(version).chain(points.iter().map(Point::event)).map(|e| record(&e)).collect()
 }
 
-fn record(bytes: &mut Vec<u8>, event: &Event) {
+impl Point {
+    fn event(&self) -> Event {
+        let value = |(tag, value): &(String, f64)| SummaryValue {
+            tag: tag.clone(),
+            simple_value: Some(*value as f32),
+        };
+        Event {
+            wall_time: self.wall_time,
+            step: i64::try_from(self.step).unwrap_or(i64::MAX),
+            summary: Some(Summary { value: self.values.iter().map(value).collect() }),
+            ..Default::default()
+        }
+    }
+}
+
+fn record(event: &Event) -> Vec<u8> {
     let payload = event.encode_to_vec();
     let length = (payload.len() as u64).to_le_bytes();
-    bytes.extend(length);
+    let mut bytes = length.to_vec();
     bytes.extend(masked_crc(&length).to_le_bytes());
     bytes.extend(&payload);
     bytes.extend(masked_crc(&payload).to_le_bytes());
+    bytes
 }
 
 fn masked_crc(bytes: &[u8]) -> u32 {
@@ -98,6 +122,8 @@ fn masked_crc(bytes: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use super::*;
 
     #[test]
@@ -118,6 +144,52 @@ mod tests {
         assert_eq!((event.step, event.wall_time), (7, 1.5));
         assert_eq!(event.summary.unwrap().value[0].simple_value, Some(0.25));
         assert_eq!(bytes.len(), second + 12 + length + 4);
+    }
+
+    fn point(step: u64, wall_time: f64) -> Point {
+        Point { wall_time, step, values: vec![("loss/train".into(), 1.0 / step as f64)] }
+    }
+
+    /// As TensorBoard looks on: with the file open from the first pass to the last.
+    #[test]
+    fn who_has_the_file_open_reads_every_pass() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.out.tfevents.0.test");
+        let points: Vec<Point> = (1..=4).map(|n| point(n, 100.0 + n as f64)).collect();
+        write(&path, &points[..1]).unwrap();
+        let mut open = std::fs::File::open(&path).unwrap();
+        let mut seen = Vec::new();
+        for passes in 1..=4 {
+            write(&path, &points[..passes]).unwrap();
+            open.read_to_end(&mut seen).unwrap();
+            assert_eq!(seen, records(&points[..passes]).concat(), "after {passes} passes");
+        }
+    }
+
+    #[test]
+    fn a_training_that_goes_on_goes_on_in_the_same_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.out.tfevents.0.test");
+        let before = [point(1, 101.0), point(2, 102.0), point(3, 103.0)];
+        // The third pass was written but not saved, and is done again.
+        let again = [before[0].clone(), before[1].clone(), point(3, 203.0)];
+        write(&path, &before).unwrap();
+        let mut open = std::fs::File::open(&path).unwrap();
+        write(&path, &again).unwrap();
+        let wanted = records(&again).concat();
+        assert_eq!(std::fs::read(&path).unwrap(), wanted);
+        // The machine failed in the middle of a record.
+        let half = OpenOptions::new().write(true).open(&path).unwrap();
+        half.set_len(wanted.len() as u64 - 7).unwrap();
+        write(&path, &again).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), wanted);
+        let mut seen = Vec::new();
+        open.read_to_end(&mut seen).unwrap();
+        assert_eq!(seen, wanted, "it is another file");
+        // Of another training nothing is left.
+        let other = [point(1, 301.0)];
+        write(&path, &other).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), records(&other).concat());
     }
 
     // The check value of CRC-32C (RFC 3720, B.4) and its mask.

@@ -1,7 +1,7 @@
 //! What is wrong with a recipe or its data is said in one line, with exit code 2, and no run is begun.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 /// A table of 40 songs by 20 artists; `edit` may change the rows.
 fn table(folder: &Path, edit: impl Fn(usize, &mut Vec<String>)) {
@@ -68,13 +68,17 @@ fn complaint_about(folder: &Path, run: &Path, more: &[&str]) -> String {
     text
 }
 
-/// Runs `fit`, which finds nothing wrong.
-fn fit_well(folder: &Path) {
-    let output = Command::new(env!("CARGO_BIN_EXE_earworm-train"))
+fn fitted(folder: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_earworm-train"))
         .args(["fit".as_ref(), folder.join("recipe.toml").as_os_str()])
         .args(["--out".as_ref(), folder.join("run").as_os_str()])
         .output()
-        .unwrap();
+        .unwrap()
+}
+
+/// Runs `fit`, which finds nothing wrong.
+fn fit_well(folder: &Path) {
+    let output = fitted(folder);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -319,6 +323,40 @@ fn a_fold_of_one_class_in_a_search() {
         assert!(config.entry.mean.is_finite() && config.entry.sd.is_finite());
     }
     earworm_train::report::evaluate(&dir.path().join("run")).unwrap();
+}
+
+/// Grids reach beyond what works. What is left of them is chosen from, and the report says what failed.
+#[test]
+fn a_configuration_that_diverges_in_a_search() {
+    let grid = |rates: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        table(dir.path(), |_, _| ());
+        recipe(dir.path(), |text| {
+            let mlp =
+                "kind = \"mlp\"\nwidths = [4]\ndropout = 0.0\n[budget]\nepochs = 3\nbatch = 8\n";
+            let search = "[search]\nmetric = \"accuracy\"\nfolds = 2\n";
+            let text = text.replace("kind = \"logistic\"\nc = 1.0\n", mlp);
+            let text = text.replace("folds = 2", "kind = \"random\"");
+            format!("{text}{search}grid = {{ \"optimiser.learning_rate\" = {rates} }}\n")
+        });
+        dir
+    };
+    let dir = grid("[1e30, 1e-3]");
+    fit_well(dir.path());
+    let run = earworm_train::run::Run::open(&dir.path().join("run")).unwrap();
+    let search = run.search.unwrap();
+    let [diverged, chosen] = &search.configs[..] else { panic!("{search:?}") };
+    let why = diverged.entry.failed.as_deref().unwrap();
+    assert!(why.starts_with("fold 1: ") && why.contains("no longer a number"), "{why}");
+    assert!(diverged.entry.mean.is_nan() && !diverged.entry.chosen);
+    assert!(chosen.entry.failed.is_none() && chosen.entry.chosen);
+    earworm_train::report::evaluate(&dir.path().join("run")).unwrap();
+    let page = std::fs::read_to_string(dir.path().join("run/report.html")).unwrap();
+    assert!(page.contains("failed: fold 1"));
+
+    let output = fitted(grid("[1e30, 1e29]").path());
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && text.contains("every configuration fails"), "{text}");
 }
 
 #[test]

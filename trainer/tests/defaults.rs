@@ -79,6 +79,10 @@ fn songs_of_a_group_that_the_schema_names_stay_together() {
     assert_eq!(load(&run.join("recipe.toml")).data.group.as_deref(), Some("band"));
     let evaluation = evaluate(&run).unwrap();
     assert_eq!((evaluation.groups, evaluation.unit.as_str()), (12, "bands"));
+    // The schema does not rename the genre, so that its usual column tells it.
+    let mut genres: Vec<&str> = evaluation.by_genre.iter().map(|g| g.name.as_str()).collect();
+    genres.sort_unstable();
+    assert_eq!(genres, ["g0", "g1", "g2"]);
     assert!(evaluation.notes.iter().any(|note| note.contains("\"band\"")), "{evaluation}");
     // Both the recipe as it was and the resolved one go on with the run.
     fit(&plain, &run, &FitOptions::default()).unwrap();

@@ -9,6 +9,10 @@ use std::time::{Duration, Instant};
 
 use earworm_train::dataset::fetch::{FetchOptions, Fetched, LOG, fetch};
 
+#[cfg(unix)]
+#[path = "common/skip.rs"]
+mod skip;
+
 /// A server that counts what it is asked for.
 struct Server {
     address: String,
@@ -206,7 +210,7 @@ fn a_full_disk_ends_it() {
     };
     let asked = || (0..20).map(|n| server.asked(&format!("long{n}"))).sum::<usize>();
     let Ok(output) = fetch("8") else {
-        eprintln!("skipped: no bash that limits file sizes");
+        skip::skip("a_full_disk_ends_it", "no bash that limits file sizes");
         return;
     };
     let text = String::from_utf8_lossy(&output.stderr);

@@ -107,6 +107,32 @@ fn an_export_is_compared_on_songs_that_are_shorter_than_a_window() {
     }
 }
 
+/// One short song among others: a window is filled by hearing it again, a stream is never warm.
+#[test]
+fn short_songs_fill_windows_but_no_stream() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = common::made_songs(dir.path());
+    let short = common::song(5, false);
+    common::write_wav(&options.audio.join("5.wav"), &short[..common::RATE as usize / 2]);
+    build(&options).unwrap();
+    let set = Dataset::open(&options.out).unwrap();
+    let least = set.songs.iter().map(|song| song.audible).min().unwrap();
+    assert!((4..40).contains(&least), "{least}");
+    let mlp = "kind = \"mlp\"\nwidths = [4]\ndropout = 0.0";
+    let lstm = "kind = \"mean-lstm\"\nhidden = 6\nlayers = 1\nhead = [4]\ndropout = 0.0";
+    let fitted = |name: &str, data: &str, model: &str| {
+        let recipe = recipe(&options.out, data, model);
+        fit(&recipe, &dir.path().join(name), &FitOptions::default()).map_err(|e| format!("{e:#}"))
+    };
+    let data = "window_frames = 40\nwarm_up_frames = 40";
+    fitted("window", data, mlp).unwrap();
+    fitted("pieces", &format!("{data}\npieces = 4"), mlp).unwrap();
+    let refused = fitted("stream", data, lstm).unwrap_err();
+    assert!(refused.contains("1 of 24 tracks: 5 has too little sound"), "{refused}");
+    let all = fitted("none", "window_frames = 90000\nwarm_up_frames = 90000", lstm).unwrap_err();
+    assert!(all.contains("24 of 24 tracks: 0, 1, 2, 3, 4 and others"), "{all}");
+}
+
 #[test]
 fn the_first_weights_are_not_needed_once_others_are_learnt() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,10 +1,10 @@
 """Times what the features' benchmark times, done by librosa, torchaudio, essentia and pychorus on one thread.
 
-    python features_peer.py FILE…
+    python features_peer.py [--rounds WORK=COUNT,…] FILE…
 
-Prints one line of JSON: for each peer and work the seconds on one thread, for a file (decode,
-chorus) or for 30 s of sound (the rest), the shortest of some rounds over the first four files, and a
-number from the result that shows that the same was done. Calls are those that the libraries' guides
+Prints one line of JSON: for each peer and work the seconds on one thread, for a file (decode, song,
+chorus) or for 30 s of sound (the rest), the shortest of some rounds (5 unless said otherwise) over the first
+four files, and numbers from the result that show that the same was done. Calls are those that the libraries' guides
 show, with their defaults where Earworm's settings leave a choice. Essentia runs frame by frame, as its guides
 have it. Needs librosa, torchaudio, essentia and pychorus.
 """
@@ -37,6 +37,9 @@ RATE = 22050
 FROM = 44100
 SOUND = 30
 TIMED = 4
+# Files in which the place of the chorus is compared: few have one that all find.
+COMPARED = 16
+ROUNDS = 5
 CLIP_SECONDS = 10.0
 FFT, HOP, MELS = 2048, 512, 128
 
@@ -53,8 +56,8 @@ def shortest(rounds, work):
 
 def rms(sounds):
     """Of all samples together."""
-    return float(np.sqrt(sum(np.square(y, dtype=np.float64).sum() for y in sounds)
-                         / sum(y.size for y in sounds)))
+    return [float(np.sqrt(sum(np.square(y, dtype=np.float64).sum() for y in sounds)
+                          / sum(y.size for y in sounds)))]
 
 
 # ---- librosa -----------------------------------------------------------------------------------
@@ -171,29 +174,42 @@ def essentia_low_level(y):
 
 
 def chorus(path):
-    """pychorus as it is called, from a file."""
+    """pychorus as it is called, from a file: where the chorus starts, in seconds, or None."""
     chroma, _, rate, seconds = create_chroma(path)
     with contextlib.redirect_stdout(io.StringIO()):
-        find_chorus(chroma, rate, seconds, CLIP_SECONDS)
+        start = find_chorus(chroma, rate, seconds, CLIP_SECONDS)
+    return None if start is None else float(start)
+
+
+def arguments():
+    """How many rounds each work has, and the files."""
+    given, rounds = sys.argv[1:], {}
+    if given[:1] == ["--rounds"] and len(given) > 1:
+        rounds = {work: int(count) for work, count in (each.split("=") for each in given[1].split(","))}
+        given = given[2:]
+    if not given:
+        raise SystemExit("usage: python features_peer.py [--rounds WORK=COUNT,...] FILE...")
+    return rounds, given
 
 
 def main():
     """Times the files named on the command line."""
-    if len(sys.argv) < 2:
-        raise SystemExit("usage: python features_peer.py FILE...")
+    rounds, given = arguments()
     warnings.filterwarnings("ignore")
     torch.set_num_threads(1)
-    files = sys.argv[1:][:TIMED]
+    files = given[:TIMED]
     decoded = [librosa_decode(path) for path in files]
     sounds = [librosa.resample(y, orig_sr=rate, target_sr=RATE)[:SOUND * RATE] for y, rate in decoded]
     sounds = [np.ascontiguousarray(y, dtype=np.float32) for y in sounds]
     samples = sum(len(y) for y in sounds)
     a_file, a_sound, a_faster_sound = 1 / len(files), SOUND * RATE / samples, SOUND * FROM / samples
     starts = [torch.from_numpy(y) for y in sounds]
-    mean = lambda work: float(np.mean([np.mean(np.asarray(work(y), dtype=np.float64)) for y in sounds]))
 
-    def timed(work, items, share, rounds=5):
-        return shortest(rounds, lambda: [work(item) for item in items]) * share
+    def mean(work, items=sounds):
+        return [float(np.mean([np.mean(np.asarray(work(item), dtype=np.float64)) for item in items]))]
+
+    def timed(name, work, items, share):
+        return shortest(rounds.get(name, ROUNDS), lambda: [work(item) for item in items]) * share
 
     def torch_resample(y):
         return torchaudio.functional.resample(y, FROM, RATE)
@@ -204,33 +220,36 @@ def main():
     def librosa_resample(y):
         return librosa.resample(y, orig_sr=FROM, target_sr=RATE)
 
+    def works(*each):
+        return {name: (timed(name, work, items, share), result()) for name, work, items, share, result in each}
+
     with torch.inference_mode():
         found = {
-            "librosa": {
-                "decode": (timed(librosa_decode, files, a_file), rms([y for y, _ in decoded])),
-                "resample": (timed(librosa_resample, sounds, a_faster_sound),
-                             rms([librosa_resample(y) for y in sounds])),
-                "mel_db": (timed(librosa_mel, sounds, a_sound), mean(librosa_mel)),
-                "descriptors": (timed(librosa_descriptors, sounds, a_sound, 3),
-                                mean(librosa_descriptors)),
-                "low_level": (timed(librosa_low_level, sounds, a_sound, 2), mean(librosa_low_level)),
-                "song": (timed(librosa_song, files, a_file, 2), None),
-            },
-            "torchaudio": {
-                "resample": (timed(torch_resample, starts, a_faster_sound),
-                             rms([torch_resample(y).numpy() for y in starts])),
-                "mel_db": (timed(torch_mel, starts, a_sound, 8),
-                           float(np.mean([torch_mel(y).numpy().mean() for y in starts]))),
-            },
-            "essentia": {
-                "decode": (timed(essentia_decode, files, a_file),
-                           rms([essentia_decode(path)[0] for path in files])),
-                "resample": (timed(essentia_resample, sounds, a_faster_sound),
-                             rms([essentia_resample(y) for y in sounds])),
-                "mel_db": (timed(essentia_mel, sounds, a_sound), mean(essentia_mel)),
-                "low_level": (timed(essentia_low_level, sounds, a_sound, 3), mean(essentia_low_level)),
-            },
-            "pychorus": {"chorus": (timed(chorus, files, a_file, 3), None)},
+            "librosa": works(
+                ("decode", librosa_decode, files, a_file, lambda: rms([y for y, _ in decoded])),
+                ("resample", librosa_resample, sounds, a_faster_sound,
+                 lambda: rms([librosa_resample(y) for y in sounds])),
+                ("mel_db", librosa_mel, sounds, a_sound, lambda: mean(librosa_mel)),
+                ("descriptors", librosa_descriptors, sounds, a_sound, lambda: mean(librosa_descriptors)),
+                ("low_level", librosa_low_level, sounds, a_sound, lambda: mean(librosa_low_level)),
+                ("song", librosa_song, files, a_file, lambda: mean(librosa_song, files)),
+            ),
+            "torchaudio": works(
+                ("resample", torch_resample, starts, a_faster_sound,
+                 lambda: rms([torch_resample(y).numpy() for y in starts])),
+                ("mel_db", torch_mel, starts, a_sound, lambda: mean(torch_mel, starts)),
+            ),
+            "essentia": works(
+                ("decode", essentia_decode, files, a_file,
+                 lambda: rms([essentia_decode(path)[0] for path in files])),
+                ("resample", essentia_resample, sounds, a_faster_sound,
+                 lambda: rms([essentia_resample(y) for y in sounds])),
+                ("mel_db", essentia_mel, sounds, a_sound, lambda: mean(essentia_mel)),
+                ("low_level", essentia_low_level, sounds, a_sound, lambda: mean(essentia_low_level)),
+            ),
+            "pychorus": works(
+                ("chorus", chorus, files, a_file, lambda: [chorus(path) for path in given[:COMPARED]]),
+            ),
         }
     print(json.dumps(found))
 

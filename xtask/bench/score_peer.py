@@ -2,13 +2,14 @@
 
     python score_peer.py MODEL.onnx FILE
 
-Decode, resample, log-mel by librosa, level normalisation by numpy, the network by onnxruntime on one
-thread over all windows as one batch; prints {"file": ..., "score_logits": [one a window]}. Every run is
-a cold start: one process, one file. The front end's settings come from the model's metadata.
+Decode and resample by librosa, log-mel by librosa, level normalisation by numpy, the network by onnxruntime
+on one thread over all windows as one batch; prints {"file": ..., "score": 0 to 100}. Every run is a cold
+start: one process, one file. The front end's settings, the class that is the score and its calibration come
+from the model's metadata.
 
-The level normalisation is close to the scorer's, not the same: this measures time, not agreement.
-Windows are independent here (zero states), a quarter of a window apart; a tail shorter than a window is
-left out. Needs librosa, numpy, onnxruntime and soundfile.
+It does what the scorer does with a file: silent frames are left out; every window starts from states of
+zeros and a level of its own, a quarter of a window after the one before; a tail shorter than a window is
+left out; the score is that of the windows' mean output. Needs librosa, numpy, onnxruntime and soundfile.
 """
 
 import json
@@ -19,37 +20,45 @@ import numpy as np
 
 from onnx_model import open_model
 
-AMIN = 1e-10
+# As many windows are under way at a time as the scorer has lanes.
+LANES = 4
 
 
-def mel_power(path, front_end):
-    """Mel power of the file, [frames, n_mels]."""
+def mel_and_level(path, front_end):
+    """Mel power of the file [frames, n_mels], and the mean square of each frame between f_min and f_max."""
     y, rate = librosa.load(path, sr=front_end["sample_rate"], mono=True)
-    norm = front_end["mel_norm"]
-    return librosa.feature.melspectrogram(
-        y=y, sr=rate, n_fft=front_end["n_fft"], hop_length=front_end["hop"], center=False, power=2.0,
-        n_mels=front_end["n_mels"], fmin=front_end["f_min"], fmax=front_end["f_max"],
-        htk=front_end["mel_scale"] == "htk", norm=None if norm == "none" else norm).T
+    n_fft, norm = front_end["n_fft"], front_end["mel_norm"]
+    spectra = librosa.stft(y, n_fft=n_fft, hop_length=front_end["hop"], center=False)
+    power = np.square(spectra.real) + np.square(spectra.imag)
+    mel = librosa.feature.melspectrogram(
+        S=power, sr=rate, n_fft=n_fft, n_mels=front_end["n_mels"], fmin=front_end["f_min"],
+        fmax=front_end["f_max"], htk=front_end["mel_scale"] == "htk", norm=None if norm == "none" else norm)
+    first = max(1, int(np.ceil(front_end["f_min"] * n_fft / rate)))
+    last = min(n_fft // 2, int(np.floor(front_end["f_max"] * n_fft / rate)))
+    weight = np.square(librosa.filters.get_window("hann", n_fft)).sum()
+    level = power[first:last + 1].sum(axis=0, dtype=np.float64) * 2.0 / (n_fft * weight)
+    return mel.T, level
 
 
-def levelled_db(power):
-    """Decibels, less the level of the mean power so far (causal, so a live stream could do the same)."""
-    so_far = np.cumsum(power.mean(axis=1), dtype=np.float64) / np.arange(1, len(power) + 1)
-    level = 10.0 * np.log10(np.maximum(AMIN, so_far))
-    db = 10.0 * np.log10(np.maximum(AMIN, power))
-    return db - level[:, None].astype(np.float32)
-
-
-def whole_windows(db, length):
-    """Every whole window, a quarter of its length apart: [windows, length, n_mels]."""
+def windows(mel, level, front_end, length):
+    """What the model hears of every whole window: [windows, length, n_mels]."""
+    settings = front_end["level"]
+    audible = level >= 10.0 ** (settings["gate_db"] / 10.0)
+    db = 10.0 * np.log10(np.maximum(front_end["amin"], mel[audible]))
+    level = level[audible]
     if len(db) < length:
-        raise SystemExit(f"too short: {len(db)} frames, one window is {length}")
-    views = np.lib.stride_tricks.sliding_window_view(db, length, axis=0)[:: max(1, length // 4)]
-    return np.ascontiguousarray(views.transpose(0, 2, 1))
+        raise SystemExit(f"too short: {len(db)} audible frames, one window is {length}")
+    cut = np.lib.stride_tricks.sliding_window_view
+    heard = cut(db, length, axis=0)[:: length // LANES].transpose(0, 2, 1)
+    if settings["kind"] == "running_mean":
+        # Causal, so that a live stream can do the same.
+        so_far = cut(level, length)[:: length // LANES].cumsum(axis=1) / np.arange(1, length + 1)
+        heard = heard - (10.0 * np.log10(so_far)).astype(np.float32)[:, :, None]
+    return np.maximum(heard, np.float32(-settings["floor_db"]))
 
 
 def run(session, windows):
-    """The logit of each window: the last value of the model's first output, with states of zeros."""
+    """The model's first output for each window, with states of zeros: [windows, classes]."""
     batch = len(windows)
     feed = {}
     for tensor in session.get_inputs():
@@ -59,7 +68,16 @@ def run(session, windows):
             shape = [size if isinstance(size, int) else batch for size in tensor.shape]
             feed[tensor.name] = np.zeros(shape, np.float32)
     first = session.get_outputs()[0].name
-    return session.run([first], feed)[0].reshape(batch, -1)[:, -1]
+    return session.run([first], feed)[0].reshape(batch, -1)
+
+
+def score(raw, settings):
+    """The score, 0 to 100, that a row of raw outputs stands for."""
+    calibration = settings["calibration"]
+    if calibration["kind"] != "platt" or settings["task"] == "multiclass":
+        raise SystemExit(f"only Platt's calibration is known here, not {calibration['kind']}")
+    evidence = raw[[each["name"] for each in settings["classes"]].index(settings["score_class"])]
+    return 100.0 / (1.0 + np.exp(-(calibration["slope"] * evidence + calibration["intercept"])))
 
 
 def main():
@@ -67,9 +85,9 @@ def main():
     if len(sys.argv) != 3:
         raise SystemExit("usage: python score_peer.py MODEL.onnx FILE")
     session, settings = open_model(sys.argv[1])
-    db = levelled_db(mel_power(sys.argv[2], settings["front_end"]))
-    logits = run(session, whole_windows(db, settings["window_frames"]))
-    print(json.dumps({"file": sys.argv[2], "score_logits": [round(float(x), 6) for x in logits]}))
+    mel, level = mel_and_level(sys.argv[2], settings["front_end"])
+    raw = run(session, windows(mel, level, settings["front_end"], settings["window_frames"]))
+    print(json.dumps({"file": sys.argv[2], "score": float(score(raw.mean(axis=0), settings))}))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result, bail};
 
 use crate::cli::BundleArgs;
+use crate::licences;
 use crate::system;
 use crate::workspace::{Workspace, succeed};
 
@@ -17,7 +18,9 @@ const NAME: &str = "Earworm";
 /// The bundle identifier on macOS, without the format.
 const IDENTIFIER: &str = "earworm.meter";
 /// The program whose build makes the library as well.
-const PROGRAM: &str = "earworm-meter";
+pub(crate) const PROGRAM: &str = "earworm-meter";
+/// The package of both.
+const PACKAGE: &str = "earworm-plugin";
 /// The library's name in cargo.
 const LIBRARY: &str = "earworm_plugin";
 
@@ -54,8 +57,16 @@ pub(crate) struct Bundles {
 
 /// Does it.
 pub(crate) fn bundle(workspace: &Workspace, args: BundleArgs) -> Result<ExitCode> {
+    // What is in a library that was built elsewhere, cargo does not know.
+    let is_built_here = args.library.is_none();
     let bundles = make(workspace, args.library, args.to)?;
     println!("{}\n{}", bundles.clap.display(), bundles.vst3.display());
+    if is_built_here {
+        let licences = bundles.clap.with_file_name(licences::FILE);
+        std::fs::write(&licences, licences::third_party(workspace, &[PACKAGE])?)
+            .with_context(|| format!("cannot write {}", licences.display()))?;
+        println!("{}", licences.display());
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -19,7 +19,8 @@ pub(crate) struct Cli {
 pub(crate) enum Task {
     /// Build the meter and play the demo song through it.
     Run(RunArgs),
-    /// Everything CI checks: format, lints, tests, reference checks in Python, documentation.
+    /// Check a change: format, lints, all tests, reference checks in Python, documentation. CI runs this on Linux and,
+    /// beside it, `miri`, `fuzz`, cargo-deny and the tests that other systems can run.
     Test(TestArgs),
     /// Measure the speed of the engine and the plugin, and of scoring and training beside the same in Python.
     Bench(BenchArgs),
@@ -33,7 +34,7 @@ pub(crate) enum Task {
     CrossCheck(CrossCheckArgs),
     /// Build the plugin and bundle it as CLAP and VST3 for this system.
     Bundle(BundleArgs),
-    /// Build `earworm` and the plugin and copy them to where programs and DAWs look.
+    /// Build the programs and the plugin and copy them to where programs and DAWs look.
     Install(InstallArgs),
     /// Build everything and make a Debian package and tarballs of it, on Linux.
     Package(PackageArgs),
@@ -53,6 +54,10 @@ pub(crate) struct TestArgs {
     /// Leave out the reference checks in Python and the documentation.
     #[arg(long)]
     pub(crate) quick: bool,
+    /// Run nothing: print the arguments with which `cargo test` runs what needs no sound server, browser, screen or
+    /// Python. For systems other than Linux.
+    #[arg(long, conflicts_with = "quick")]
+    pub(crate) list_portable: bool,
 }
 
 /// Options of `bench`.
@@ -157,7 +162,7 @@ pub(crate) struct BundleArgs {
 /// Options of `install`.
 #[derive(Debug, Args)]
 pub(crate) struct InstallArgs {
-    /// The folder for the program [default: ~/.local/bin].
+    /// The folder for programs [default: ~/.local/bin].
     #[arg(long, value_name = "DIR")]
     pub(crate) to: Option<PathBuf>,
     /// One folder for both plugin bundles [default: where DAWs look].
@@ -183,6 +188,10 @@ pub(crate) enum InstallPart {
     Program,
     /// The plugin's bundles.
     Plugin,
+    /// The program `earworm-meter`: the plugin in a window of its own.
+    Meter,
+    /// The program `earworm-train`.
+    Trainer,
 }
 
 #[cfg(test)]
@@ -210,8 +219,13 @@ mod tests {
 
     #[test]
     fn options_and_defaults() {
-        assert!(matches!(parse("xtask test"), Ok(Task::Test(TestArgs { quick: false }))));
-        assert!(matches!(parse("xtask test --quick"), Ok(Task::Test(TestArgs { quick: true }))));
+        let Ok(Task::Test(args)) = parse("xtask test") else { panic!() };
+        assert!(!args.quick && !args.list_portable);
+        assert!(matches!(
+            parse("xtask test --quick"),
+            Ok(Task::Test(TestArgs { quick: true, .. }))
+        ));
+        assert!(parse("xtask test --quick --list-portable").is_err());
         let Ok(Task::Bench(args)) = parse("xtask bench --runs 7 --only file") else { panic!() };
         assert_eq!((args.runs, args.only), (7, Some(BenchPart::File)));
         assert!(matches!(
@@ -230,6 +244,8 @@ mod tests {
         assert_eq!(args.only, Some(CrossTarget::Macos));
         let Ok(Task::Install(args)) = parse("xtask install --only plugin") else { panic!() };
         assert_eq!((args.only, args.plugins_to), (Some(InstallPart::Plugin), None));
+        let Ok(Task::Install(args)) = parse("xtask install --only trainer") else { panic!() };
+        assert_eq!(args.only, Some(InstallPart::Trainer));
         let Ok(Task::Bundle(args)) = parse("xtask bundle --to /tmp/x") else { panic!() };
         assert_eq!((args.to, args.library), (Some(PathBuf::from("/tmp/x")), None));
         assert!(parse("xtask").is_err());

@@ -176,18 +176,28 @@ impl<'a> Fuzzing<'a> {
     /// Keeps of the inputs found those that show something new.
     fn minimise(&self, target: &str) -> Result<()> {
         let corpus = self.folder("corpus", target)?;
-        let before = std::fs::read_dir(&corpus)?.count();
+        // Here they lie if this was stopped in the middle.
+        let former = self.folder("former", target)?;
+        let before = std::fs::read_dir(&corpus)?.count() + std::fs::read_dir(&former)?.count();
+        // What that one has kept stays, too.
         let kept = self.folder("kept", target)?;
-        // One that was stopped may have left some.
-        std::fs::remove_dir_all(&kept)?;
-        std::fs::create_dir(&kept)?;
         let merge = ["-merge=1".to_owned()];
-        succeed(&mut self.program(target, &[&kept, &corpus], &merge))?;
-        std::fs::remove_dir_all(&corpus)?;
-        std::fs::rename(&kept, &corpus)?;
+        succeed(&mut self.program(target, &[&kept, &corpus, &former], &merge))?;
+        replace(&corpus, &kept, &former)?;
         println!("kept {} of {before} inputs of {target}", std::fs::read_dir(&corpus)?.count());
         Ok(())
     }
+}
+
+/// Gives a folder's place to `kept`, which has all that is worth keeping of it and of `former`. Until that is done it
+/// is `former`, so that nothing is lost whenever this is stopped.
+fn replace(corpus: &Path, kept: &Path, former: &Path) -> Result<()> {
+    std::fs::remove_dir_all(former)?;
+    std::fs::rename(corpus, former)?;
+    std::fs::rename(kept, corpus).with_context(|| {
+        format!("the inputs are in {}, as their place cannot be taken", former.display())
+    })?;
+    Ok(std::fs::remove_dir_all(former)?)
 }
 
 /// The user's folder for what can be made again.
@@ -197,4 +207,28 @@ fn cache() -> Result<PathBuf> {
         .filter(|path| path.is_absolute())
         .or_else(|| Some(std::env::home_dir()?.join(".cache")))
         .context("there is no home folder to keep the inputs in; set XDG_CACHE_HOME")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inputs_are_there_until_others_are_in_their_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = |name: &str| dir.path().join(name);
+        let (corpus, kept, former) = (folder("corpus"), folder("kept"), folder("former"));
+        for (folder, file) in [(&corpus, "all"), (&kept, "some"), (&former, "older")] {
+            std::fs::create_dir(folder).unwrap();
+            std::fs::write(folder.join(file), "input").unwrap();
+        }
+        replace(&corpus, &kept, &former).unwrap();
+        assert!(corpus.join("some").exists() && !corpus.join("all").exists());
+        assert!(!kept.exists() && !former.exists());
+
+        std::fs::create_dir(&former).unwrap();
+        let error = format!("{:#}", replace(&corpus, &kept, &former).unwrap_err());
+        assert!(former.join("some").exists(), "what could not be replaced is lost");
+        assert!(error.contains("former"), "{error}");
+    }
 }

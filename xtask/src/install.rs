@@ -1,4 +1,4 @@
-//! `cargo xtask install`: builds `earworm` and the plugin and copies them to where programs and DAWs look.
+//! `cargo xtask install`: builds the programs and the plugin and copies them to where programs and DAWs look.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,28 +10,46 @@ use crate::cli::{InstallArgs, InstallPart};
 use crate::system;
 use crate::workspace::Workspace;
 
+/// The programs, each with the name of its part.
+const PROGRAMS: [(InstallPart, &str); 3] = [
+    (InstallPart::Program, "earworm"),
+    (InstallPart::Meter, "earworm-meter"),
+    (InstallPart::Trainer, "earworm-train"),
+];
+
 /// Does it.
 pub(crate) fn install(workspace: &Workspace, args: InstallArgs) -> Result<ExitCode> {
-    let wanted = |part| args.only.is_none_or(|only| only == part);
-    if wanted(InstallPart::Program) {
+    let programs = programs(args.only);
+    if !programs.is_empty() {
         let folder = match args.to {
             Some(folder) => folder,
             None => home()?.join(".local/bin"),
         };
-        install_program(workspace, &folder)?;
+        install_programs(workspace, &programs, &folder)?;
     }
-    if wanted(InstallPart::Plugin) {
+    if args.only.is_none_or(|only| only == InstallPart::Plugin) {
         install_plugin(workspace, args.plugins_to.as_deref())?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn install_program(workspace: &Workspace, folder: &Path) -> Result<()> {
+/// The programs of that part, or all.
+fn programs(only: Option<InstallPart>) -> Vec<&'static str> {
+    let wanted = PROGRAMS.iter().filter(|(part, _)| only.is_none_or(|only| only == *part));
+    wanted.map(|(_, program)| *program).collect()
+}
+
+fn install_programs(workspace: &Workspace, programs: &[&str], folder: &Path) -> Result<()> {
     system::ensure(&system::for_program())?;
-    let program = workspace.release_program("earworm")?;
-    let installed = replace(&program, folder)
-        .with_context(|| format!("cannot install to {}", folder.display()))?;
-    println!("installed {}", installed.display());
+    for program in programs {
+        if *program == bundle::PROGRAM {
+            system::ensure(&system::for_plugin())?;
+        }
+        let program = workspace.release_program(program)?;
+        let installed = replace(&program, folder)
+            .with_context(|| format!("cannot install to {}", folder.display()))?;
+        println!("installed {}", installed.display());
+    }
     let path = std::env::var_os("PATH").unwrap_or_default();
     if !std::env::split_paths(&path).any(|entry| entry == folder) {
         println!("note: {} is not in PATH", folder.display());
@@ -114,6 +132,14 @@ pub(crate) fn copy_all(from: &Path, to: &Path) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_documented_program_can_be_had() {
+        assert_eq!(programs(None), ["earworm", "earworm-meter", "earworm-train"]);
+        assert_eq!(programs(Some(InstallPart::Trainer)), ["earworm-train"]);
+        assert_eq!(programs(Some(InstallPart::Meter)), ["earworm-meter"]);
+        assert!(programs(Some(InstallPart::Plugin)).is_empty());
+    }
 
     #[test]
     fn a_program_is_replaced_and_nothing_else_is_left() {

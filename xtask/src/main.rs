@@ -7,6 +7,7 @@ mod cross_check;
 mod cuda_check;
 mod fuzz;
 mod install;
+mod licences;
 mod miri;
 mod package;
 mod run;

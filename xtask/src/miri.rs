@@ -26,7 +26,7 @@ pub(crate) fn miri(workspace: &Workspace, args: MiriArgs) -> Result<ExitCode> {
 }
 
 fn all_steps(workspace: &Workspace, args: MiriArgs, steps: &mut Steps) -> Result<()> {
-    steps.step("system packages", || system::ensure(&[&system::C_COMPILER]))?;
+    steps.step("system packages", || system::ensure(&system::for_compiling()))?;
     steps.step("toolchain", toolchain)?;
     steps.step("tap, inlet, frames: races and memory", || {
         let seeds = format!("-Zmiri-many-seeds=0..{}", args.seeds);

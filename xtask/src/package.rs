@@ -1,5 +1,8 @@
 //! `cargo xtask package`: what is handed to others on Linux: a Debian package, a tarball with the programs
-//! and both plugin bundles, and a tarball with the symbols that were taken out of them.
+//! and both plugin bundles, and a tarball with the symbols that were taken out of them. The first two hold the
+//! documentation and all licences, too.
+
+mod debian;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,18 +13,33 @@ use anyhow::{Context, Result, ensure};
 use crate::bundle::{self, Bundles, System};
 use crate::cli::PackageArgs;
 use crate::install::copy_all;
+use crate::licences;
 use crate::system;
 use crate::workspace::{Workspace, output, succeed};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// What is installed beside the plugin.
 const PROGRAMS: [&str; 3] = ["earworm", "earworm-meter", "earworm-train"];
-/// What a reader finds in both.
-const TEXTS: [&str; 4] = ["README.md", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT"];
-
-/// Packages of the libraries that windows look for when they are opened, and that programs do not name.
-const OPENED_WHEN_RUNNING: &str =
-    "libegl1, libgl1, libx11-6, libx11-xcb1, libxkbcommon-x11-0, libxcursor1";
+/// The packages that programs and plugin are built from.
+const PACKAGES: [&str; 3] = ["earworm", "earworm-plugin", "earworm-train"];
+/// What a reader finds in both: files, and folders with all that is in them.
+const TEXTS: [&str; 10] = [
+    "README.md",
+    "CHANGELOG.md",
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
+    "docs",
+    "examples",
+    "models/README.md",
+    "models/emotify-lstm/README.md",
+    "plugin/README.md",
+    "trainer/recipes",
+];
+/// What desktops list, and where they look for it.
+const DESKTOP: [(&str, &str); 2] = [
+    ("xtask/package/earworm-meter.desktop", "share/applications/earworm-meter.desktop"),
+    ("daemon/src/http/assets/icon.svg", "share/icons/hicolor/scalable/apps/earworm-meter.svg"),
+];
 
 /// Does it.
 pub(crate) fn package(workspace: &Workspace, args: PackageArgs) -> Result<ExitCode> {
@@ -33,31 +51,68 @@ pub(crate) fn package(workspace: &Workspace, args: PackageArgs) -> Result<ExitCo
         .iter()
         .map(|program| workspace.release_program(program))
         .collect::<Result<Vec<_>>>()?;
-    // Not all tools run where this one does.
-    let to = args.to.unwrap_or_else(|| workspace.target.join("packages"));
-    let to = std::path::absolute(&to).with_context(|| format!("no folder {}", to.display()))?;
-    let build = to.join("build");
+    let [build, to] = folders(&workspace.target, args.to)?;
     bundle::remove(&build)?;
-    let bundles = bundle::make(workspace, None, Some(build.join("bundles")))?;
-    for file in pack(&workspace.root, &programs, &bundles, &build, &to)? {
+    let contents = Contents {
+        version: version(&workspace.root),
+        programs,
+        bundles: bundle::make(workspace, None, Some(build.join("bundles")))?,
+        licences: licences::third_party(workspace, &PACKAGES)?,
+    };
+    for file in pack(&workspace.root, &contents, &build, &to)? {
         println!("{}\t{} kB", file.display(), fs::metadata(&file)?.len() / 1000);
     }
     bundle::remove(&build)?;
     Ok(ExitCode::SUCCESS)
 }
 
+/// Where to work, which is emptied, and where to put packages, which may have what is not ours.
+fn folders(target: &Path, to: Option<PathBuf>) -> Result<[PathBuf; 2]> {
+    let to = to.unwrap_or_else(|| target.join("packages"));
+    // Not all tools run where this one does.
+    let to = std::path::absolute(&to).with_context(|| format!("no folder {}", to.display()))?;
+    Ok([target.join("tmp/earworm-packages"), to])
+}
+
+/// The version, with the commit where that is no release's.
+fn version(root: &Path) -> String {
+    let git = |args: &[&str]| {
+        // No checkout of its own: an archive that was unpacked into another's.
+        let is_ours = root.join(".git").exists();
+        let answer = is_ours.then(|| output(Command::new("git").arg("-C").arg(root).args(args)));
+        answer.and_then(Result::ok).and_then(|answer| String::from_utf8(answer).ok())
+    };
+    let tags = git(&["tag", "--points-at", "HEAD"]);
+    let commit = git(&["log", "-1", "--date=format:%Y%m%d", "--format=%cd.%h"]);
+    version_of(tags.as_deref(), commit.as_deref())
+}
+
+/// The version of a commit with these tags, one a line; what git did not say is `None`.
+fn version_of(tags: Option<&str>, commit: Option<&str>) -> String {
+    match (tags.map(str::trim), commit.map(str::trim)) {
+        // Debian sorts what is behind a tilde before the release to come.
+        (Some(""), Some(commit)) if !commit.is_empty() => format!("{VERSION}~git{commit}"),
+        _ => VERSION.to_owned(),
+    }
+}
+
+/// What is packed.
+struct Contents {
+    version: String,
+    programs: Vec<PathBuf>,
+    bundles: Bundles,
+    /// The licences of what others wrote.
+    licences: String,
+}
+
 /// Makes the three files in `to`; `build` is scratch.
-fn pack(
-    root: &Path,
-    programs: &[PathBuf],
-    bundles: &Bundles,
-    build: &Path,
-    to: &Path,
-) -> Result<Vec<PathBuf>> {
-    let name = format!("earworm-{VERSION}-{}-linux", std::env::consts::ARCH);
+fn pack(root: &Path, contents: &Contents, build: &Path, to: &Path) -> Result<Vec<PathBuf>> {
+    let Contents { version, programs, bundles, licences } = contents;
+    let name = format!("earworm-{version}-{}-linux", std::env::consts::ARCH);
     let (folder, symbols) = (build.join(&name), build.join(format!("{name}-symbols")));
     fs::create_dir_all(folder.join("bin"))?;
     fs::create_dir_all(&symbols)?;
+    fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
     for program in programs {
         let file = program.file_name().context("a program has a name")?;
         let copy = folder.join("bin").join(file);
@@ -73,10 +128,27 @@ fn pack(
             take_symbols(&library, &symbols)?;
         }
     }
-    for text in TEXTS {
-        fs::copy(root.join(text), folder.join(text)).with_context(|| format!("no {text}"))?;
+    place_texts(root, &folder)?;
+    fs::write(folder.join(licences::FILE), licences)?;
+    Ok(vec![
+        debian::package(&folder, version, build, to)?,
+        tarball(&folder, to)?,
+        tarball(&symbols, to)?,
+    ])
+}
+
+/// Copies what is in the packages as it is in the checkout.
+fn place_texts(root: &Path, folder: &Path) -> Result<()> {
+    for (from, at) in TEXTS.map(|text| (text, text)).into_iter().chain(DESKTOP) {
+        place(&root.join(from), &folder.join(at)).with_context(|| format!("no {from}"))?;
     }
-    Ok(vec![debian(&folder, build, to)?, tarball(&folder, to)?, tarball(&symbols, to)?])
+    Ok(())
+}
+
+/// Copies a file or folder to a place whose folder need not be there.
+fn place(from: &Path, at: &Path) -> Result<()> {
+    fs::create_dir_all(at.parent().context("it lies in a folder")?)?;
+    Ok(copy_all(from, at)?)
 }
 
 /// Moves a file's symbols into one beside it in `symbols`, where debuggers find them by name.
@@ -113,86 +185,13 @@ fn tarball(folder: &Path, to: &Path) -> Result<PathBuf> {
     Ok(file)
 }
 
-/// The Debian package of what lies in `folder`.
-fn debian(folder: &Path, build: &Path, to: &Path) -> Result<PathBuf> {
-    let arch = String::from_utf8(output(Command::new("dpkg").arg("--print-architecture"))?)?;
-    let arch = arch.trim();
-    let root = build.join("deb");
-    let place = |from: PathBuf, at: &str| -> Result<()> {
-        let at = root.join(at);
-        fs::create_dir_all(at.parent().context("it lies in a folder")?)?;
-        Ok(copy_all(&from, &at)?)
-    };
-    for program in fs::read_dir(folder.join("bin"))? {
-        let program = program?;
-        let at = format!("usr/bin/{}", program.file_name().to_string_lossy());
-        place(program.path(), &at)?;
-    }
-    place(folder.join("plugins/Earworm.clap"), "usr/lib/clap/Earworm.clap")?;
-    place(folder.join("plugins/Earworm.vst3"), "usr/lib/vst3/Earworm.vst3")?;
-    for text in TEXTS {
-        place(folder.join(text), &format!("usr/share/doc/earworm/{text}"))?;
-    }
-    place(folder.join("LICENSE-MIT"), "usr/share/doc/earworm/copyright")?;
-    let depends = depends(&root, build)?;
-    let kilobytes: u64 = files_below(&root.join("usr"))?
-        .iter()
-        .map(|file| fs::metadata(file).map(|meta| meta.len().div_ceil(1024)))
-        .sum::<std::io::Result<u64>>()?;
-    fs::create_dir_all(root.join("DEBIAN"))?;
-    fs::write(root.join("DEBIAN/control"), control(arch, &depends, kilobytes))?;
-    let file = to.join(format!("earworm_{VERSION}_{arch}.deb"));
-    let part = file.with_extension("part");
-    let mut make = Command::new("dpkg-deb");
-    make.args(["--root-owner-group", "--build"]).arg(&root).arg(&part);
-    succeed(make.stdout(std::process::Stdio::null()))?;
-    fs::rename(&part, &file)?;
-    Ok(file)
-}
-
-/// The packages that the programs' and the plugin's libraries come from.
-fn depends(root: &Path, build: &Path) -> Result<String> {
-    fs::create_dir_all(build.join("debian"))?;
-    // dpkg-shlibdeps looks for a source package's control file where it runs.
-    fs::write(
-        build.join("debian/control"),
-        "Source: earworm\n\nPackage: earworm\nArchitecture: any\n",
-    )?;
-    let mut ask = Command::new("dpkg-shlibdeps");
-    ask.current_dir(build).args(["-O", "--ignore-missing-info"]);
-    for file in
-        files_below(&root.join("usr/bin"))?.iter().chain(&files_below(&root.join("usr/lib"))?)
-    {
-        ask.arg(file);
-    }
-    let answer = String::from_utf8(output(&mut ask)?)?;
-    let depends = answer.lines().find_map(|line| line.strip_prefix("shlibs:Depends="));
-    Ok(depends.unwrap_or_default().to_owned())
-}
-
-fn control(arch: &str, depends: &str, kilobytes: u64) -> String {
-    let depends = if depends.is_empty() { String::new() } else { format!("Depends: {depends}\n") };
-    format!(
-        "Package: earworm\n\
-         Version: {VERSION}\n\
-         Architecture: {arch}\n\
-         Maintainer: The Earworm developers <earworm@localhost>\n\
-         Section: sound\n\
-         Priority: optional\n\
-         Installed-Size: {kilobytes}\n\
-         {depends}\
-         Recommends: {OPENED_WHEN_RUNNING}\n\
-         Description: meter for how far a song will travel\n \
-         A score from 0 to 100 by a model trained on listeners' reactions: for files and system audio\n \
-         (earworm), as a CLAP and VST3 plugin, and in a window of its own (earworm-meter). Models are\n \
-         trained with earworm-train.\n"
-    )
-}
-
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
     use crate::workspace::succeeds;
+
+    /// Parts of paths to source code, which is not packed.
+    const SOURCE: [&str; 4] = ["/src/", "tests", "vendor/", "baselines/"];
 
     #[test]
     fn packages_hold_programs_bundles_and_texts() {
@@ -201,7 +200,7 @@ mod tests {
             return crate::test::skip("packages_hold_programs_bundles_and_texts", tool);
         }
         let dir = tempfile::tempdir().unwrap();
-        let (build, to) = (dir.path().join("build"), dir.path().join("to"));
+        let [build, to] = folders(dir.path(), None).unwrap();
         // Any program will do in the place of ours; this one has symbols.
         let this = std::env::current_exe().unwrap();
         let program = dir.path().join("earworm");
@@ -212,11 +211,17 @@ mod tests {
         };
         let inside = bundles.vst3.join("Contents/x86_64-linux");
         fs::create_dir_all(&inside).unwrap();
-        fs::create_dir_all(&to).unwrap();
         fs::copy(&this, &bundles.clap).unwrap();
         fs::copy(&this, inside.join("Earworm.so")).unwrap();
-        let root = Workspace::find().unwrap().root;
-        let made = pack(&root, &[program], &bundles, &build, &to).unwrap();
+        // Documents of one line, which are packed fast.
+        let root = dir.path().join("checkout");
+        for text in TEXTS.into_iter().chain(DESKTOP.map(|(from, _)| from)) {
+            fs::create_dir_all(root.join(text).parent().unwrap()).unwrap();
+            fs::write(root.join(text), "Copyright (c) 2026 Ann\n").unwrap();
+        }
+        let (version, licences) = ("1.2~git3".to_owned(), "licences of others".to_owned());
+        let contents = Contents { version, programs: vec![program], bundles, licences };
+        let made = pack(&root, &contents, &build, &to).unwrap();
 
         let list = |command: &mut Command| String::from_utf8(output(command).unwrap()).unwrap();
         let deb = list(Command::new("dpkg-deb").arg("--contents").arg(&made[0]));
@@ -225,13 +230,22 @@ mod tests {
             "./usr/lib/clap/Earworm.clap\n",
             "./usr/lib/vst3/Earworm.vst3/Contents/x86_64-linux/Earworm.so\n",
             "./usr/share/doc/earworm/copyright\n",
+            "./usr/share/doc/earworm/THIRD-PARTY-LICENSES.txt\n",
+            "./usr/share/doc/earworm/docs\n",
+            "./usr/share/applications/earworm-meter.desktop\n",
+            "./usr/share/icons/hicolor/scalable/apps/earworm-meter.svg\n",
         ] {
             assert!(deb.contains(path), "{path} in {deb}");
         }
         let info = list(Command::new("dpkg-deb").arg("--info").arg(&made[0]));
         assert!(info.contains("Depends: libc6"), "{info}");
+        assert!(info.contains("Version: 1.2~git3\n"), "{info}");
+        let doc = build.join("deb/usr/share/doc/earworm");
+        assert_eq!(fs::read_to_string(doc.join(licences::FILE)).unwrap(), "licences of others");
+        assert!(fs::read_to_string(doc.join("copyright")).unwrap().starts_with("Format: "));
         let tar = list(Command::new("tar").arg("-tf").arg(&made[1]));
         assert!(tar.contains("/plugins/Earworm.vst3/Contents/x86_64-linux/Earworm.so\n"), "{tar}");
+        assert!(tar.contains("-linux/THIRD-PARTY-LICENSES.txt\n"), "{tar}");
         let symbols = list(Command::new("tar").arg("-tf").arg(&made[2]));
         assert!(symbols.contains("/earworm.debug\n") && symbols.contains("/Earworm.so.debug\n"));
         // What was packed is smaller than what was built, and still runs.
@@ -239,5 +253,40 @@ mod tests {
         assert!(fs::metadata(&packed).unwrap().len() < fs::metadata(&this).unwrap().len());
         assert!(succeeds(Command::new(&packed).arg("--list")));
         assert_eq!(fs::read_dir(&to).unwrap().count(), 3, "nothing half made is left");
+    }
+
+    #[test]
+    fn links_of_packed_documents_lead_somewhere() {
+        let dir = tempfile::tempdir().unwrap();
+        place_texts(&Workspace::find().unwrap().root, dir.path()).unwrap();
+        let files = files_below(dir.path()).unwrap();
+        for file in files.iter().filter(|file| file.extension() == Some("md".as_ref())) {
+            let text = fs::read_to_string(file).unwrap();
+            for link in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
+                let is_source = SOURCE.iter().any(|part| link.contains(part));
+                let elsewhere = link.is_empty() || link.starts_with("http") || is_source;
+                let leads = elsewhere || file.with_file_name(link).exists();
+                assert!(leads, "{}: nothing is at {link}", file.display());
+            }
+        }
+    }
+
+    #[test]
+    fn a_version_that_is_no_release_names_its_commit() {
+        let commit = Some("20261122.70e31ed\n");
+        assert_eq!(version_of(Some(""), commit), format!("{VERSION}~git20261122.70e31ed"));
+        assert_eq!(version_of(Some("v0.1.0\n"), commit), VERSION);
+        assert_eq!(version_of(None, None), VERSION, "there is no git");
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(version(dir.path()), VERSION, "this is no checkout");
+    }
+
+    #[test]
+    fn nothing_is_emptied_where_packages_are_put() {
+        let target = Path::new("/target");
+        let [build, to] = folders(target, Some("/music".into())).unwrap();
+        assert!(!build.starts_with(&to) && !to.starts_with(&build), "{}", build.display());
+        let [build, to] = folders(target, None).unwrap();
+        assert!(build.starts_with(target) && !build.starts_with(&to), "{}", build.display());
     }
 }

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
+use crate::bundle::System;
 use crate::workspace::{shown, succeed, succeeds};
 
 /// Something a command needs from the system.
@@ -17,7 +18,7 @@ pub(crate) struct Need {
     probe: &'static [&'static str],
 }
 
-/// A C compiler: one dependency (tract's kernels) has assembler and C, and Rust links with it.
+/// A C compiler, under its name on Unix: one dependency (tract's kernels) has assembler and C, and Rust links with it.
 pub(crate) const C_COMPILER: Need = Need {
     name: "cc, a C compiler and linker",
     why: "the inference engine has kernels in assembler",
@@ -104,22 +105,29 @@ const SCREEN: [&Need; 4] = [
     },
 ];
 
+/// What compiling takes on this system.
+pub(crate) fn for_compiling() -> Vec<&'static Need> {
+    to_build(System::here(), &[])
+}
+
 /// What building the plugin takes on this system.
 pub(crate) fn for_plugin() -> Vec<&'static Need> {
-    let mut needs = vec![&C_COMPILER];
-    if cfg!(target_os = "linux") {
-        needs.extend([&PKG_CONFIG, &ALSA, &JACK]);
-    }
-    needs
+    to_build(System::here(), &[&PKG_CONFIG, &ALSA, &JACK])
 }
 
 /// What building the program takes on this system.
 pub(crate) fn for_program() -> Vec<&'static Need> {
-    let mut needs = vec![&C_COMPILER];
-    if cfg!(target_os = "linux") {
-        needs.extend([&PKG_CONFIG, &ALSA]);
+    to_build(System::here(), &[&PKG_CONFIG, &ALSA])
+}
+
+/// A compiler, and on Linux these libraries.
+fn to_build(system: System, libraries: &[&'static Need]) -> Vec<&'static Need> {
+    match system {
+        System::Linux => std::iter::once(&C_COMPILER).chain(libraries.iter().copied()).collect(),
+        System::Mac => vec![&C_COMPILER],
+        // Nothing there is called `cc`; Rust's installer asks for a compiler and linker.
+        System::Windows => Vec::new(),
     }
-    needs
 }
 
 /// What the tests drive besides: a virtual screen.
@@ -317,6 +325,18 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_compiler_is_looked_for_under_the_name_that_it_has() {
+        let programs = |system| {
+            let needs = to_build(system, &[&PKG_CONFIG, &ALSA]);
+            needs.iter().map(|need| need.probe[0]).collect::<Vec<_>>()
+        };
+        assert_eq!(programs(System::Linux), ["cc", "pkg-config", "pkg-config"]);
+        assert_eq!(programs(System::Mac), ["cc"]);
+        assert!(programs(System::Windows).is_empty());
+    }
+
+    #[cfg(unix)]
     #[test]
     fn needs_are_told_from_their_absence() {
         let need = |probe| Need { name: "", why: "", debian: "", probe };

@@ -1,4 +1,5 @@
-//! `cargo xtask test`: everything CI checks, in order, up to the first failure.
+//! `cargo xtask test`: what CI runs on Linux, in order, up to the first failure. CI runs Miri, the fuzzers and
+//! cargo-deny beside it, and on macOS and Windows the tests that can be run there ([`PORTABLE`]).
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
@@ -13,6 +14,46 @@ use crate::system;
 use crate::venv;
 use crate::workspace::{Workspace, shown, succeed, succeeds};
 
+/// Integration tests that other systems can run: all that do not take minutes, or need a browser, a sound server,
+/// Python or a shell.
+const PORTABLE: [&str; 35] = [
+    "listen",
+    "score",
+    "pass_through",
+    "real_time",
+    "transport",
+    "vst3_offline",
+    "bad_models",
+    "chained_ogg",
+    "features",
+    "formats",
+    "golden",
+    "lanes",
+    "live",
+    "scoring",
+    "session_states",
+    "tap_no_alloc",
+    "daemon_config",
+    "daemon_history",
+    "daemon_http",
+    "daemon_messages",
+    "daemon_songs",
+    "docs_commands",
+    "plugin_clap",
+    "plugin_clap_buffers",
+    "bad_input",
+    "dataset",
+    "defaults",
+    "descriptors",
+    "evaluation",
+    "fetch",
+    "interrupt",
+    "networks",
+    "pipeline",
+    "resume",
+    "stretches",
+];
+
 /// Names a file to which tests add a line, `test: why`, when they leave out what this machine cannot do.
 const SKIPS: &str = "EARWORM_SKIPS";
 
@@ -24,8 +65,18 @@ pub(crate) fn skip(test: &str, tool: &str) {
     let _ = file.and_then(|mut file| writeln!(file, "{test}: no {tool}"));
 }
 
+/// The arguments of `cargo test` for unit tests and for [`PORTABLE`].
+pub(crate) fn portable() -> Vec<&'static str> {
+    let tests = PORTABLE.iter().flat_map(|test| ["--test", *test]);
+    ["--lib", "--bins"].into_iter().chain(tests).collect()
+}
+
 /// Does it.
 pub(crate) fn test(workspace: &Workspace, args: TestArgs) -> Result<ExitCode> {
+    if args.list_portable {
+        println!("{}", portable().join(" "));
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut steps = Steps::default();
     let mut tests = Counts::default();
     let result = all_steps(workspace, args, &mut steps, &mut tests);
@@ -178,6 +229,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn portable_tests_exist() {
+        let root = Workspace::find().unwrap().root;
+        let packages = ["scorer", "daemon", "trainer", "plugin", "tests"];
+        for test in PORTABLE {
+            let exists = packages.iter().any(|package| {
+                let folder = root.join(package).join("tests");
+                folder.join(test).join("main.rs").exists()
+                    || folder.join(test).with_extension("rs").exists()
+            });
+            assert!(exists, "there is no test {test}");
+        }
+        assert!(portable().starts_with(&["--lib", "--bins", "--test", PORTABLE[0]]));
+    }
+
+    #[test]
     fn closing_lines_add_up() {
         let mut counts = Counts::default();
         for line in [
@@ -191,6 +257,7 @@ mod tests {
         assert_eq!((counts.passed, counts.failed, counts.ignored), (13, 2, 2));
     }
 
+    #[cfg(unix)]
     #[test]
     fn output_is_counted_and_failure_is_failure() {
         let count = |script: &str| {

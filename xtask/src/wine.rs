@@ -10,47 +10,8 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result, ensure};
 
 use crate::system;
+use crate::test;
 use crate::workspace::{Workspace, succeed};
-
-/// Targets of tests that are run besides unit tests: all that do not take minutes, or need a browser, a sound
-/// server, Python or a shell.
-const TESTS: [&str; 35] = [
-    "listen",
-    "score",
-    "pass_through",
-    "real_time",
-    "transport",
-    "vst3_offline",
-    "bad_models",
-    "chained_ogg",
-    "features",
-    "formats",
-    "golden",
-    "lanes",
-    "live",
-    "scoring",
-    "session_states",
-    "tap_no_alloc",
-    "daemon_config",
-    "daemon_history",
-    "daemon_http",
-    "daemon_messages",
-    "daemon_songs",
-    "docs_commands",
-    "plugin_clap",
-    "plugin_clap_buffers",
-    "bad_input",
-    "dataset",
-    "defaults",
-    "descriptors",
-    "evaluation",
-    "fetch",
-    "interrupt",
-    "networks",
-    "pipeline",
-    "resume",
-    "stretches",
-];
 
 /// Builds everything for Windows and runs its tests.
 pub(crate) fn run_tests(workspace: &Workspace, triple: &str) -> Result<()> {
@@ -81,12 +42,8 @@ pub(crate) fn run_tests(workspace: &Workspace, triple: &str) -> Result<()> {
         cargo
     };
     succeed(&mut cargo(&["build", "--workspace", "--bins", "--tests"]))?;
-    let mut test =
-        cargo(&["test", "--workspace", "--exclude", "xtask", "--no-fail-fast", "--lib", "--bins"]);
-    for name in TESTS {
-        test.args(["--test", name]);
-    }
-    succeed(&mut test)
+    let mut tests = cargo(&["test", "--workspace", "--exclude", "xtask", "--no-fail-fast"]);
+    succeed(tests.args(test::portable()))
 }
 
 /// What a path on this system is called in Wine.

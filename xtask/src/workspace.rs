@@ -175,6 +175,7 @@ mod tests {
         assert!(workspace.demo().is_file());
     }
 
+    #[cfg(unix)]
     #[test]
     fn a_failing_command_is_named_with_its_complaint() {
         let error = output(Command::new("/bin/sh").args(["-c", "echo so >&2; exit 3"]));

@@ -27,29 +27,42 @@ impl Drop for Lent {
     }
 }
 
+/// What a stream has given so far.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    /// Frames that came in.
+    pub(super) frames: AtomicU64,
+    /// Blocks of them in which something was to be heard.
+    pub(super) sounds: AtomicU64,
+}
+
 /// The callback's own things.
 pub(super) struct Inbox {
     lent: Lent,
     channels: usize,
     scratch: Box<[f32]>,
     station: Arc<Station>,
-    frames: Arc<AtomicU64>,
+    heard: Arc<Heard>,
+    /// What is nowhere louder than this is silence to the model as well.
+    audible: f32,
 }
 
 impl Inbox {
     /// Takes `channels` interleaved channels into `tap`, which comes back over `home` when this is
-    /// dropped; `frames` counts what came in.
+    /// dropped; `heard` counts what came in.
     pub(super) fn new(
         tap: Tap,
         home: Sender<Tap>,
         channels: usize,
         station: Arc<Station>,
-        frames: Arc<AtomicU64>,
+        heard: Arc<Heard>,
     ) -> Self {
         let channels = channels.max(1);
         // Whole frames only, however many channels there are.
         let scratch = vec![0.0; SCRATCH.next_multiple_of(channels)].into_boxed_slice();
-        Self { lent: Lent { tap: Some(tap), home }, channels, scratch, station, frames }
+        let gate_db = station.model().metadata().front_end.level.gate_db;
+        let audible = 10f32.powf(gate_db / 20.0);
+        Self { lent: Lent { tap: Some(tap), home }, channels, scratch, station, heard, audible }
     }
 
     /// Takes what the sound system gives. A format that [`can_take`] refuses is ignored.
@@ -100,15 +113,18 @@ impl Inbox {
         if self.station.take_reset() {
             tap.reset();
         }
+        let mut sounds = false;
         for piece in samples.chunks(self.scratch.len()) {
             let floats = &mut self.scratch[..piece.len()];
             for (float, sample) in floats.iter_mut().zip(piece) {
                 *float = to_float(sample);
             }
+            sounds = sounds || floats.iter().any(|float| float.abs() >= self.audible);
             tap.push_interleaved(floats, self.channels);
         }
         let frames = (samples.len() / self.channels) as u64;
-        self.frames.fetch_add(frames, Ordering::Relaxed);
+        self.heard.frames.fetch_add(frames, Ordering::Relaxed);
+        self.heard.sounds.fetch_add(sounds.into(), Ordering::Relaxed);
         self.station.tally.samples.fetch_add(frames, Ordering::Relaxed);
     }
 }
@@ -134,8 +150,7 @@ mod tests {
     fn inbox(channels: usize) -> (Inbox, channel::Receiver<Tap>, Arc<Station>) {
         let (station, tap) = Station::new(Model::embedded(), 48_000).unwrap();
         let (home, back) = channel::unbounded();
-        let frames = Arc::new(AtomicU64::new(0));
-        (Inbox::new(tap, home, channels, station.clone(), frames), back, station)
+        (Inbox::new(tap, home, channels, station.clone(), Arc::default()), back, station)
     }
 
     fn data<T>(samples: &mut [T], format: SampleFormat) -> Data {
@@ -166,7 +181,7 @@ mod tests {
             real_time(|| assert_no_alloc(&mut take));
         }
         let of_bytes = if cfg!(unix) { 400 } else { 0 };
-        assert_eq!(inbox.frames.load(Ordering::Relaxed), 40 * (24_000 + 4_500 + of_bytes));
+        assert_eq!(inbox.heard.frames.load(Ordering::Relaxed), 40 * (24_000 + 4_500 + of_bytes));
     }
 
     #[test]
@@ -193,6 +208,23 @@ mod tests {
         check(&mut inbox, 3u32 << 30, SampleFormat::U32);
         check(&mut inbox, 3u64 << 62, SampleFormat::U64);
         assert!(!can_take(SampleFormat::DsdU8) && can_take(SampleFormat::I24));
+    }
+
+    #[test]
+    fn what_is_to_be_heard_is_told_from_silence() {
+        let (mut inbox, _back, _station) = inbox(2);
+        let mut sounds = |samples: [f32; 1000]| {
+            let before = inbox.heard.sounds.load(Ordering::Relaxed);
+            inbox.take_samples(&samples);
+            inbox.heard.sounds.load(Ordering::Relaxed) - before
+        };
+        assert_eq!(sounds([0.0; 1000]), 0);
+        // The noise that comes with 16 bits.
+        assert_eq!(sounds([-2.0 / 32_768.0; 1000]), 0);
+        assert_eq!(sounds([f32::NAN; 1000]), 0);
+        let mut click = [0.0; 1000];
+        click[999] = -0.01;
+        assert_eq!(sounds(click), 1);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use cpal::traits::{DeviceTrait, HostTrait};
 use cpal::{DeviceDirection, Host, HostId};
 use serde::Serialize;
 
-use crate::exit::describe;
+use crate::exit::{Failure, describe};
 use crate::station::Wish;
 
 /// What sound servers append to an output's name to name the source that hears what it plays.
@@ -80,8 +80,8 @@ pub(crate) fn open_host(name: Option<&str>) -> anyhow::Result<Host> {
 /// Whether a host of this name can exist here.
 ///
 /// # Errors
-/// When it cannot; says which can.
-pub(super) fn check_host(name: Option<&str>) -> anyhow::Result<()> {
+/// When it cannot: the configuration cannot be used then. Says which can.
+pub(crate) fn check_host(name: Option<&str>) -> anyhow::Result<()> {
     name.map_or(Ok(()), |name| host_id(name).map(|_| ()))
 }
 
@@ -89,7 +89,9 @@ fn host_id(name: &str) -> anyhow::Result<HostId> {
     let all = cpal::ALL_HOSTS;
     all.iter().copied().find(|id| id.name().eq_ignore_ascii_case(name)).ok_or_else(|| {
         let names: Vec<_> = all.iter().map(|&id| lower(id)).collect();
-        anyhow!("there is no sound system {name:?} here; there is {}", names.join(", "))
+        let names = names.join(", ");
+        Failure::configuration(format!("there is no sound system {name:?} here; there is {names}"))
+            .into()
     })
 }
 
@@ -106,6 +108,13 @@ fn has_monitors(id: HostId) -> bool {
 /// Whether an output can be recorded from directly on this host.
 fn has_loopback(id: HostId) -> bool {
     matches!(lower(id).as_str(), "wasapi" | "coreaudio")
+}
+
+/// Whether capturing this device means to hear what it plays. Hosts that can do that may give nothing
+/// while nothing plays, and do not say when that is.
+pub(super) fn is_loopback(host: &Host, device: &cpal::Device) -> bool {
+    let direction = device.description().map(|description| description.direction());
+    has_loopback(host.id()) && direction.is_ok_and(|is| is == DeviceDirection::Output)
 }
 
 /// The device that is captured: the one that `choice` names, or what the default output plays.

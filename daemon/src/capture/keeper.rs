@@ -1,5 +1,6 @@
 //! The thread that keeps a stream open: opens, closes and waits as the supervisor says.
 
+mod telling;
 #[cfg(test)]
 mod tests;
 
@@ -16,7 +17,7 @@ use super::stream::{Attempt, OPENING, Opening, Outcome, Stream};
 use super::supervisor::{Order, Reason, Sight, Supervisor, Target};
 use super::{Message, devices};
 use crate::exit::describe;
-use crate::station::{Command, Source, SourceState, Station, Wish};
+use crate::station::{Command, SourceState, Station, Wish};
 
 /// How often devices are looked for where nobody tells of changes.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -56,7 +57,7 @@ pub(super) struct Keeper {
     /// The stream that was told of last and has not given anything yet: its device, and what was said
     /// before. It is told of once.
     announced: Option<(String, Option<String>)>,
-    /// The target, when it is not to follow the default.
+    /// The target, when none is named and it is not to follow the default.
     held: Option<String>,
     server: Server,
 }
@@ -97,7 +98,9 @@ impl Keeper {
             self.server.watch(&self.wish, &self.inbox);
             self.reset_at_rest();
             let sight = self.look();
-            let wait = match self.supervisor.next(self.start.elapsed(), &sight) {
+            let order = self.supervisor.next(self.start.elapsed(), &sight);
+            self.count_gap();
+            let wait = match order {
                 Order::Open(target) => {
                     self.open(target);
                     continue;
@@ -148,7 +151,7 @@ impl Keeper {
             self.supervisor.reopen();
         } else if wish.follow_default {
             self.held = None;
-        } else if self.wish.follow_default {
+        } else if self.wish.follow_default && wish.device.is_none() {
             // What is heard now is kept, as if it had been opened under the new wish.
             self.held.clone_from(&self.device);
         }
@@ -175,34 +178,30 @@ impl Keeper {
         }
         let mut sight = Sight {
             frames: self.stream.as_ref().map_or(0, Stream::frames),
+            sounds: self.stream.as_ref().map_or(0, Stream::sounds),
             failed: self.failure.is_some(),
             ..Sight::default()
         };
         let choice = self.held.clone().or_else(|| self.wish.device.clone());
         if self.is_told() {
             if let Some(seen) = self.server.target(choice.as_deref()) {
-                sight.playing = seen.playing;
+                (sight.playing, sight.runs) = (seen.playing, seen.runs);
                 sight.target = Some(Target { id: seen.id, version: seen.version });
             }
             return sight;
         }
         match self.locate(choice.as_deref()) {
-            Ok(id) => sight.target = Some(Target { id, version: 0 }),
+            Ok((id, is_loopback)) => {
+                sight.target = Some(Target { id, version: 0 });
+                sight.may_be_mute = is_loopback;
+            }
             Err(error) => self.miss(describe(&error)),
         }
         sight
     }
 
-    /// The device is not found. While there is a stream of it, its end tells why.
-    fn miss(&mut self, why: String) {
-        if self.stream.is_some() {
-            self.missing = Some(why);
-        } else if self.missing.as_ref() != Some(&why) {
-            self.complain(&why);
-        }
-    }
-
-    fn locate(&mut self, choice: Option<&str>) -> anyhow::Result<String> {
+    /// The identifier of what is to be captured, and whether it is an output that is heard by loopback.
+    fn locate(&mut self, choice: Option<&str>) -> anyhow::Result<(String, bool)> {
         use cpal::traits::DeviceTrait as _;
         // Anew each time: what it keeps quiet is kept in memory.
         let _quiet = devices::quiet();
@@ -210,7 +209,8 @@ impl Keeper {
             self.host = Some(devices::open_host(self.wish.host.as_deref())?);
         }
         let host = self.host.as_ref().context("there is no sound system")?;
-        Ok(devices::locate(host, choice)?.id()?.id().to_owned())
+        let device = devices::locate(host, choice)?;
+        Ok((device.id()?.id().to_owned(), devices::is_loopback(host, &device)))
     }
 
     fn open(&mut self, target: Target) {
@@ -227,18 +227,25 @@ impl Keeper {
         }
     }
 
-    /// There is a stream of this device: it is counted, held if need be, and told.
+    /// Counts a stretch without audio once it is over: not when a stream is opened, which may give
+    /// nothing either.
+    fn count_gap(&mut self) {
+        let Some(gap) = self.supervisor.take_gap() else { return };
+        let tally = &self.station.tally;
+        tally.reconnects.fetch_add(1, Ordering::Relaxed);
+        tally.gaps.fetch_add(1, Ordering::Relaxed);
+        tally.gap_ms.fetch_add(gap.as_millis() as u64, Ordering::Relaxed);
+    }
+
+    /// There is a stream of this device: it is held if need be, and told.
     fn begin_to_listen(&mut self, target: Target) {
-        let gap = self.supervisor.opened(self.start.elapsed(), target.clone());
-        if let Some(gap) = gap {
-            let tally = &self.station.tally;
-            tally.reconnects.fetch_add(1, Ordering::Relaxed);
-            tally.gaps.fetch_add(1, Ordering::Relaxed);
-            tally.gap_ms.fetch_add(gap.as_millis() as u64, Ordering::Relaxed);
-        }
+        let now = self.start.elapsed();
+        let gap = self.supervisor.missing_for(now);
+        self.supervisor.opened(now, target.clone());
         let Target { id, .. } = target;
         self.device = Some(id.clone());
-        if !self.wish.follow_default {
+        // One that is named is looked for by its name: its identifier may change with its profile.
+        if !self.wish.follow_default && self.wish.device.is_none() {
             self.held = Some(id.clone());
         }
         let rate = self.rate;
@@ -358,48 +365,6 @@ impl Keeper {
         // Whatever the host knew of its devices may be wrong now.
         self.host = None;
         self.complain(&said);
-    }
-
-    fn tell_what_is_missing(&mut self, sight: &Sight) {
-        if self.stream.is_some() || sight.target.is_some() || self.said.is_some() {
-            return;
-        }
-        let silent = self.server_is_silent();
-        if silent && self.start.elapsed() < LOOK_EVERY {
-            return;
-        }
-        let what = match &self.wish.device {
-            _ if silent => "the sound server".to_owned(),
-            Some(device) => format!("the device {device}"),
-            None => "an output to listen to".to_owned(),
-        };
-        self.complain(&format!("waiting for {what}"));
-    }
-
-    /// Says once why there is no audio.
-    fn complain(&mut self, problem: &str) {
-        let device = self.wish.device.clone().unwrap_or_default();
-        self.publish(SourceState::Waiting, device, None, Some(problem.to_owned()));
-        if self.said.as_deref() != Some(problem) {
-            tracing::warn!("{problem}");
-            self.said = Some(problem.to_owned());
-        }
-    }
-
-    fn publish(
-        &self,
-        state: SourceState,
-        device: String,
-        rate: Option<u32>,
-        problem: Option<String>,
-    ) {
-        let host = match &self.host {
-            _ if self.is_told() => devices::PULSE.to_owned(),
-            Some(host) => devices::lower(host.id()),
-            None => String::new(),
-        };
-        let chosen = self.wish.device.is_some();
-        self.station.set_source(Source { state, host, device, chosen, rate, problem });
     }
 
     /// A reset reaches the tap through the audio thread; without one, here.

@@ -17,8 +17,10 @@ pub(super) struct Seen {
     pub(super) id: String,
     /// What tells it from a later one of the same name.
     pub(super) version: u32,
-    /// Whether anything plays into the output that it hears, where that is known.
+    /// Whether any stream plays into the output that it hears, where that is known.
     pub(super) playing: Option<bool>,
+    /// Whether that output runs.
+    pub(super) runs: bool,
 }
 
 #[cfg(unix)]
@@ -58,7 +60,7 @@ impl Server {
         let snapshot = self.seen.as_ref()?.as_ref()?;
         let id = snapshot.target(choice)?;
         let version = snapshot.index(&id).unwrap_or(0);
-        Some(Seen { version, playing: snapshot.playing(&id), id })
+        Some(Seen { version, playing: snapshot.playing(&id), runs: snapshot.runs(&id), id })
     }
 
     /// Samples a second of a source.

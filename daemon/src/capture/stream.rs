@@ -1,7 +1,7 @@
 //! An open stream of a device.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
@@ -11,7 +11,7 @@ use crossbeam::channel::{self, Receiver, RecvTimeoutError};
 use earworm_scorer::RATES;
 use earworm_scorer::live::Tap;
 
-use super::callback::{Inbox, can_take};
+use super::callback::{Heard, Inbox, can_take};
 #[cfg(unix)]
 use super::pulse::{self, PulseStream};
 use super::supervisor::SOUND_AFTER;
@@ -143,7 +143,7 @@ enum Handle {
 pub(super) struct Attempt {
     result: Receiver<anyhow::Result<Handle>>,
     home: Receiver<Tap>,
-    frames: Arc<AtomicU64>,
+    heard: Arc<Heard>,
 }
 
 /// How an attempt has gone.
@@ -165,23 +165,23 @@ impl Attempt {
         failed: impl Fn(String) + Send + 'static,
     ) -> Self {
         let (home, back) = channel::bounded(1);
-        let frames = Arc::new(AtomicU64::new(0));
-        let inbox = Inbox::new(tap, home, opening.channels(), station.clone(), frames.clone());
+        let heard = Arc::new(Heard::default());
+        let inbox = Inbox::new(tap, home, opening.channels(), station.clone(), heard.clone());
         let station = station.clone();
         let (opened, result) = channel::bounded(1);
         std::thread::spawn(move || {
             let _ = opened.send(opening.open(inbox, station, failed));
         });
-        Self { result, home: back, frames }
+        Self { result, home: back, heard }
     }
 
     /// Waits for the answer, but not longer than this.
     pub(super) fn wait(self, patience: Duration) -> Outcome {
         let error = match self.result.recv_timeout(patience) {
             Ok(Ok(handle)) => {
-                let Self { home, frames, .. } = self;
+                let Self { home, heard, .. } = self;
                 let since = Instant::now();
-                return Outcome::Open(Stream { stream: Some(handle), home, frames, since });
+                return Outcome::Open(Stream { stream: Some(handle), home, heard, since });
             }
             Ok(Err(error)) => error,
             Err(RecvTimeoutError::Timeout) => return Outcome::Late(self),
@@ -197,14 +197,19 @@ impl Attempt {
 pub(super) struct Stream {
     stream: Option<Handle>,
     home: Receiver<Tap>,
-    frames: Arc<AtomicU64>,
+    heard: Arc<Heard>,
     since: Instant,
 }
 
 impl Stream {
     /// Frames that have come so far.
     pub(super) fn frames(&self) -> u64 {
-        self.frames.load(Ordering::Relaxed)
+        self.heard.frames.load(Ordering::Relaxed)
+    }
+
+    /// How often something was to be heard in them.
+    pub(super) fn sounds(&self) -> u64 {
+        self.heard.sounds.load(Ordering::Relaxed)
     }
 
     /// Whether it works: it gives something, or has lasted although nothing plays.

@@ -1,6 +1,9 @@
 //! When to open, close and wait: the rules of an audio stream that has to last for weeks, as a
 //! plain state machine. It has no clock and no device; [`mod@super`] gives it both.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 /// The first wait after a failure; each further one waits twice as long.
@@ -13,6 +16,12 @@ pub(super) const SOUND_AFTER: Duration = Duration::from_secs(10);
 const STALLED_AFTER: Duration = Duration::from_secs(3);
 /// How often a running stream is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How soon one that has given nothing yet is: what is missing ends with its first samples.
+const LOOK_SOON: Duration = Duration::from_millis(50);
+/// How long a server may take to notice that we have let go of an output.
+const SETTLE: Duration = Duration::from_secs(2);
+/// How long nothing must be heard before the next rest, where the last one was in vain.
+const REST_AGAIN: Duration = Duration::from_secs(600);
 
 /// A device at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,10 +37,17 @@ pub(super) struct Target {
 pub(super) struct Sight {
     /// The device to capture from, if it is there.
     pub(super) target: Option<Target>,
-    /// Whether anything plays into it, where that is known.
+    /// Whether any stream plays into it, where that is known.
     pub(super) playing: Option<bool>,
+    /// Whether the server says that its output runs. That is so for programs without a stream that the
+    /// server tells of (JACK's, say), but may be so for our own stream as well.
+    pub(super) runs: bool,
+    /// Whether it gives nothing while nothing plays, and nobody tells when that is.
+    pub(super) may_be_mute: bool,
     /// Frames that the open stream has given so far.
     pub(super) frames: u64,
+    /// How often something was to be heard in them.
+    pub(super) sounds: u64,
     /// Whether the open stream has failed.
     pub(super) failed: bool,
 }
@@ -68,10 +84,17 @@ pub(super) enum Reason {
 enum State {
     /// There is no stream. It is tried again at this time, or as soon as a device appears.
     Closed { retry_at: Duration },
-    /// Nothing plays, so there is no stream.
-    Resting { target: Target },
+    /// Nothing plays, so there is no stream. Once the output has slept, it runs for others only.
+    Resting { target: Target, since: Duration, slept: bool },
     /// There is a stream.
-    Open { target: Target, since: Duration, frames: u64, fresh_at: Duration, played_at: Duration },
+    Open {
+        target: Target,
+        since: Duration,
+        frames: u64,
+        sounds: u64,
+        fresh_at: Duration,
+        played_at: Duration,
+    },
 }
 
 /// The state machine.
@@ -86,8 +109,12 @@ pub(super) struct Supervisor {
     was_there: bool,
     /// Whether the user wants the stream opened anew.
     asked: bool,
+    /// Whether the output ran on during the last rest: a program keeps it awake and plays nothing.
+    in_vain: bool,
     /// Since when audio has been missing that should be there.
     gap_since: Option<Duration>,
+    /// How long it was missing until now, until that is asked for.
+    gap: Option<Duration>,
 }
 
 impl Supervisor {
@@ -99,7 +126,9 @@ impl Supervisor {
             rest_after,
             was_there: false,
             asked: false,
+            in_vain: false,
             gap_since: None,
+            gap: None,
         }
     }
 
@@ -119,6 +148,7 @@ impl Supervisor {
     pub(super) fn next(&mut self, now: Duration, sight: &Sight) -> Order {
         let appeared = sight.target.is_some() && !self.was_there;
         self.was_there = sight.target.is_some();
+        self.in_vain &= sight.runs;
         if std::mem::take(&mut self.asked) {
             self.wait = FIRST_WAIT;
             if matches!(self.state, State::Open { .. }) {
@@ -134,26 +164,45 @@ impl Supervisor {
                 Some(target) if appeared || now >= *retry_at => Order::Open(target.clone()),
                 Some(_) => Order::Wait(Some(*retry_at - now)),
             },
-            State::Resting { target } => match &sight.target {
+            State::Resting { target, since, slept } => match &sight.target {
                 None => {
                     self.state = State::Closed { retry_at: now };
                     Order::Wait(None)
                 }
                 Some(there) if sight.playing != Some(false) => Order::Open(there.clone()),
                 Some(there) => {
+                    // We have had no stream on another one.
+                    *slept |= !sight.runs || target != there;
                     target.clone_from(there);
-                    Order::Wait(None)
+                    let rested = now - *since;
+                    if !sight.runs {
+                        Order::Wait(None)
+                    } else if *slept || rested >= SETTLE {
+                        self.in_vain = !*slept;
+                        Order::Open(there.clone())
+                    } else {
+                        Order::Wait(Some(SETTLE - rested))
+                    }
                 }
             },
-            State::Open { target, frames, fresh_at, played_at, .. } => {
+            State::Open { target, since, frames, sounds, fresh_at, played_at } => {
                 // Where nothing plays, a server that sleeps gives nothing, and all is well.
-                if sight.frames != *frames || sight.playing == Some(false) {
+                let is_well = sight.playing == Some(false) || sight.may_be_mute;
+                if sight.frames != *frames || is_well {
                     (*frames, *fresh_at) = (sight.frames, now);
+                    if let Some(gap_since) = self.gap_since.take() {
+                        self.gap = Some(now - gap_since);
+                    }
                 }
-                if sight.playing != Some(false) {
-                    *played_at = now;
+                // Not everything that plays is a stream.
+                if sight.playing != Some(false) || sight.sounds != *sounds {
+                    (*sounds, *played_at) = (sight.sounds, now);
                 }
                 let quiet_for = now - *played_at;
+                let rest_after = match self.rest_after {
+                    Some(rest) if self.in_vain => Some(rest.max(REST_AGAIN)),
+                    usual => usual,
+                };
                 if sight.failed {
                     self.close(now, Reason::Failed)
                 } else if sight.target.is_none() {
@@ -162,10 +211,12 @@ impl Supervisor {
                     self.close(now, Reason::Moved)
                 } else if now - *fresh_at >= STALLED_AFTER {
                     self.close(now, Reason::Stalled)
-                } else if self.rest_after.is_some_and(|rest| quiet_for >= rest) {
+                } else if rest_after.is_some_and(|rest| quiet_for >= rest) {
                     let target = target.clone();
-                    self.state = State::Resting { target };
+                    self.state = State::Resting { target, since: now, slept: false };
                     Order::Close(Reason::Quiet)
+                } else if sight.frames == 0 {
+                    Order::Wait(Some((now - *since).clamp(LOOK_SOON, LOOK_EVERY)))
                 } else {
                     Order::Wait(Some(LOOK_EVERY))
                 }
@@ -173,10 +224,20 @@ impl Supervisor {
         }
     }
 
-    /// The stream is open. Returns how long audio was missing, if it was.
-    pub(super) fn opened(&mut self, now: Duration, target: Target) -> Option<Duration> {
-        self.state = State::Open { target, since: now, frames: 0, fresh_at: now, played_at: now };
-        self.gap_since.take().map(|since| now - since)
+    /// The stream is open. What is missing ends with what it gives.
+    pub(super) fn opened(&mut self, now: Duration, target: Target) {
+        self.state =
+            State::Open { target, since: now, frames: 0, sounds: 0, fresh_at: now, played_at: now };
+    }
+
+    /// How long audio has been missing until now that should be there.
+    pub(super) fn missing_for(&self, now: Duration) -> Option<Duration> {
+        self.gap_since.map(|since| now - since)
+    }
+
+    /// How long audio was missing, once after it has come back.
+    pub(super) fn take_gap(&mut self) -> Option<Duration> {
+        self.gap.take()
     }
 
     /// The stream could not be opened.
@@ -192,7 +253,12 @@ impl Supervisor {
         {
             self.wait = FIRST_WAIT;
         }
-        self.gap_since.get_or_insert(now);
+        let missing_since = match self.state {
+            // It was noticed late.
+            State::Open { fresh_at, .. } if reason == Reason::Stalled => fresh_at,
+            _ => now,
+        };
+        self.gap_since.get_or_insert(missing_since);
         let wait = match reason {
             // Nothing is wrong with what comes next.
             Reason::Moved | Reason::Asked | Reason::Gone | Reason::Quiet => Duration::ZERO,
@@ -203,168 +269,5 @@ impl Supervisor {
         }
         self.state = State::Closed { retry_at: now + wait };
         Order::Close(reason)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ms(ms: u64) -> Duration {
-        Duration::from_millis(ms)
-    }
-
-    fn device(id: &str) -> Target {
-        Target { id: id.into(), version: 0 }
-    }
-
-    fn sight(target: Option<&str>, frames: u64) -> Sight {
-        Sight { target: target.map(device), playing: Some(true), frames, failed: false }
-    }
-
-    fn open(supervisor: &mut Supervisor, now: Duration, target: &str) -> Option<Duration> {
-        assert_eq!(supervisor.next(now, &sight(Some(target), 0)), Order::Open(device(target)));
-        supervisor.opened(now, device(target))
-    }
-
-    #[test]
-    fn it_opens_at_once_and_then_looks_now_and_then() {
-        let mut supervisor = Supervisor::new(None);
-        assert_eq!(open(&mut supervisor, ms(0), "a"), None, "the start is no gap");
-        assert_eq!(supervisor.next(ms(1), &sight(Some("a"), 9)), Order::Wait(Some(LOOK_EVERY)));
-    }
-
-    #[test]
-    fn failures_wait_longer_and_longer_but_never_long() {
-        let mut supervisor = Supervisor::new(None);
-        let (mut now, mut waits) = (ms(0), Vec::new());
-        for _ in 0..8 {
-            assert_eq!(supervisor.next(now, &sight(Some("a"), 0)), Order::Open(device("a")));
-            supervisor.failed(now);
-            let Order::Wait(Some(wait)) = supervisor.next(now, &sight(Some("a"), 0)) else {
-                panic!("it must wait")
-            };
-            waits.push(wait.as_millis());
-            now += wait;
-        }
-        assert_eq!(waits, [100, 200, 400, 800, 1000, 1000, 1000, 1000]);
-        let gap = open(&mut supervisor, now, "a");
-        assert_eq!(gap, Some(now), "the gap began with the first failure");
-    }
-
-    #[test]
-    fn a_device_that_returns_is_opened_at_once() {
-        let mut supervisor = Supervisor::new(None);
-        open(&mut supervisor, ms(0), "a");
-        assert_eq!(supervisor.next(ms(10), &sight(None, 5)), Order::Close(Reason::Gone));
-        assert_eq!(supervisor.next(ms(10), &sight(None, 5)), Order::Wait(None));
-        // It fails while it comes up: the next try is soon.
-        assert_eq!(supervisor.next(ms(5000), &sight(Some("a"), 0)), Order::Open(device("a")));
-        supervisor.failed(ms(5000));
-        assert_eq!(supervisor.next(ms(5000), &sight(Some("a"), 0)), Order::Wait(Some(ms(100))));
-        assert_eq!(open(&mut supervisor, ms(5100), "a"), Some(ms(5090)));
-    }
-
-    #[test]
-    fn the_default_may_move() {
-        let mut supervisor = Supervisor::new(None);
-        open(&mut supervisor, ms(0), "a");
-        let moved = sight(Some("b"), 7);
-        assert_eq!(supervisor.next(ms(50), &moved), Order::Close(Reason::Moved));
-        assert_eq!(open(&mut supervisor, ms(60), "b"), Some(ms(10)));
-        // Another device may have the name of one that went.
-        let again = Target { version: 1, ..device("b") };
-        let again = Sight { target: Some(again), ..sight(None, 0) };
-        assert_eq!(supervisor.next(ms(70), &again), Order::Close(Reason::Moved));
-    }
-
-    #[test]
-    fn what_the_user_asks_for_is_no_gap() {
-        let mut supervisor = Supervisor::new(None);
-        open(&mut supervisor, ms(0), "a");
-        supervisor.reopen();
-        assert_eq!(supervisor.next(ms(50), &sight(Some("b"), 7)), Order::Close(Reason::Asked));
-        assert_eq!(open(&mut supervisor, ms(90), "b"), None);
-        // One that waits after failures tries what is asked for at once.
-        let failed = Sight { failed: true, ..sight(Some("b"), 8) };
-        assert_eq!(supervisor.next(ms(100), &failed), Order::Close(Reason::Failed));
-        assert!(matches!(supervisor.next(ms(101), &sight(Some("b"), 0)), Order::Wait(_)));
-        supervisor.reopen();
-        assert_eq!(open(&mut supervisor, ms(102), "c"), Some(ms(2)), "that was a gap");
-    }
-
-    #[test]
-    fn a_dead_stream_is_noticed() {
-        let mut supervisor = Supervisor::new(None);
-        open(&mut supervisor, ms(0), "a");
-        for second in 1..60 {
-            let alive = sight(Some("a"), second);
-            assert!(matches!(supervisor.next(ms(1000 * second), &alive), Order::Wait(Some(_))));
-        }
-        let dead = sight(Some("a"), 59);
-        assert!(matches!(supervisor.next(ms(61_900), &dead), Order::Wait(_)));
-        assert_eq!(supervisor.next(ms(62_000), &dead), Order::Close(Reason::Stalled));
-        // After a suspend the clock has jumped: the same.
-        let mut supervisor = Supervisor::new(None);
-        open(&mut supervisor, ms(0), "a");
-        assert_eq!(
-            supervisor.next(ms(9_000_000), &sight(Some("a"), 0)),
-            Order::Close(Reason::Stalled)
-        );
-    }
-
-    #[test]
-    fn a_stream_that_fails_again_and_again_is_not_hammered() {
-        let mut supervisor = Supervisor::new(None);
-        let (mut now, mut tries) = (ms(0), 0);
-        while now < ms(3_600_000) {
-            match supervisor.next(now, &Sight { failed: true, ..sight(Some("a"), 0) }) {
-                Order::Open(target) => {
-                    tries += 1;
-                    supervisor.opened(now, target);
-                }
-                Order::Close(reason) => assert_eq!(reason, Reason::Failed),
-                Order::Wait(wait) => now += wait.unwrap(),
-            }
-        }
-        assert!((3_600..3_610).contains(&tries), "{tries} in an hour");
-        // One that lasted starts anew with short waits.
-        supervisor.opened(now, device("a"));
-        now += SOUND_AFTER;
-        assert!(matches!(supervisor.next(now, &sight(Some("a"), 1)), Order::Wait(_)));
-        let failed = Sight { failed: true, ..sight(Some("a"), 1) };
-        assert_eq!(supervisor.next(now, &failed), Order::Close(Reason::Failed));
-        assert_eq!(supervisor.next(now, &sight(Some("a"), 1)), Order::Wait(Some(FIRST_WAIT)));
-    }
-
-    #[test]
-    fn it_rests_while_nothing_plays() {
-        let mut supervisor = Supervisor::new(Some(ms(2000)));
-        open(&mut supervisor, ms(0), "a");
-        let quiet = |frames| Sight { playing: Some(false), ..sight(Some("a"), frames) };
-        assert!(matches!(supervisor.next(ms(1000), &quiet(1)), Order::Wait(_)));
-        assert!(matches!(supervisor.next(ms(1500), &sight(Some("a"), 2)), Order::Wait(_)));
-        assert!(matches!(supervisor.next(ms(3000), &quiet(3)), Order::Wait(_)));
-        assert_eq!(supervisor.next(ms(3500), &quiet(4)), Order::Close(Reason::Quiet));
-        assert_eq!(supervisor.next(ms(3600), &quiet(4)), Order::Wait(None), "it costs nothing");
-        // Rest is no gap, wherever it ends.
-        assert_eq!(open(&mut supervisor, ms(900_000), "b"), None);
-        // Where nobody knows what plays, it does not rest.
-        let mut supervisor = Supervisor::new(Some(ms(2000)));
-        open(&mut supervisor, ms(0), "a");
-        for second in 1..60 {
-            let unknown = Sight { playing: None, ..sight(Some("a"), second) };
-            assert!(matches!(supervisor.next(ms(1000 * second), &unknown), Order::Wait(_)));
-        }
-    }
-
-    #[test]
-    fn a_device_may_vanish_while_it_rests() {
-        let mut supervisor = Supervisor::new(Some(ms(0)));
-        open(&mut supervisor, ms(0), "a");
-        let quiet = Sight { playing: Some(false), ..sight(Some("a"), 1) };
-        assert_eq!(supervisor.next(ms(1), &quiet), Order::Close(Reason::Quiet));
-        assert_eq!(supervisor.next(ms(2), &sight(None, 0)), Order::Wait(None));
-        assert_eq!(open(&mut supervisor, ms(3), "a"), None);
     }
 }

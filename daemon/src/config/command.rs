@@ -5,8 +5,10 @@ use std::io::{self, Write};
 use clap::{Args, Subcommand};
 
 use super::file::{ConfigFile, File, command, key};
-use super::options::Options;
-use crate::exit::Outcome;
+use super::options::{Address, Options};
+use crate::capture::devices;
+use crate::exit::{Failure, Outcome, describe};
+use crate::{http, model_choice};
 
 /// What `earworm config` takes.
 #[derive(Debug, Args)]
@@ -33,16 +35,37 @@ pub(crate) enum ConfigCommand {
 /// # Errors
 /// When it cannot be used.
 pub(crate) fn run(args: &ConfigArgs) -> anyhow::Result<Outcome> {
-    let (file, _) = File::read(args.file.path.as_deref())?;
+    let (file, options) = File::read(args.file.path.as_deref())?;
     let mut out = io::stdout().lock();
     match args.command {
         ConfigCommand::Check => {
+            check(&with_token(options)).map_err(|error| {
+                Failure::configuration(format!("{}: {}", file.path.display(), describe(&error)))
+            })?;
             let state = if file.exists { "is fine" } else { "is not there; everything is default" };
             writeln!(out, "{} {state}", file.path.display())?;
         }
         ConfigCommand::Show => out.write_all(show(&file).as_bytes())?,
     }
     Ok(Outcome::Done)
+}
+
+/// A secret may be kept out of the file.
+fn with_token(options: Options) -> Options {
+    let token = options.token.or_else(|| std::env::var("EARWORM_TOKEN").ok());
+    Options { token, ..options }
+}
+
+/// Whether what is set can be used here, as far as that can be told without doing it.
+fn check(options: &Options) -> anyhow::Result<()> {
+    devices::check_host(options.host.as_deref())?;
+    if let Some(address) = options.dashboard(Address::Off) {
+        http::check_exposure(address, &options.rules())?;
+    }
+    if options.model.is_some() {
+        model_choice::load(options.model.as_deref())?;
+    }
+    Ok(())
 }
 
 /// The configuration as a file that sets the same, with where each value is from.
@@ -80,6 +103,29 @@ fn shown(name: &str, value: toml::Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_be_used_is_not_approved() {
+        let said = |text: &str| {
+            let (_, options) = super::super::file::parse(text).unwrap();
+            check(&options).err().map(|error| describe(&error)).unwrap_or_default()
+        };
+        for (text, message) in [
+            ("http = \"0.0.0.0:8730\"", "set a token"),
+            ("model = \"/no/such.onnx\"", "/no/such.onnx"),
+            ("host = \"pulse\"", "there is no sound system \"pulse\" here"),
+        ] {
+            assert!(said(text).contains(message), "{text}: {}", said(text));
+        }
+        for text in [
+            "",
+            "http = \"0.0.0.0:8730\"\ntoken = \"a-good-long-token\"",
+            "http = \"127.0.0.1:8730\"",
+            "http = \"off\"",
+        ] {
+            assert_eq!(said(text), "", "{text}");
+        }
+    }
 
     #[test]
     fn secrets_stay_secret() {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::builder::Resettable;
 use clap::{Args, FromArgMatches};
 use directories::ProjectDirs;
+use earworm_kit::whole_file::folder_of;
 use toml::{Table, Value};
 
 use super::Options;
@@ -56,6 +57,9 @@ impl File {
             Err(error) => return Err(refuse(error.to_string()).into()),
         };
         let (table, options) = parse(&text).map_err(refuse)?;
+        // A service has another working folder than whoever asks what it has heard.
+        let place = std::path::absolute(&path).map_err(|error| refuse(error.to_string()))?;
+        let options = options.in_folder(&folder_of(&place)).map_err(refuse)?;
         Ok((Self { path, exists: true, table }, options))
     }
 }
@@ -87,6 +91,13 @@ fn options(table: &Table) -> Result<Options, String> {
         if !keys.contains(name) {
             return Err(unknown(name, &keys));
         }
+        // An empty list sets nothing.
+        if value.as_array().is_some_and(Vec::is_empty) {
+            continue;
+        }
+        if is_empty(value) {
+            return Err(format!("{name} is empty; give it a value, or leave it out"));
+        }
         let value = text(value).ok_or_else(|| {
             format!("{name} must be a text, a number, true, false, or a list of texts")
         })?;
@@ -105,6 +116,15 @@ fn unknown(name: &str, keys: &[String]) -> String {
     match nearest {
         Some((_, key)) => format!("there is no key {name}; did you mean {key}?"),
         None => format!("there is no key {name}; there are {}", keys.join(", ")),
+    }
+}
+
+/// Whether a value is a text, or has one, that says nothing.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.trim().is_empty(),
+        Value::Array(parts) => parts.iter().any(is_empty),
+        _ => false,
     }
 }
 
@@ -192,10 +212,43 @@ mod tests {
             ("songs = \"radio\"", "songs: invalid value 'radio'"),
             ("rate = ", "line 1"),
             ("follow_default = 3", "follow_default"),
+            ("history = \"\"", "config.toml: history is empty; give it a value"),
+            ("device = \" \"", "config.toml: device is empty; give it a value"),
+            ("host = \"\"", "host is empty"),
+            ("model = \"\"", "model is empty"),
+            ("allow_hosts = [\"studio\", \"\"]", "allow_hosts is empty"),
         ] {
             let said = read(text).unwrap_err();
             assert!(said.contains(message), "{text}: {said}");
         }
+    }
+
+    #[test]
+    fn an_empty_list_sets_nothing() {
+        assert_eq!(read("allow_hosts = []").unwrap(), Options::default());
+    }
+
+    /// The service that writes and the command that reads have different working folders.
+    #[test]
+    fn paths_are_meant_from_home_or_from_the_folder_of_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        let home = directories::BaseDirs::new().unwrap().home_dir().to_owned();
+        for (written, meant) in [
+            ("~/heard.db", home.join("heard.db")),
+            ("heard.db", folder.path().join("heard.db")),
+            ("deep/~/heard.db", folder.path().join("deep/~/heard.db")),
+            ("/tmp/heard.db", "/tmp/heard.db".into()),
+        ] {
+            let text = format!("history = \"{written}\"\nmodel = \"{written}\"\n");
+            std::fs::write(&path, text).unwrap();
+            let (_, options) = File::read(Some(&path)).unwrap();
+            assert_eq!(options.history.file(), Some(meant.clone()), "{written}");
+            assert_eq!(options.model, Some(meant), "{written}");
+        }
+        std::fs::write(&path, "history = \"off\"\n").unwrap();
+        let (_, options) = File::read(Some(&path)).unwrap();
+        assert_eq!(options.history.file(), None);
     }
 
     #[test]

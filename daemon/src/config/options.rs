@@ -1,10 +1,12 @@
 //! The keys.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
+use directories::BaseDirs;
 use earworm_scorer::RATES;
 
 use crate::history::{self, Keep};
@@ -24,10 +26,10 @@ const KEEP_DAYS: u32 = 730;
 pub(crate) struct Options {
     /// The device to listen to, by name or a part of it; an output stands for what it plays.
     /// [default: what the default output plays]
-    #[arg(long, value_name = "NAME", env = "EARWORM_DEVICE")]
+    #[arg(long, value_name = "NAME", env = "EARWORM_DEVICE", value_parser = named())]
     pub(crate) device: Option<String>,
     /// The sound system, such as pulseaudio (PipeWire as well) or alsa. [default: the first there is]
-    #[arg(long, value_name = "NAME", env = "EARWORM_HOST")]
+    #[arg(long, value_name = "NAME", env = "EARWORM_HOST", value_parser = named())]
     pub(crate) host: Option<String>,
     /// Samples a second to capture. [default: the device's own]
     #[arg(long, value_name = "HZ", env = "EARWORM_RATE", value_parser = rate)]
@@ -142,6 +144,19 @@ impl Options {
         }
     }
 
+    /// These, with paths as a file in this folder means them: relative to the folder, and `~` for home.
+    ///
+    /// # Errors
+    /// When there is no home folder.
+    pub(super) fn in_folder(self, folder: &Path) -> Result<Self, String> {
+        let place = match self.history.place {
+            Some(Place::File(file)) => Some(Place::File(in_folder(&file, folder)?)),
+            other => other,
+        };
+        let model = self.model.map(|file| in_folder(&file, folder)).transpose()?;
+        Ok(Self { model, history: HistoryFile { place }, ..self })
+    }
+
     /// What to capture.
     pub(crate) fn wish(&self) -> Wish {
         let rest_after = self.rest_after.unwrap_or(REST_AFTER_S);
@@ -176,8 +191,25 @@ impl Options {
     }
 }
 
+fn in_folder(file: &Path, folder: &Path) -> Result<PathBuf, String> {
+    if let Ok(rest) = file.strip_prefix("~") {
+        let folders = BaseDirs::new().ok_or("there is no home folder, which ~ stands for")?;
+        return Ok(folders.home_dir().join(rest));
+    }
+    Ok(if file.has_root() { file.to_owned() } else { folder.join(file) })
+}
+
+/// An empty name would fit every device.
+fn named() -> NonEmptyStringValueParser {
+    NonEmptyStringValueParser::new()
+}
+
 fn place(text: &str) -> Result<Place, String> {
-    Ok(if text == "off" { Place::Off } else { Place::File(text.into()) })
+    match text {
+        "" => Err("give a file, or off".into()),
+        "off" => Ok(Place::Off),
+        file => Ok(Place::File(file.into())),
+    }
 }
 
 fn address(text: &str) -> Result<Address, String> {

@@ -27,6 +27,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const LOOK_AT_REST: Duration = Duration::from_secs(1);
 /// How often a file that cannot be opened is tried again.
 const OPEN_EVERY: Duration = Duration::from_secs(10);
+/// How often is looked whether the file that is written is still there.
+const FIND_EVERY: Duration = Duration::from_secs(60);
 /// How often old rows are thinned.
 const THIN_EVERY: Duration = Duration::from_secs(600);
 /// A reading that has stood still for so many seconds is one of the past: the device is there, but
@@ -130,6 +132,8 @@ struct Desk {
     damage: Receiver<String>,
     /// When the file was opened, or tried, last.
     opened: Instant,
+    /// When was looked last whether it is still there.
+    found: Instant,
     /// Whether it cannot be written at the moment, and that was told.
     failing: bool,
 }
@@ -158,6 +162,7 @@ impl Desk {
             calendar: Calendar::default(),
             damage: channel::never(),
             opened: Instant::now(),
+            found: Instant::now(),
             failing: false,
         };
         desk.take(store);
@@ -172,6 +177,9 @@ impl Desk {
             self.look(self.start.elapsed().as_secs_f64());
             if let Ok(why) = self.damage.try_recv() {
                 self.replace(&why);
+            }
+            if self.found.elapsed() >= FIND_EVERY {
+                self.find();
             }
             if self.store.is_none() && self.opened.elapsed() >= OPEN_EVERY {
                 self.take(Store::open(&self.path));
@@ -204,6 +212,24 @@ impl Desk {
             }
             Err(error) => self.tell_failure(&error),
         }
+    }
+
+    /// Looks for the file. Where it was removed, or another one was put in its place, what is heard goes to
+    /// what is there from now on: who looks for the history finds nothing else.
+    fn find(&mut self) {
+        self.found = Instant::now();
+        let Some(gone) = self.store.take_if(|store| !store.is_in_place()) else { return };
+        tracing::warn!(
+            "the history {} was removed or replaced; it is opened anew",
+            self.path.display()
+        );
+        gone.leave();
+        // There the numbers mean other songs.
+        self.splitter.forget_id();
+        for song in &mut self.songs {
+            song.id = None;
+        }
+        self.take(Store::open(&self.path));
     }
 
     /// Goes on with a new file, as the old one is damaged.

@@ -98,6 +98,13 @@ impl Splitter {
         }
     }
 
+    /// The present song has no number any more: it goes on in another history.
+    pub(super) fn forget_id(&mut self) {
+        if let Some(playing) = &mut self.song {
+            playing.song.id = None;
+        }
+    }
+
     /// Takes in a moment.
     pub(super) fn take(&mut self, moment: &Moment<'_>) -> Step {
         let mut step = Step::default();

@@ -2,7 +2,7 @@
 //! has not committed yet, a second at most, and never the file.
 
 use std::fs::File;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,7 +24,27 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Store {
     path: PathBuf,
     connection: Connection,
+    /// What was at the path when it was opened, where that is known.
+    opened: Option<Identity>,
     _lock: File,
+}
+
+/// What tells a file from another one at the same place: device and inode. Where there are none, one that
+/// is open can neither be removed nor replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Identity(u64, u64);
+
+impl Identity {
+    #[cfg(unix)]
+    fn of(path: &Path) -> io::Result<Self> {
+        use std::os::unix::fs::MetadataExt as _;
+        path.metadata().map(|found| Self(found.dev(), found.ino()))
+    }
+
+    #[cfg(not(unix))]
+    fn of(path: &Path) -> io::Result<Self> {
+        path.metadata().map(|_| Self(0, 0))
+    }
 }
 
 impl Store {
@@ -44,7 +64,23 @@ impl Store {
             Err(error) if is_damage(&error) => begin_anew(path, &format!("{error:#}"))?,
             Err(error) => return Err(error),
         };
-        Ok(Self { path: path.to_owned(), connection, _lock: lock })
+        let opened = Identity::of(path).ok();
+        Ok(Self { path: path.to_owned(), connection, opened, _lock: lock })
+    }
+
+    /// Whether the file that is written is still the one at its path. Not so once it has been removed, or
+    /// another one was put there.
+    pub(super) fn is_in_place(&self) -> bool {
+        match Identity::of(&self.path) {
+            Ok(found) => self.opened.is_none_or(|opened| opened == found),
+            Err(error) => error.kind() != ErrorKind::NotFound,
+        }
+    }
+
+    /// Lets go of a file that is not at its path any more. Its log still is, and the next file must not find
+    /// in there what was written to this one.
+    pub(super) fn leave(self) {
+        let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     }
 
     /// Moves the file aside, which is damaged in this way, and begins a new one.
@@ -55,6 +91,7 @@ impl Store {
         let damaged = std::mem::replace(&mut self.connection, Connection::open_in_memory()?);
         close_as_it_is(damaged);
         self.connection = begin_anew(&self.path, why)?;
+        self.opened = Identity::of(&self.path).ok();
         Ok(())
     }
 

@@ -24,6 +24,23 @@ use picture::Heard;
 /// Steps that a picture has room for.
 const PLOT_STEPS: f64 = 1400.0;
 
+/// What is above the readings in CSV: the fields of a [`Step`](crate::history::Step).
+const OF_READINGS: [&str; 5] = ["time", "momentary", "window", "integrated", "level_db"];
+
+/// The same for songs: the fields of a [`Line`].
+const OF_SONGS: [&str; 10] = [
+    "start",
+    "end",
+    "artist",
+    "title",
+    "album",
+    "score",
+    "heard_s",
+    "hook_score",
+    "hook_start_s",
+    "hook_end_s",
+];
+
 /// Prints or draws it.
 ///
 /// # Errors
@@ -44,7 +61,7 @@ pub(crate) fn run(args: &HistoryArgs) -> anyhow::Result<Outcome> {
     let limit = args.limit.unwrap_or(i64::MAX);
     if args.readings {
         let rows = reader.steps(from as i64, to as i64, args.resolution.max(1), limit)?;
-        write(&mut out, args, rows.iter(), |row| {
+        write(&mut out, args, &OF_READINGS, rows.iter(), |row| {
             let score = |score| text::score(score);
             format!(
                 "{}  {:>4} {:>4} {:>4}  {:6.1} dB",
@@ -61,7 +78,7 @@ pub(crate) fn run(args: &HistoryArgs) -> anyhow::Result<Outcome> {
             true => Line::of(song).in_cells(),
             false => Line::of(song),
         });
-        write(&mut out, args, lines, |line| {
+        write(&mut out, args, &OF_SONGS, lines, |line| {
             let hook = match (line.hook_start_s, line.hook_end_s, line.hook_score) {
                 (Some(start), Some(end), Some(score)) => {
                     format!("{} ({score:.0})", clock::span(start, end))
@@ -133,11 +150,14 @@ impl<'a> Line<'a> {
 fn write<T: Serialize>(
     out: &mut impl Write,
     args: &HistoryArgs,
+    header: &[&str],
     rows: impl Iterator<Item = T>,
     line: impl Fn(&T) -> String,
 ) -> anyhow::Result<()> {
     if args.csv {
-        let mut csv = csv::Writer::from_writer(out);
+        // Above no rows as well, as spreadsheets and programs look for it.
+        let mut csv = csv::WriterBuilder::new().has_headers(false).from_writer(out);
+        csv.write_record(header)?;
         for row in rows {
             csv.serialize(row)?;
         }
@@ -182,10 +202,10 @@ mod tests {
     use serde_json::value::RawValue;
 
     use super::*;
+    use crate::history::Step;
 
-    #[test]
-    fn what_players_say_is_no_formula() {
-        let song = SongHeard {
+    fn song() -> SongHeard {
+        SongHeard {
             id: 1,
             start: -1.0,
             end: 60.0,
@@ -196,10 +216,54 @@ mod tests {
             heard_s: 61.0,
             hook: None,
             details: RawValue::from_string("{}".into()).unwrap(),
-        };
+        }
+    }
+
+    /// A row as CSV has it, under its header.
+    fn csv_of(row: impl Serialize) -> String {
         let mut csv = csv::Writer::from_writer(Vec::new());
-        csv.serialize(Line::of(&song).in_cells()).unwrap();
-        let text = String::from_utf8(csv.into_inner().unwrap()).unwrap();
+        csv.serialize(row).unwrap();
+        String::from_utf8(csv.into_inner().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn what_players_say_is_no_formula() {
+        let text = csv_of(Line::of(&song()).in_cells());
         assert_eq!(text.lines().nth(1), Some("-1.0,60.0,'-,'=1+1,a=b,,61.0,,,"));
+    }
+
+    #[test]
+    fn csv_has_its_header_above_no_rows_as_well() {
+        let args = HistoryArgs {
+            config: config::ConfigFile::default(),
+            file: config::HistoryFile::default(),
+            days: None,
+            limit: None,
+            readings: false,
+            resolution: 1,
+            json: false,
+            csv: true,
+            command: None,
+        };
+        let mut out = Vec::new();
+        write(&mut out, &args, &OF_SONGS, std::iter::empty::<Line<'_>>(), |_| String::new())
+            .unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), OF_SONGS.join(",") + "\n");
+        let mut out = Vec::new();
+        let song = song();
+        let line = || Line::of(&song).in_cells();
+        write(&mut out, &args, &OF_SONGS, [line()].into_iter(), |_| String::new()).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), csv_of(line()));
+    }
+
+    #[test]
+    fn headers_are_those_of_the_rows() {
+        let step =
+            Step { time: 0, momentary: None, window: None, integrated: None, level_db: -20.0 };
+        for (text, header) in
+            [(csv_of(step), &OF_READINGS[..]), (csv_of(Line::of(&song())), &OF_SONGS[..])]
+        {
+            assert_eq!(text.lines().next(), Some(&*header.join(",")));
+        }
     }
 }

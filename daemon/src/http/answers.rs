@@ -47,11 +47,16 @@ pub(super) fn error(status: StatusCode, why: &str) -> Response {
     (status, Json(json!({ "error": why }))).into_response()
 }
 
+/// An error that is over after so many seconds.
+pub(super) fn later(status: StatusCode, why: &str, seconds: &'static str) -> Response {
+    let mut response = error(status, why);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
+    response
+}
+
 /// For whoever asks too often.
 pub(super) fn too_many() -> Response {
-    let mut response = error(StatusCode::TOO_MANY_REQUESTS, "too many requests; wait a second");
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-    response
+    later(StatusCode::TOO_MANY_REQUESTS, "too many requests; wait a second", "1")
 }
 
 /// For paths that there are not.
@@ -82,13 +87,16 @@ async fn health(State(app): State<Arc<App>>) -> Response {
     (status, Json(body)).into_response()
 }
 
-/// The turn to ask the sound system, which has one question at a time.
-async fn turn(asking: &Arc<Semaphore>, patience: Duration) -> Option<OwnedSemaphorePermit> {
+/// The turn to ask for something that takes only so many questions at a time.
+pub(super) async fn turn(
+    asking: &Arc<Semaphore>,
+    patience: Duration,
+) -> Option<OwnedSemaphorePermit> {
     timeout(patience, asking.clone().acquire_owned()).await.ok()?.ok()
 }
 
-/// Asks the sound system, which may take its time or hang for ever: then one thread hangs with it, and
-/// not all those that the history needs.
+/// Asks the sound system, which may take its time or hang for ever: it has one question at a time, so that
+/// then one thread hangs with it, and not all those that the history needs.
 async fn ask<T: Send + 'static>(
     app: &App,
     question: impl FnOnce() -> T + Send + 'static,

@@ -6,6 +6,7 @@ mod assets;
 mod guard;
 mod heard;
 pub(crate) mod in_memory;
+mod kept;
 mod metrics;
 mod patience;
 mod places;
@@ -39,7 +40,7 @@ pub(crate) const ADDRESS: &str = "127.0.0.1:8730";
 pub(super) struct App {
     station: Arc<Station>,
     /// What was heard, if that is remembered.
-    history: Option<Reader>,
+    history: Option<heard::Archive>,
     rules: ArcSwap<Rules>,
     rates: guard::Rates,
     bound: SocketAddr,
@@ -62,7 +63,7 @@ impl App {
     ) -> Arc<Self> {
         Arc::new(Self {
             station,
-            history,
+            history: history.map(heard::Archive::new),
             rules: ArcSwap::from_pointee(rules),
             rates: guard::Rates::default(),
             bound,
@@ -162,7 +163,10 @@ impl Server {
 }
 
 /// Other computers need a token.
-fn check_exposure(address: SocketAddr, rules: &Rules) -> anyhow::Result<()> {
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn check_exposure(address: SocketAddr, rules: &Rules) -> anyhow::Result<()> {
     if !address.ip().is_loopback() && rules.token.is_none() {
         bail!(Failure::usage(format!(
             "{address} can be reached from other computers: set a token, or use {ADDRESS}"

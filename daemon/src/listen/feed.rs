@@ -113,7 +113,9 @@ fn run(
             station.tally.samples.fetch_add(frames as u64, Ordering::Relaxed);
         }
     }
-    // What is in the ring still counts.
+    // What is in the ring still counts, and so does what comes of the end: sound shorter than a window has its
+    // hook only then.
+    drop(tap);
     Worker::shared().drain();
     Ok(())
 }

@@ -5,6 +5,7 @@ mod bars;
 mod beside;
 mod big_number;
 mod feed;
+mod flow;
 mod history;
 mod lines;
 mod pace;
@@ -50,7 +51,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 pub(crate) fn run(args: &ListenArgs) -> anyhow::Result<Outcome> {
     let options = config::load(&args.options, args.file.path.as_deref())?;
     log::tell(options.log.as_deref(), is_service(args));
-    let model = model_choice::load(options.model.as_deref())?;
+    let model = model_choice::load_configured(options.model.as_deref())?;
     match &args.input {
         Some(input) => to_input(args, &options, input, model),
         None => to_system(args, &options, model),

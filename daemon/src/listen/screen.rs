@@ -75,7 +75,7 @@ pub(super) fn show(shown: &Shown<'_>) -> anyhow::Result<Ending> {
         if shown.station.epoch() != epoch {
             (view, epoch) = (shown.view(), shown.station.epoch());
         }
-        view.update(&meter, shown.title());
+        view.update(&meter, shown.title(), shown.station.source().state, Instant::now());
         screen.terminal.draw(|frame| view.draw(frame.area(), frame.buffer_mut()))?;
         if ended {
             return Ok(Ending::InputEnded);

@@ -1,6 +1,7 @@
 //! What the terminal meter shows.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use earworm_scorer::front_end::SILENCE_DB;
 use earworm_scorer::live::Meter;
@@ -14,10 +15,12 @@ use ratatui::widgets::{Paragraph, Widget};
 
 use super::bars::{bar_line, colour, score_line};
 use super::big_number;
+use super::flow::Flow;
 use super::history::History;
 use super::rolling_mel::RollingMel;
+use crate::station::SourceState;
 use crate::{clock, text};
-use earworm_kit::colour::{BRIGHT, DIM, HOOK, INTEGRATED, MOMENTARY, WINDOW};
+use earworm_kit::colour::{BRIGHT, DIM, HOOK, INTEGRATED, MOMENTARY, Rgb, WINDOW};
 
 /// Rows that the meter takes if the terminal has them.
 pub(super) const ROWS: u16 = 24;
@@ -38,6 +41,10 @@ pub(super) struct View {
     title: String,
     expected_s: Option<f64>,
     reading: Arc<Reading>,
+    source: SourceState,
+    flow: Flow,
+    /// Whether audio comes in; else the reading is that of a while ago.
+    flows: bool,
     history: History,
     mel: RollingMel,
 }
@@ -51,18 +58,34 @@ impl View {
             title: String::new(),
             expected_s,
             reading: Arc::new(Reading { level_db: SILENCE_DB, ..Reading::default() }),
+            source: SourceState::Starting,
+            flow: Flow::default(),
+            flows: false,
             history: History::new(),
             mel: RollingMel::new((MEL_SECONDS * frame_rate) as usize),
         }
     }
 
-    /// Takes in what is new.
-    pub(super) fn update(&mut self, meter: &Meter, title: String) {
+    /// Takes in what is new at `now`.
+    pub(super) fn update(
+        &mut self,
+        meter: &Meter,
+        title: String,
+        source: SourceState,
+        now: Instant,
+    ) {
         self.title = title;
         self.mel.update(meter);
         if meter.readings() > 0 {
             self.take(meter.reading());
         }
+        self.look(source, now);
+    }
+
+    /// Sees whether the reading is one of now.
+    fn look(&mut self, source: SourceState, now: Instant) {
+        self.source = source;
+        self.flows = self.flow.note(self.reading.time_s, source, now);
     }
 
     fn take(&mut self, reading: Arc<Reading>) {
@@ -161,32 +184,45 @@ impl View {
         Line::from(spans)
     }
 
+    /// The momentary score, while there is no other.
+    fn impression(&self) -> Option<f32> {
+        self.reading.momentary.filter(|_| self.reading.status == Status::Listening)
+    }
+
+    /// The colour of the number, what it is, and what is waited for where there is none.
+    fn number_says(&self) -> (Rgb, &'static str, &'static str) {
+        let enough = "until there is enough";
+        match (self.source, self.reading.status) {
+            (SourceState::Resting, _) => (DIM, "nothing plays", ""),
+            (SourceState::Ended, _) => (DIM, "the end", ""),
+            (source, _) if !self.flows && source != SourceState::Starting => {
+                (DIM, "nothing comes in", "")
+            }
+            (_, Status::Scoring) => (WINDOW, "window score, 0–100", enough),
+            (_, Status::Silence) => (DIM, "silence", "nothing audible plays"),
+            (_, Status::Listening) if self.impression().is_some() => {
+                (DIM, "first impression", enough)
+            }
+            (_, Status::Listening) => (DIM, "listening …", enough),
+        }
+    }
+
     fn draw_number(&self, area: Rect, buffer: &mut Buffer) {
         if area.is_empty() {
             return;
         }
         let reading = &self.reading;
         let fg = |rgb| Style::new().fg(colour(rgb));
-        let impression = reading.momentary.filter(|_| reading.status == Status::Listening);
-        let (style, caption) = match reading.status {
-            Status::Scoring => (fg(WINDOW), "window score, 0–100"),
-            Status::Silence => (fg(DIM), "silence"),
-            Status::Listening if impression.is_some() => (fg(DIM), "first impression"),
-            Status::Listening => (fg(DIM), "listening …"),
-        };
+        let (rgb, caption, until) = self.number_says();
         let mut lines = vec![Line::default()];
-        match reading.window.or(impression) {
+        match reading.window.or(self.impression()) {
             Some(score) => {
                 lines.extend(
-                    big_number::rows(score.round() as u32).map(|row| Line::styled(row, style)),
+                    big_number::rows(score.round() as u32).map(|row| Line::styled(row, fg(rgb))),
                 );
                 lines.push(Line::styled(caption, fg(DIM)));
             }
             None => {
-                let until = match reading.status {
-                    Status::Silence => "nothing audible plays",
-                    _ => "until there is enough",
-                };
                 let bar = text::bar(reading.coverage, big_number::CELLS);
                 let bar = text::pad(&bar, big_number::CELLS, false);
                 lines.extend([
@@ -232,6 +268,7 @@ impl View {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+    use std::time::Duration;
 
     use earworm_scorer::{Hook, Model, ScorerOptions, live};
 
@@ -300,6 +337,36 @@ mod tests {
         assert!(shown.contains("  ██      ██"), "an eleven: {shown}");
         view.take(Arc::new(Reading { status: Status::Silence, ..Reading::default() }));
         assert!(screen(&view, 80, 20).contains("silence"));
+    }
+
+    #[test]
+    fn the_number_of_a_device_that_has_gone_is_not_lit() {
+        let (mut view, start) = (View::new(&meter(), None), Instant::now());
+        let mut shown = |reading: Arc<Reading>, source, seconds| {
+            view.take(reading);
+            view.look(source, start + Duration::from_secs(seconds));
+            let area = Rect::new(0, 0, 80, 20);
+            let mut buffer = Buffer::empty(area);
+            view.draw(area, &mut buffer);
+            let number = Rect::new(0, 1, big_number::CELLS as u16, METER_ROWS);
+            let lit = number.positions().any(|place| buffer[place].fg == colour(WINDOW));
+            (lit, screen(&view, 80, 20))
+        };
+        let running = SourceState::Running;
+        let (lit, text) = shown(scoring(), running, 0);
+        assert!(lit && text.contains("window score"), "{text}");
+        for (source, seconds, caption) in [
+            (SourceState::Waiting, 1, "nothing comes in"),
+            (SourceState::Resting, 1, "nothing plays"),
+            (running, 2, "nothing comes in"),
+            (SourceState::Ended, 2, "the end"),
+        ] {
+            let (lit, text) = shown(scoring(), source, seconds);
+            assert!(!lit && text.contains(caption), "{source:?}\n{text}");
+            assert!(text.contains("██  ██████  ██████"), "it is still there\n{text}");
+        }
+        let next = Reading { time_s: 84.0, ..(*scoring()).clone() };
+        assert!(shown(Arc::new(next), running, 3).0, "it goes on");
     }
 
     #[test]

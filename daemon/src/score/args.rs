@@ -14,7 +14,8 @@ const EXAMPLES: &str = "Examples:
   earworm score --plot demo.png demo.wav       a picture of it
   earworm score --json --jobs 4 album/*.flac | jq -r '[.score, .file] | @tsv'
 
-The score is that of the whole file, 0 to 100, silence left out. The hook is the best window.
+The score is the mean of the file's whole windows, 0 to 100, silence left out; they begin four times in each
+window's length, so that the last few seconds may be in none. The hook is the best window.
 A file that gives no score (unreadable, too short, silent) does not stop the others.
 In CSV a text that begins with = + - @ or a tab has an apostrophe in front, so that no spreadsheet
 takes it for a formula.";

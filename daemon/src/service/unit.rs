@@ -23,8 +23,8 @@ pub(super) fn path() -> anyhow::Result<PathBuf> {
 /// When systemd could not start a program of that name.
 pub(super) fn text(program: &Path) -> anyhow::Result<String> {
     let program = quoted(program)?;
-    // A restart helps against nothing that ends with 2, 3 or 4: wrong flags, a wrong configuration,
-    // another Earworm. Whatever else there is may pass, such as an address that this computer does not
+    // A restart helps against nothing that ends with 2, 3 or 4: wrong flags, a wrong configuration or a
+    // model or sound system in it that is none, another Earworm. Whatever else there is may pass, such as an address that this computer does not
     // have yet at login; so it is tried again for as long as it takes.
     Ok(format!(
         "[Unit]

@@ -125,6 +125,7 @@ impl App {
         let snapshots = params.snapshots.read().unwrap_or_else(PoisonError::into_inner).clone();
         self.chosen = self.chosen.filter(|&index| index < snapshots.list.len());
         let other = self.chosen.map(|index| &snapshots.list[index]);
+        let other = other.filter(|other| sight.incomparable(other).is_none());
         let other = other.map(|other| (other.name.as_str(), other.influence.as_slice()));
         match view {
             View::Meter => {

@@ -106,7 +106,6 @@ fn show_row(
         painter.rect_filled(row, ROUND, faint(colour::GRID, 0.6));
     }
     let said = |score: Option<f32>| score.map_or("–".into(), |score| format!("{score:.1}"));
-    let model = sight.model.as_ref().map(|model| model.metadata().name.as_str());
     let middle = row.center().y;
     let place = |column: usize| {
         let indent = if column == 0 { 8.0 } else { 0.0 };
@@ -117,18 +116,21 @@ fn show_row(
     painter.text(place(1), left, said(snapshot.window), font(14.0), ink(colour::WINDOW));
     let integrated = said(snapshot.integrated);
     painter.text(place(2), left, integrated, font(14.0), ink(colour::INTEGRATED));
-    let (text, rgb) = match (sight.reading.window, snapshot.window) {
-        _ if model != Some(snapshot.model.as_str()) => ("other model".to_owned(), colour::DIM),
-        (Some(now), Some(then)) => {
+    let (text, rgb) = match (sight.incomparable(snapshot), sight.reading.window, snapshot.window) {
+        (Some(why), ..) => (why.to_owned(), colour::DIM),
+        (None, Some(now), Some(then)) => {
             let better = if now >= then { colour::INTEGRATED } else { colour::HOOK };
             (format!("{:+.1}", now - then).replace('-', "−"), better)
         }
         _ => ("–".to_owned(), colour::DIM),
     };
-    painter.text(place(3), left, text, font(14.0), ink(rgb));
-    let origin = if snapshot.in_song { "song" } else { "sound" };
-    let text = format!("{origin} {}", clock(snapshot.at_s));
-    painter.text(place(4), left, text, font(12.0), ink(colour::DIM));
+    let drawn = painter.text(place(3), left, text, font(14.0), ink(rgb));
+    // A narrow window has no room for both.
+    if drawn.right() < place(4).x {
+        let origin = if snapshot.in_song { "song" } else { "sound" };
+        let text = format!("{origin} {}", clock(snapshot.at_s));
+        painter.text(place(4), left, text, font(12.0), ink(colour::DIM));
+    }
     let cross = Rect::from_center_size(pos2(row.right() - 12.0, middle), vec2(20.0, 20.0));
     let remove = ui.interact(cross, ui.scope_id().with(("remove", index)), Sense::click());
     let rgb = if remove.hovered() { colour::HOOK } else { colour::DIM };

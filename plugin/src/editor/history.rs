@@ -15,12 +15,14 @@ use earworm_kit::ticks::tick_step;
 const FIRST_S: f64 = 60.0;
 /// Points further apart than this are not joined.
 const GAP_S: f64 = 20.0;
+/// A moved view that is let go of so near to where an unmoved one ends follows again, in parts of its length.
+const NEAR: f64 = 0.05;
 
-/// How far the history is zoomed and moved; the zoom is saved with the project.
+/// How far the history is moved, and how to move and zoom it; the zoom is saved with the project.
 #[derive(Debug, Default)]
 pub(super) struct History {
-    /// Seconds that the view ends before now, while it is moved.
-    back_s: f64,
+    /// Where on its axis the view ends once it was moved. Unmoved, it follows what is heard.
+    end_s: Option<f64>,
 }
 
 /// The stretch of time that is shown.
@@ -56,20 +58,57 @@ fn extent(points: &[Point], axis: Axis) -> (f64, f64) {
     if extent.0 > extent.1 { (0.0, 0.0) } else { extent }
 }
 
+/// Where an unmoved view ends: at what was heard last. That need not be the end of the song, so that there it is
+/// at the playhead, if there is one.
+fn now_s(points: &[Point], axis: Axis, playhead_s: Option<f64>) -> f64 {
+    let latest = || {
+        let heard = points.iter().rev().filter(|point| !point.is_gap());
+        heard.map(|point| point.song_s).find(|song_s| !song_s.is_nan())
+    };
+    let in_song = if axis == Axis::Song { playhead_s.or_else(latest) } else { None };
+    in_song.unwrap_or_else(|| extent(points, axis).1)
+}
+
+/// The song's position that the view follows; what is held does not move.
+fn playhead_s(sight: &Sight) -> Option<f64> {
+    sight.song_s.filter(|_| !sight.held)
+}
+
 impl History {
-    fn range(&mut self, points: &[Point], axis: Axis, span_s: Option<f64>) -> Range {
-        let (mut first, last) = extent(points, axis);
+    fn range(
+        &mut self,
+        points: &[Point],
+        axis: Axis,
+        span_s: Option<f64>,
+        playhead_s: Option<f64>,
+    ) -> Range {
+        let (mut first, mut last) = extent(points, axis);
         if axis == Axis::Elapsed {
             first = 0.0;
         }
         let Some(span) = span_s else {
-            self.back_s = 0.0;
+            self.end_s = None;
             return Range { from: first, to: last.max(first + FIRST_S) };
         };
-        let whole = (last - first).max(span);
-        self.back_s = self.back_s.clamp(0.0, whole - span);
-        let to = last.max(first + span) - self.back_s;
+        let now = now_s(points, axis, playhead_s);
+        (first, last) = (first.min(now), last.max(now));
+        let least = first + span;
+        // Also where a reset has taken away what it was moved to.
+        self.end_s = self.end_s.filter(|_| least < last).map(|end| end.clamp(least, last));
+        let to = self.end_s.unwrap_or_else(|| now.max(least));
         Range { from: to - span, to }
+    }
+
+    /// Moves the view back by so many seconds. From then on it stays where it is.
+    fn drag(&mut self, shown: Range, back_s: f64) {
+        self.end_s = Some(shown.to - back_s);
+    }
+
+    /// Lets go of a view that was moved.
+    fn let_go(&mut self, shown: Range, now_s: f64) {
+        if (shown.to - now_s).abs() <= NEAR * shown.length() {
+            self.end_s = None;
+        }
     }
 
     /// Draws it. `span_s` is the zoom, and may change.
@@ -84,8 +123,8 @@ impl History {
         let frame = ui.painter_at(area);
         frame.rect_filled(area, ROUND, ink(colour::PANEL));
         let plot = Rect::from_min_max(area.min + vec2(34.0, 10.0), area.max - vec2(12.0, 22.0));
-        let range = self.range(&sight.points, axis, *span_s);
-        let range = self.steer(ui, plot, sight, axis, span_s).unwrap_or(range);
+        let range = self.range(&sight.points, axis, *span_s, playhead_s(sight));
+        let range = self.steer(ui, plot, sight, axis, span_s, range);
         let x = |s: f64| plot.left() + ((s - range.from) / range.length()) as f32 * plot.width();
         let y = |score: f32| plot.bottom() - score / 100.0 * plot.height();
 
@@ -122,7 +161,7 @@ impl History {
         self.point_at(ui, plot, sight, axis, range);
     }
 
-    /// Wheel zooms, dragging moves, a double click shows all.
+    /// Wheel zooms, dragging moves, a double click shows all. Gives what is shown then.
     fn steer(
         &mut self,
         ui: &mut Ui,
@@ -130,31 +169,31 @@ impl History {
         sight: &Sight,
         axis: Axis,
         span_s: &mut Option<f64>,
-    ) -> Option<Range> {
+        shown: Range,
+    ) -> Range {
         let response = ui.interact(plot, ui.scope_id().with("history"), Sense::click_and_drag());
         let (first, last) = extent(&sight.points, axis);
         let whole = (last - first).max(FIRST_S);
-        let mut changed = false;
         if response.hovered() {
             let turn = ui.input(|input| input.smooth_scroll_delta().y);
             if turn != 0.0 {
                 let span = span_s.unwrap_or(whole) * f64::from(-turn * 0.005).exp();
                 *span_s = (span < whole).then_some(span.max(LEAST_SPAN_S));
-                changed = true;
             }
         }
         if response.dragged()
             && let Some(span) = *span_s
         {
-            let moved = f64::from(response.drag_delta().x / plot.width()) * span;
-            self.back_s += moved;
-            changed = true;
+            let back_s = f64::from(response.drag_delta().x / plot.width()) * span;
+            self.drag(shown, back_s);
+        }
+        if response.drag_stopped() {
+            self.let_go(shown, now_s(&sight.points, axis, playhead_s(sight)));
         }
         if response.double_clicked() {
             *span_s = None;
-            changed = true;
         }
-        changed.then(|| self.range(&sight.points, axis, *span_s))
+        self.range(&sight.points, axis, *span_s, playhead_s(sight))
     }
 
     /// What lies under the pointer.
@@ -335,30 +374,4 @@ fn under(line: &[Pos2], bottom: f32, rgb: Rgb, faded: bool) -> Mesh {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn points(count: usize) -> Vec<Point> {
-        (0..count)
-            .map(|i| {
-                let s = i as f64;
-                Point { clock_s: 1e9 + s, song_s: 30.0 + s, window: 50.0, ..Point::gap(s) }
-            })
-            .collect()
-    }
-
-    #[test]
-    fn all_is_shown_until_it_is_zoomed() {
-        let mut history = History::default();
-        let points = points(200);
-        let all = history.range(&points, Axis::Elapsed, None);
-        assert_eq!(all, Range { from: 0.0, to: 199.0 });
-        assert_eq!(history.range(&points, Axis::Song, None), Range { from: 30.0, to: 229.0 });
-        assert_eq!(history.range(&[], Axis::Elapsed, None).length(), FIRST_S);
-        let zoomed = history.range(&points, Axis::Elapsed, Some(20.0));
-        assert_eq!(zoomed, Range { from: 179.0, to: 199.0 });
-        history.back_s = 1e9;
-        let moved = history.range(&points, Axis::Elapsed, Some(20.0));
-        assert_eq!(moved, Range { from: 0.0, to: 20.0 }, "it stops at the start");
-    }
-}
+mod tests;

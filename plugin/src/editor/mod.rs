@@ -169,7 +169,6 @@ impl Editor for EarwormEditor {
         context: GuiContext,
         host: Option<HostMethods>,
     ) -> Result<SpawnedEditor<Handle>, Box<dyn Error>> {
-        self.session.set_context(context.clone());
         let editor = self.egui_editor();
         let waiting = parent.is_none() && wait_for_parent;
         let (now, then) =

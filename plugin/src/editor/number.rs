@@ -25,7 +25,7 @@ pub(super) fn show(ui: &mut Ui, area: Rect, sight: &Sight) -> Option<Click> {
     let reading = &sight.reading;
     let fresh = sight.state == State::Scoring || sight.held;
 
-    let title = format!("WINDOW · {:.0} s", sight.window_s);
+    let title = format!("WINDOW · {:.0} s", sight.window_s());
     painter.text(inner.left_top(), Align2::LEFT_TOP, title, font(11.5), ink(colour::DIM));
     let impression = sight.first_impression();
     let state = match sight.state {

@@ -8,6 +8,7 @@ use earworm_scorer::{Model, Reading, Status};
 
 use crate::curve::Point;
 use crate::session::{Held, Session, SongHook};
+use crate::state::Snapshot;
 
 /// Audio that stops coming is noticed after this long.
 const STOPPED_AFTER: Duration = Duration::from_millis(600);
@@ -52,7 +53,8 @@ pub(super) struct Sight {
     pub(super) state: State,
     pub(super) reading: Arc<Reading>,
     pub(super) model: Option<Arc<Model>>,
-    pub(super) window_s: f64,
+    /// Frames of a window.
+    pub(super) window_frames: usize,
     pub(super) points: Arc<Vec<Point>>,
     pub(super) hook: Option<SongHook>,
     pub(super) maximum: Option<f32>,
@@ -60,6 +62,7 @@ pub(super) struct Sight {
     pub(super) song_s: Option<f64>,
     /// Whether the host has ever given a position.
     pub(super) follows_song: bool,
+    /// Whether it is of when hold went on.
     pub(super) held: bool,
 }
 
@@ -69,6 +72,18 @@ impl Sight {
         let reading = &self.reading;
         let early = reading.status == Status::Listening && reading.window.is_none();
         reading.momentary.filter(|_| early)
+    }
+
+    /// Seconds of a window.
+    pub(super) fn window_s(&self) -> f64 {
+        let seconds = |model: &Arc<Model>| model.metadata().front_end.seconds(self.window_frames);
+        self.model.as_ref().map_or(30.0, seconds)
+    }
+
+    /// Why its scores cannot be compared with those of a snapshot, if they cannot.
+    pub(super) fn incomparable(&self, snapshot: &Snapshot) -> Option<&'static str> {
+        let model = self.model.as_ref()?;
+        snapshot.incomparable(&model.metadata().name, model.sha256(), self.window_frames)
     }
 }
 
@@ -88,7 +103,7 @@ impl Eye {
             state: State::Loading,
             reading: Arc::default(),
             model: None,
-            window_s: 30.0,
+            window_frames: 0,
             points: Arc::default(),
             hook: None,
             maximum: None,
@@ -116,7 +131,6 @@ impl Eye {
             self.seen_frames = frames;
             self.flowed = Some(Instant::now());
         }
-        self.last.held = session.params.hold.value();
         let song_s = f64::from_bits(session.pulse.song_s.load(Relaxed));
         self.last.song_s = (!song_s.is_nan()).then_some(song_s);
         let meter = session.meter();
@@ -132,6 +146,7 @@ impl Eye {
         };
         self.last.follows_song = session.pulse.transport.load(Relaxed);
         let held = session.held();
+        self.last.held = held.is_some();
         if let Some(held) = held {
             self.show(held);
             return self.last.clone();
@@ -139,8 +154,8 @@ impl Eye {
         self.held = None;
         if let Some(meter) = meter {
             self.last.reading = meter.reading();
+            self.last.window_frames = session.window_frames(meter.model());
             self.last.model = Some(meter.model().clone());
-            self.last.window_s = session.window_seconds().unwrap_or(30.0);
         } else {
             self.last.reading = Arc::default();
         }
@@ -162,7 +177,7 @@ impl Eye {
         }
         self.last.reading = held.reading.clone();
         self.last.model = Some(held.model.clone());
-        self.last.window_s = held.window_s;
+        self.last.window_frames = held.window_frames;
         self.last.maximum = held.log.maximum;
         self.last.points = Arc::new(held.log.curve.points().to_vec());
         self.last.hook = held.log.hook.clone();

@@ -106,15 +106,20 @@ pub struct Session {
     editor_open: AtomicBool,
     /// Whether the host renders offline.
     offline: AtomicBool,
+    /// Whether that has changed on the audio thread, which leaves to the worker what comes of it.
+    pace_due: AtomicBool,
     meter: RwLock<Option<Meter>>,
     logbook: Mutex<Logbook>,
     opening: Mutex<Opening>,
     opened: Condvar,
+    /// Requests for a stream made, and the last one that was answered, for those who must not lock.
+    asked: AtomicU64,
+    answered: AtomicU64,
     /// Changes of the settings that the present stream has taken in; see [`EarwormParams::changes`].
     changes_taken: AtomicU64,
     held: Mutex<Option<Arc<Held>>>,
     writer: Mutex<Writer>,
-    /// The window score of the last reading as bits of an `f32`; NaN while there is none. The meter
+    /// The window score that is to be written next, as bits of an `f32`; NaN while there is none. The meter
     /// publishes a reading only after it has been logged.
     window_score: AtomicU32,
     /// Lines on their way to the audio thread, and back.
@@ -132,16 +137,19 @@ impl Session {
         let pulse = Pulse::default();
         pulse.song_s.store(f64::NAN.to_bits(), Ordering::Relaxed);
         Arc::new(Self {
+            notifier: params.notifier.clone(),
             params,
             pulse,
-            notifier: RepaintNotifier::new(),
             desk: Desk::default(),
             editor_open: AtomicBool::new(false),
             offline: AtomicBool::new(false),
+            pace_due: AtomicBool::new(false),
             meter: RwLock::default(),
             logbook: Mutex::default(),
             opening: Mutex::default(),
             opened: Condvar::new(),
+            asked: AtomicU64::new(0),
+            answered: AtomicU64::new(0),
             changes_taken: AtomicU64::new(0),
             held: Mutex::default(),
             writer: Mutex::default(),
@@ -157,6 +165,12 @@ impl Session {
     #[inline]
     pub(crate) fn exchange_line(&self, line: &mut Option<Box<Line>>) -> bool {
         self.lines.exchange(line)
+    }
+
+    /// Tells that the host renders offline from now on, or no longer. Wait-free.
+    pub(crate) fn turn_offline(&self, offline: bool) {
+        self.offline.store(offline, Ordering::Relaxed);
+        self.pace_due.store(true, Ordering::Release);
     }
 
     // ---- the worker ------------------------------------------------------------------------------
@@ -177,14 +191,19 @@ impl Session {
         stretches: Option<Vec<(f64, f64)>>,
     ) {
         self.collect_lines();
+        if self.pace_due.swap(false, Ordering::Acquire) {
+            self.set_pace();
+        }
         // What is held is kept before there is something newer.
-        self.held();
+        let is_held = self.held().is_some();
         {
             let mut logbook = lock(&self.logbook);
             if logbook.stream != stream {
                 return;
             }
-            self.window_score.store(point.window.to_bits(), Ordering::Relaxed);
+            if !is_held {
+                self.window_score.store(point.window.to_bits(), Ordering::Relaxed);
+            }
             let log = &mut logbook.log;
             log.reading = Arc::new(reading.clone());
             if !point.is_gap() {
@@ -231,7 +250,7 @@ impl Session {
         }
     }
 
-    /// Tells whether the host renders offline, as fast as it can.
+    /// Tells whether the host renders offline, as fast as it can. Not for the audio thread.
     pub(crate) fn set_offline(&self, offline: bool) {
         self.offline.store(offline, Ordering::Relaxed);
         self.set_pace();
@@ -261,7 +280,7 @@ impl Session {
     }
 
     /// Frames of a window of the present stream, whose model this is.
-    fn window_frames(&self, model: &Model) -> usize {
+    pub(crate) fn window_frames(&self, model: &Model) -> usize {
         options(model, self.opened_window()).window_frames(model.metadata())
     }
 

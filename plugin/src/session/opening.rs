@@ -89,6 +89,11 @@ impl Session {
         self.changes_taken.load(Ordering::Acquire)
     }
 
+    /// Whether an answer to somebody who asked for a stream is still to come.
+    pub(crate) fn is_opening(&self) -> bool {
+        self.answered.load(Ordering::Acquire) != self.asked.load(Ordering::Acquire)
+    }
+
     fn wanted(&self) -> Setup {
         let rate = self.pulse.rate.load(Ordering::Relaxed);
         Setup { rate, window: self.params.window.value(), model: self.params.model.get() }
@@ -98,6 +103,7 @@ impl Session {
         let asked = {
             let mut opening = lock(&self.opening);
             opening.asked += 1;
+            self.asked.store(opening.asked, Ordering::Release);
             opening.asked
         };
         // The opener lives as long as the process.
@@ -120,6 +126,7 @@ impl Session {
             (opening.missing, opening.trouble) = (missing, trouble);
         }
         opening.answered = asked;
+        self.answered.store(asked, Ordering::Release);
         self.changes_taken.store(changes, Ordering::Release);
         self.opened.notify_all();
         drop(opening);

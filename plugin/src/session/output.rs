@@ -1,8 +1,7 @@
 //! The score as an output: written into a parameter for the host to record.
 //!
-//! Hosts are told on the thread that nice-plug takes for its main one. On Linux, without an open editor, that is
-//! one of its own. CLAP allows that; VST3 wants such calls from the host's main thread alone, so that there only an
-//! open editor tells.
+//! Hosts are told on their main thread. CLAP hosts lend it to whoever asks, whether or not the editor has ever been
+//! open. So do VST3 hosts on macOS and Windows; on Linux they do so while the editor is open only.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -38,12 +37,20 @@ impl Session {
         lock(&self.writer).executor = Some(executor);
     }
 
-    /// What the host may be spoken to with; known from the first time that the editor opens.
+    /// What the host may be spoken to with; known as soon as there is a host.
     pub fn set_context(&self, context: GuiContext) {
         lock(&self.writer).context = Some(context);
     }
 
-    fn window_score(&self) -> Option<f32> {
+    /// The score that the host is to be told. Each is taken once, and none that came while others were held.
+    fn take_score(&self) -> Option<f32> {
+        let none = f32::NAN.to_bits();
+        let score = f32::from_bits(self.window_score.swap(none, Ordering::Relaxed));
+        (!score.is_nan()).then_some(score)
+    }
+
+    /// The same, without taking it.
+    fn next_score(&self) -> Option<f32> {
         let score = f32::from_bits(self.window_score.load(Ordering::Relaxed));
         (!score.is_nan()).then_some(score)
     }
@@ -63,20 +70,17 @@ impl Session {
             }
             (writer.executor.clone(), self.host_to_tell(&writer).is_some())
         };
+        // For hosts that ask: they may be told late, as while their main thread bounces, or not at all.
+        if let Some(score) = self.next_score().filter(|_| self.params.write.value()) {
+            let normalized = self.params.score.preview_normalized(score);
+            // SAFETY: this stores atomics only. What nice-plug reserves it for, telling the host, comes after it.
+            unsafe { self.params.score._internal_set_normalized_value(normalized) };
+        }
         match publish {
             Some(publish) if can_tell => publish(),
-            // Until the editor has been open once, nice-plug gives nothing to tell the host with, and
-            // later there may be no thread to do so on. The value changes all the same, for hosts that
-            // ask for it.
-            _ if !self.params.hold.value() => {
-                if let Some(score) = self.window_score() {
-                    let normalized = self.params.score.preview_normalized(score);
-                    // SAFETY: this stores atomics only. What nice-plug reserves it for, telling the
-                    // host, cannot be done here.
-                    unsafe { self.params.score._internal_set_normalized_value(normalized) };
-                }
+            _ => {
+                self.take_score();
             }
-            _ => {}
         }
     }
 
@@ -136,7 +140,7 @@ impl Session {
         let context = writer.context.clone()?;
         let was = writer.gesture;
         writer.gesture = self.params.write.value() && self.host_to_tell(writer).is_some();
-        let score = self.window_score().filter(|_| writer.gesture && !self.params.hold.value());
+        let score = if writer.gesture { self.take_score() } else { None };
         Some(Message { context, begin: writer.gesture && !was, score, end: was && !writer.gesture })
     }
 

@@ -28,6 +28,8 @@ pub struct ShownWindow {
     frames: Arc<Vec<HistoryFrame>>,
     /// How many of them the score rests on.
     count: usize,
+    /// How many a whole window has.
+    whole: usize,
 }
 
 impl ShownWindow {
@@ -66,9 +68,10 @@ impl Session {
     ) -> Option<Scored> {
         let point = latest?;
         let model = meter.model().clone();
-        let count = (point.coverage * self.window_frames(&model) as f32).round() as usize;
+        let whole = self.window_frames(&model);
+        let count = (point.coverage * whole as f32).round() as usize;
         let frames = Arc::new(frames_until(meter, point.sound_s));
-        let window = ShownWindow { model, frames, count };
+        let window = ShownWindow { model, frames, count, whole };
         Some(Scored { point, reading: reading.clone(), window })
     }
 
@@ -85,6 +88,8 @@ impl Session {
         let snapshot = Snapshot {
             name: String::new(),
             model: window.model.metadata().name.clone(),
+            sha256: window.model.sha256().to_owned(),
+            window_frames: window.whole,
             window: Some(some(point.window)?),
             integrated: some(point.integrated),
             details: reading.details.clone(),
@@ -107,4 +112,29 @@ fn frames_until(meter: &Meter, end_s: f64) -> Vec<HistoryFrame> {
     let late = frames.partition_point(|frame| frame.time_s <= end_s + 0.0005);
     frames.truncate(late);
     frames
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::harness::automate;
+
+    #[test]
+    fn a_snapshot_says_which_model_and_window_it_is_of() {
+        let session = Session::new(Arc::default());
+        // Half of the model's own.
+        automate(&session.params.window, 0.5);
+        session.activate(48_000, Duration::from_secs(30));
+        let point = Point { clock_s: 1e9, window: 50.0, coverage: 1.0, ..Point::gap(20.0) };
+        session.log_reading(1, point, &Reading::default(), None, None);
+        let (snapshot, window) = session.snapshot().unwrap();
+        let (model, metadata) = (window.model(), window.model().metadata());
+        let frames = session.window_frames(model);
+        assert!(0 < frames && frames < metadata.window_frames, "{frames} frames");
+        assert_eq!((snapshot.sha256.as_str(), snapshot.window_frames), (model.sha256(), frames));
+        let why = snapshot.incomparable(&metadata.name, model.sha256(), metadata.window_frames);
+        assert_eq!(why, Some("other window"));
+    }
 }

@@ -1,6 +1,7 @@
 //! What the tests of a whole instance share: sound, the engine beside it, and playing.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
+pub mod com;
 pub mod vst3;
 
 use std::path::Path;

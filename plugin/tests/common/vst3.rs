@@ -2,15 +2,31 @@
 
 use std::ptr::null_mut;
 
-use earworm_plugin::Earworm;
+use nice_plug::prelude::Vst3Plugin;
 use nice_plug::wrapper::vst3::Wrapper;
 use nice_plug::wrapper::vst3::vst3::Steinberg::Vst::{
-    AudioBusBuffers, AudioBusBuffers__type0, IAudioProcessorTrait, IComponentTrait, ProcessData,
-    ProcessSetup, SymbolicSampleSizes_,
+    AudioBusBuffers, AudioBusBuffers__type0, IAudioProcessorTrait, IComponentTrait,
+    IEditControllerTrait, IParameterChanges, ParameterInfo, ProcessData, ProcessSetup,
+    SymbolicSampleSizes_,
 };
 use nice_plug::wrapper::vst3::vst3::Steinberg::kResultOk;
 
-pub fn set_up(plugin: &Wrapper<Earworm>, mode: i32, rate: u32, most_frames: usize) {
+/// A parameter's number by its name.
+pub fn parameter<P: Vst3Plugin>(plugin: &Wrapper<P>, name: &str) -> u32 {
+    // SAFETY: a plain structure of numbers and texts; it lives until after the calls.
+    unsafe {
+        let mut info: ParameterInfo = std::mem::zeroed();
+        (0..plugin.getParameterCount())
+            .find_map(|index| {
+                assert_eq!(plugin.getParameterInfo(index, &mut info), kResultOk);
+                let title: Vec<u16> = info.title.iter().copied().take_while(|&c| c != 0).collect();
+                (String::from_utf16_lossy(&title) == name).then_some(info.id)
+            })
+            .unwrap_or_else(|| panic!("no parameter {name}"))
+    }
+}
+
+pub fn set_up<P: Vst3Plugin>(plugin: &Wrapper<P>, mode: i32, rate: u32, most_frames: usize) {
     let mut setup = ProcessSetup {
         processMode: mode,
         symbolicSampleSize: SymbolicSampleSizes_::kSample32 as i32,
@@ -21,7 +37,7 @@ pub fn set_up(plugin: &Wrapper<Earworm>, mode: i32, rate: u32, most_frames: usiz
     assert_eq!(unsafe { plugin.setupProcessing(&mut setup) }, kResultOk);
 }
 
-pub fn start(plugin: &Wrapper<Earworm>) {
+pub fn start<P: Vst3Plugin>(plugin: &Wrapper<P>) {
     // SAFETY: plain calls.
     unsafe {
         assert_eq!(plugin.setActive(1), kResultOk);
@@ -29,7 +45,7 @@ pub fn start(plugin: &Wrapper<Earworm>) {
     }
 }
 
-pub fn stop(plugin: &Wrapper<Earworm>) {
+pub fn stop<P: Vst3Plugin>(plugin: &Wrapper<P>) {
     // SAFETY: plain calls.
     unsafe {
         assert_eq!(plugin.setProcessing(0), kResultOk);
@@ -50,12 +66,28 @@ pub fn bus(pointers: &mut [*mut f32], channels: usize) -> AudioBusBuffers {
 ///
 /// # Safety
 /// The channels of both busses live until after the call, and are as long as is said, or null.
-pub unsafe fn process(
-    plugin: &Wrapper<Earworm>,
+pub unsafe fn process<P: Vst3Plugin>(
+    plugin: &Wrapper<P>,
+    mode: i32,
+    input: AudioBusBuffers,
+    output: AudioBusBuffers,
+    frames: i32,
+) -> bool {
+    // SAFETY: as it is for this.
+    unsafe { process_with(plugin, mode, input, output, frames, null_mut()) }
+}
+
+/// The same, with changes of parameters.
+///
+/// # Safety
+/// As for [`process`]; the changes are null or live until after the call as well.
+pub unsafe fn process_with<P: Vst3Plugin>(
+    plugin: &Wrapper<P>,
     mode: i32,
     mut input: AudioBusBuffers,
     mut output: AudioBusBuffers,
     frames: i32,
+    changes: *mut IParameterChanges,
 ) -> bool {
     let mut data = ProcessData {
         processMode: mode,
@@ -65,7 +97,7 @@ pub unsafe fn process(
         numOutputs: 1,
         inputs: &mut input,
         outputs: &mut output,
-        inputParameterChanges: null_mut(),
+        inputParameterChanges: changes,
         outputParameterChanges: null_mut(),
         inputEvents: null_mut(),
         outputEvents: null_mut(),

@@ -14,6 +14,9 @@ pub const METADATA_KEY: &str = "earworm";
 /// The version of the contract that this build reads and writes.
 pub const CONTRACT_VERSION: u32 = 1;
 
+/// Longest window in frames: more than an hour of the default front end.
+pub const MOST_WINDOW_FRAMES: usize = 100_000;
+
 /// Most samples in a window whose sound is described: 50 minutes at 22 050 Hz. They are kept with
 /// what descriptors are made of, about 24 bytes a sample: 1.6 GB at most.
 const MOST_DESCRIBED_SAMPLES: usize = 1 << 26;
@@ -215,11 +218,10 @@ impl Metadata {
             field: format!("front_end.{}", e.field),
             problem: e.problem,
         })?;
-        let frames = 1..=100_000;
-        if !frames.contains(&self.window_frames) {
+        if !(1..=MOST_WINDOW_FRAMES).contains(&self.window_frames) {
             return Err(FieldError::new(
                 "window_frames",
-                format!("{} is not between 1 and 100000", self.window_frames),
+                format!("{} is not between 1 and {MOST_WINDOW_FRAMES}", self.window_frames),
             ));
         }
         if self.warm_up_frames > self.window_frames {
@@ -231,6 +233,13 @@ impl Metadata {
                 "classes",
                 format!("{} classes are not between 1 and 1000", self.classes.len()),
             ));
+        }
+        let mut names = HashSet::new();
+        for (at, class) in self.classes.iter().enumerate() {
+            if !names.insert(&class.name) {
+                let problem = format!("is {:?}, as another class is called", class.name);
+                return Err(FieldError::new(&format!("classes[{at}].name"), problem));
+            }
         }
         self.calibration.validate(self.task)?;
         self.score_index().map(|_| ())

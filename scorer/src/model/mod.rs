@@ -23,8 +23,8 @@ use tract_onnx::tract_hir::infer::InferenceOp;
 
 pub use calibration::{Calibration, MOST_POINTS, evidence, logistic};
 pub use metadata::{
-    CONTRACT_VERSION, Class, Contract, DataSource, FieldError, Input, METADATA_KEY, Metadata,
-    Metric, Task,
+    CONTRACT_VERSION, Class, Contract, DataSource, FieldError, Input, METADATA_KEY,
+    MOST_WINDOW_FRAMES, Metadata, Metric, Task,
 };
 pub use plan::Session;
 

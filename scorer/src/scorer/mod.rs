@@ -153,8 +153,8 @@ impl Scorer {
     }
 
     /// Takes in what the resampler still holds, and the frames that wait for a chunk. Call it at the end of
-    /// a file; the readings of streaming models then stand for all of it, those of others for all up to
-    /// their latest evaluation.
+    /// a file; the last window of streaming models then reaches to its end, that of others to their
+    /// latest evaluation.
     ///
     /// # Errors
     /// When the model fails while running.

@@ -113,7 +113,11 @@ impl Scoring {
             Some(step) => self.tally.take(&step, None, &mut self.reading, observer),
             None => {
                 if self.reading.status == Status::Silence {
-                    self.reading.status = Status::Listening;
+                    // A window that was heard before the pause still stands for what plays now.
+                    self.reading.status = match self.reading.window {
+                        Some(_) => Status::Scoring,
+                        None => Status::Listening,
+                    };
                 }
                 Ok(())
             }

@@ -156,7 +156,7 @@ fn unknown_fields_are_named() {
 #[test]
 fn values_that_cannot_be_honoured_are_named() {
     type Change = fn(&mut Value);
-    let cases: [(&str, Change, &[&str]); 18] = [
+    let cases: [(&str, Change, &[&str]); 19] = [
         ("contract", |m| m["contract"] = json!("batch"), &["field contract", "batch"]),
         ("task", |m| m["task"] = json!("ranking"), &["field task", "ranking"]),
         (
@@ -188,6 +188,11 @@ fn values_that_cannot_be_honoured_are_named() {
         ("window_frames", |m| m["window_frames"] = json!(u64::MAX), &["window_frames", "100000"]),
         ("warm_up_frames", |m| m["warm_up_frames"] = json!(65), &["warm_up_frames"]),
         ("score_class", |m| m["score_class"] = json!("loved"), &["score_class", "loved"]),
+        (
+            "classes",
+            |m| m["classes"][1]["name"] = m["classes"][0]["name"].clone(),
+            &["classes[1].name", "another class"],
+        ),
     ];
     for (what, change, words) in cases {
         assert_refused(what, &with_metadata(STREAMING, change), words);

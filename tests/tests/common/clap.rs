@@ -63,7 +63,7 @@ impl Instance {
         self.plugin.activate(|_, _| (), configuration).unwrap()
     }
 
-    /// Says that what follows is rendered offline.
+    /// Says that what follows is rendered offline. This host does not mind being asked to activate the plugin anew.
     pub fn offline(&mut self) {
         let render: PluginRender = self.extension();
         render.set(&self.plugin.plugin_handle(), RenderMode::Offline).unwrap();
@@ -132,6 +132,18 @@ pub fn run(
     rate: u32,
     automation: &[(usize, ClapId, f64)],
 ) -> Processor {
+    run_and_hear(processor, channels, block, rate, automation, |_| {})
+}
+
+/// The same, and hears what the plugin tells in each block.
+pub fn run_and_hear(
+    processor: Processor,
+    channels: &[Vec<f32>],
+    block: usize,
+    rate: u32,
+    automation: &[(usize, ClapId, f64)],
+    mut hear: impl FnMut(&EventBuffer),
+) -> Processor {
     let mut processor = processor.start_processing().unwrap();
     let frames = channels[0].len();
     let (mut at, mut number) = (0, 0);
@@ -156,7 +168,7 @@ pub fn run(
                 output.iter_mut().map(Vec::as_mut_slice),
             ),
         }]);
-        process(&mut processor, &audio_in, &mut audio_out, &events, (at, rate));
+        hear(&process(&mut processor, &audio_in, &mut audio_out, &events, (at, rate)));
         for (output, channel) in output.iter().zip(channels) {
             let same = output.iter().zip(&channel[at..to]).all(|(o, i)| o.to_bits() == i.to_bits());
             assert!(same, "the audio was changed in the block from {at} to {to}");
@@ -175,14 +187,14 @@ fn values_set(automation: &[(usize, ClapId, f64)], number: usize) -> EventBuffer
     events
 }
 
-/// One call of the plugin, at a frame of a song that plays at this rate.
+/// One call of the plugin, at a frame of a song that plays at this rate. Gives what the plugin tells.
 fn process(
     processor: &mut StartedPluginAudioProcessor<()>,
     audio_in: &InputAudioBuffers<'_>,
     audio_out: &mut OutputAudioBuffers<'_>,
     events: &EventBuffer,
     (at, rate): (usize, u32),
-) {
+) -> EventBuffer {
     let transport = transport(at as f64 / f64::from(rate));
     let mut events_out = EventBuffer::new();
     processor
@@ -195,6 +207,7 @@ fn process(
             Some(&transport),
         )
         .unwrap();
+    events_out
 }
 
 /// A transport that plays from here.

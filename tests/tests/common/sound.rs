@@ -168,6 +168,32 @@ impl SoundServer {
         self.play_with(file, &["--latency-msec=50"])
     }
 
+    /// Plays a file as a node of PipeWire's own that is linked to the output, and no stream. Says what is
+    /// not installed.
+    pub fn play_linked(&self, file: &Path, sink: &str) -> Result<Playing, String> {
+        // Not as music, whose streams the sound server tells of.
+        let node = r#"{ "media.class": "Audio/Source", "node.name": "linked" }"#;
+        let mut command = self.with(Command::new("pw-play"));
+        command.args(["--target", "0", "--properties", node]).arg(file);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let playing = Playing(command.spawn().map_err(|error| format!("no pw-play: {error}"))?);
+        let start = Instant::now();
+        for side in ["FL", "FR"] {
+            let ports = [format!("linked:capture_{side}"), format!("{sink}:playback_{side}")];
+            loop {
+                let mut link = self.with(Command::new("pw-link"));
+                // Its ports come a moment after it.
+                match link.args(&ports).output() {
+                    Err(error) => return Err(format!("no pw-link: {error}")),
+                    Ok(output) if output.status.success() => break,
+                    Ok(_) => assert!(start.elapsed() < PATIENCE, "{ports:?} cannot be linked"),
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+        Ok(playing)
+    }
+
     fn play_with(&self, file: &Path, args: &[&str]) -> Playing {
         let mut command = self.with(Command::new("paplay"));
         command

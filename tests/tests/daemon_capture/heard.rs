@@ -22,6 +22,34 @@ fn pipewire_is_heard_as_well() {
     }
 }
 
+/// The server that we ask tells of streams. A program that is linked straight to the output, as JACK's
+/// are, is none.
+#[test]
+fn what_is_linked_to_the_output_is_heard_as_well() {
+    let server = match SoundServer::start_pipewire() {
+        Ok(server) => server,
+        Err(why) => return common::skip("what_is_linked_to_the_output_is_heard_as_well", &why),
+    };
+    server.add_sink("speakers", 48_000);
+    let folder = tempfile::tempdir().unwrap();
+    let song = excerpt(folder.path(), SECONDS);
+    let mut daemon = listen(&server, &["--rest-after", "1"]);
+    let resting = "nothing plays; resting";
+    daemon.wait_for_log(resting);
+    let linked = match server.play_linked(&song, "speakers") {
+        Ok(linked) => linked,
+        Err(why) => return common::skip("what_is_linked_to_the_output_is_heard_as_well", &why),
+    };
+    // It ends the rest, and there is no other as long as it is heard.
+    let first = daemon.wait_for_reading("sound", playing);
+    let last = daemon.wait_for_reading("more of it", |reading| t(reading) > t(&first) + 4.0);
+    assert!(playing(&last), "{last}");
+    let log = daemon.log_so_far();
+    assert_eq!(log.matches(resting).count(), 1, "{log}");
+    drop(linked);
+    daemon.wait_for_log(resting);
+}
+
 /// Plays the start of the demo song to the server's default output, twice.
 fn hear_a_song(server: &SoundServer) {
     server.add_sink("speakers", 48_000);

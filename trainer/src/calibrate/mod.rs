@@ -19,6 +19,7 @@ use crate::run::{PredictionRow, Run, RunInfo, Task};
 
 pub use isotonic::isotonic;
 pub use platt::platt;
+pub(crate) use reliability::equal_bins;
 pub use reliability::{ReliabilityBin, reliability};
 pub use temperature::temperature;
 
@@ -65,6 +66,15 @@ pub struct Calibrated {
 
 /// What is said of a calibration that does not rise.
 const FLAT: &str = "On the songs that the calibration was fitted on, a higher output did not mean a higher label: the calibrated score is the same for every song.";
+
+/// What is said of a share without a calibration that knows its middle.
+const NO_HALVES: &str = "The score is the predicted share itself, which does not say in which half a song lies: there are no figures of the halves, no confusion and no reliability. calibration = \"platt\" makes it the probability of the upper half.";
+
+/// Whether a share that is calibrated so says how likely a song lies in the upper half. The share itself
+/// does not, whatever it is divided by: its half is no middle.
+pub(crate) fn knows_the_middle(calibration: &Calibration) -> bool {
+    !matches!(calibration, Calibration::Identity | Calibration::Temperature { .. })
+}
 
 /// What is learnt from: rows with their labels.
 struct Labelled<'a> {
@@ -148,13 +158,23 @@ pub fn calibrate(run: &Run, method: Method, score: usize) -> Calibrated {
         (_, true) => FittedOn::Validation,
         (_, false) => FittedOn::Judged,
     };
-    let flat = matches!(calibration, Calibration::Platt { slope, .. } if slope == 0.0)
-        .then(|| FLAT.to_owned());
+    let flat = is_flat(&calibration).then(|| FLAT.to_owned());
+    let no_halves =
+        (info.task == Task::Share && !knows_the_middle(&calibration)).then(|| NO_HALVES.to_owned());
     Calibrated {
         calibration,
         fitted_on,
         probability,
-        notes: note.into_iter().chain(flat).collect(),
+        notes: note.into_iter().chain(flat).chain(no_halves).collect(),
+    }
+}
+
+/// Whether every song gets the same score.
+fn is_flat(calibration: &Calibration) -> bool {
+    match calibration {
+        Calibration::Platt { slope, .. } => *slope == 0.0,
+        Calibration::Isotonic { y, .. } => y.iter().all(|value| *value == y[0]),
+        Calibration::Identity | Calibration::Temperature { .. } => false,
     }
 }
 
@@ -196,4 +216,22 @@ fn probabilities(info: &RunInfo, calibration: &Calibration, raw: &[f32], score: 
     (0..raw.len())
         .map(|i| if i == score { of_score } else { plain(i) * (1.0 - of_score) / others })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flat_calibrations_are_known_whatever_they_are() {
+        let high = [true, true, false, false];
+        let rising = [-2.0f32, -1.0, 1.0, 2.0];
+        let falling: Vec<f32> = rising.iter().rev().copied().collect();
+        let as_f64 = |raw: &[f32]| raw.iter().copied().map(f64::from).collect::<Vec<_>>();
+        for (raw, flat) in [(rising.as_slice(), true), (falling.as_slice(), false)] {
+            assert_eq!(is_flat(&isotonic(raw, &high)), flat, "{raw:?}");
+            assert_eq!(is_flat(&platt(&as_f64(raw), &high)), flat, "{raw:?}");
+        }
+        assert!(!is_flat(&Calibration::Identity));
+    }
 }

@@ -58,7 +58,7 @@ fn figures(comparison: &Comparison) -> Markup {
                     }
                     @for (name, scope) in &columns { td {
                         @if let Some(figure) = figure(&run.evaluation, name, scope) {
-                            (number(figure.value)) " " small.dim { (number(figure.low)) " to " (number(figure.high)) }
+                            (number(figure.value)) " " small.dim { (figure.interval_words()) }
                             (interval_bar(figure))
                         } @else { "–" }
                     } }

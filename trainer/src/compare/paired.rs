@@ -2,7 +2,7 @@
 
 use crate::evaluate::Songs;
 use crate::evaluate::figures::{Kind, Within, kinds};
-use crate::metrics::bootstrap::{draw, interval};
+use crate::metrics::bootstrap::{FEWEST_UNITS, draw, interval};
 use crate::metrics::{holm, mcnemar_exact, most_common};
 use crate::run::Task;
 
@@ -53,8 +53,8 @@ impl Test {
     }
 }
 
-/// Each run but `reference` against it. `aligned[run][i]` is the index in `run` of the song that is at
-/// `i` in the first run.
+/// Each run but `reference` against it; nothing of too few units to tell. `aligned[run][i]` is the index in
+/// `run` of the song that is at `i` in the first run.
 pub(crate) fn tests(
     songs: &[&Songs],
     aligned: &[Vec<usize>],
@@ -83,8 +83,12 @@ pub(crate) fn tests(
             .collect()
     };
     let all = songs[0].all();
+    let units = songs[0].units_of(&all);
+    if units.len() < FEWEST_UNITS {
+        return Vec::new();
+    }
     let whole = values(&all);
-    let drawn = draw(&songs[0].units_of(&all), draws, seed, values);
+    let drawn = draw(&units, draws, seed, values);
     let mut tests = Vec::new();
     for (column, kind) in kinds.iter().enumerate() {
         let row = |run: usize| run * kinds.len() + column;
@@ -128,10 +132,13 @@ pub(crate) fn tests(
     tests
 }
 
-/// Each run against always naming the majority class, by McNemar's exact test.
+/// Each run against always naming the majority class, by McNemar's exact test; nothing of too few units to
+/// tell.
 pub(crate) fn against_majority(songs: &[&Songs]) -> Vec<Test> {
     let mut tests = Vec::new();
-    if !matches!(songs[0].task, Task::Binary | Task::Classes) {
+    let units = |songs: &Songs| songs.units_of(&songs.all());
+    let decides = matches!(songs[0].task, Task::Binary | Task::Classes);
+    if !decides || units(songs[0]).len() < FEWEST_UNITS {
         return tests;
     }
     for (run, songs) in songs.iter().enumerate() {
@@ -157,7 +164,7 @@ pub(crate) fn against_majority(songs: &[&Songs]) -> Vec<Test> {
                 .sum();
             Some(sum as f64 / chosen.len() as f64)
         };
-        let drawn = draw(&songs.units_of(&all), super::DRAWS, 0, |chosen| vec![gain(chosen)]);
+        let drawn = draw(&units(songs), super::DRAWS, 0, |chosen| vec![gain(chosen)]);
         let (low, high) = interval(&drawn[0]).unwrap_or((f64::NAN, f64::NAN));
         let p = mcnemar_exact(only_run, only_majority);
         let difference = gain(&all).unwrap_or(-share);

@@ -5,11 +5,27 @@ use std::fmt;
 use anyhow::Result;
 
 use super::{Comparison, NormalDraws, figure};
-use crate::evaluate::number;
+use crate::evaluate::{in_brackets, number};
+use crate::metrics::bootstrap::FEWEST_UNITS;
 use crate::run::Task;
 
 /// What the comparison comes to, in sentences.
 pub(super) fn findings(comparison: &Comparison) -> Vec<String> {
+    let first = &comparison.runs[0].evaluation;
+    let can_tell = first.groups >= FEWEST_UNITS;
+    let mut findings = match can_tell {
+        true => against_nothing(comparison),
+        false => vec![format!("{} are too few to tell the runs apart.", first.counted())],
+    };
+    findings.extend(closeness(comparison));
+    if can_tell {
+        findings.push(differences(comparison));
+    }
+    findings
+}
+
+/// Whether runs are better than always naming the majority class, and than a coin.
+fn against_nothing(comparison: &Comparison) -> Vec<String> {
     let mut findings = Vec::new();
     let labels = |indices: &[usize]| -> String {
         indices.iter().map(|&i| comparison.runs[i].label.as_str()).collect::<Vec<_>>().join(", ")
@@ -21,7 +37,7 @@ pub(super) fn findings(comparison: &Comparison) -> Vec<String> {
         let beating: Vec<usize> = (0..all)
             .filter(|&i| {
                 figure(&comparison.runs[i].evaluation, "accuracy", "all")
-                    .is_some_and(|accuracy| accuracy.low > majority.share)
+                    .is_some_and(|accuracy| accuracy.is_above(majority.share))
             })
             .collect();
         let always =
@@ -55,7 +71,7 @@ pub(super) fn findings(comparison: &Comparison) -> Vec<String> {
         let ranking: Vec<usize> = (0..all)
             .filter(|&i| {
                 figure(&comparison.runs[i].evaluation, "auc", "all")
-                    .is_some_and(|auc| auc.low > 0.5)
+                    .is_some_and(|auc| auc.is_above(0.5))
             })
             .collect();
         findings.push(match ranking.len() {
@@ -69,6 +85,12 @@ pub(super) fn findings(comparison: &Comparison) -> Vec<String> {
             ),
         });
     }
+    findings
+}
+
+/// Song by song, and beside draws that know nothing.
+fn closeness(comparison: &Comparison) -> Vec<String> {
+    let mut findings = Vec::new();
     let reference = &comparison.runs[comparison.reference].label;
     for won in &comparison.song_by_song {
         findings.push(format!(
@@ -83,6 +105,12 @@ pub(super) fn findings(comparison: &Comparison) -> Vec<String> {
             number(mse)
         ));
     }
+    findings
+}
+
+/// Which runs differ from the reference by more than chance.
+fn differences(comparison: &Comparison) -> String {
+    let reference = &comparison.runs[comparison.reference].label;
     let differing: Vec<String> = comparison
         .tests
         .iter()
@@ -100,7 +128,7 @@ pub(super) fn findings(comparison: &Comparison) -> Vec<String> {
             )
         })
         .collect();
-    findings.push(match differing.is_empty() {
+    match differing.is_empty() {
         true => {
             format!("No run differs from {reference} by more than chance, after Holm’s correction.")
         }
@@ -108,8 +136,7 @@ pub(super) fn findings(comparison: &Comparison) -> Vec<String> {
             "More than chance apart from {reference}, after Holm’s correction: {}.",
             differing.join("; ")
         ),
-    });
-    findings
+    }
 }
 
 /// A p-value with as many digits as it deserves.
@@ -145,9 +172,7 @@ impl fmt::Display for Comparison {
             let mark = if index == self.reference { " *" } else { "" };
             let mut row = vec![format!("{}{mark}", run.label)];
             row.extend(columns.iter().map(|&(name, scope)| {
-                figure(&run.evaluation, name, scope).map_or("–".into(), |x| {
-                    format!("{} [{}, {}]", number(x.value), number(x.low), number(x.high))
-                })
+                figure(&run.evaluation, name, scope).map_or("–".into(), in_brackets)
             }));
             if trained {
                 row.push(run.evaluation.train_accuracy.map_or("–".into(), number));
@@ -243,8 +268,8 @@ pub(super) fn csv(comparison: &Comparison) -> Result<Vec<u8>> {
             let figure = figure(evaluation, name, scope);
             row.extend([
                 optional(figure.map(|f| f.value)),
-                optional(figure.map(|f| f.low)),
-                optional(figure.map(|f| f.high)),
+                optional(figure.and_then(|f| f.low)),
+                optional(figure.and_then(|f| f.high)),
             ]);
         }
         for figure in &tested {

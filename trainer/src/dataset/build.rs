@@ -26,9 +26,6 @@ use super::toml_text;
 use crate::embed::Embedder;
 use crate::{files, interrupt};
 
-/// Bytes after which a new shard is begun.
-const SHARD_BYTES: u64 = 1 << 30;
-
 /// Songs that the line about those that could not be read names at most.
 const MOST_NAMED: usize = 5;
 
@@ -61,8 +58,14 @@ pub struct BuildOptions {
     /// Compare the frames that are there, and the audio files, with their hashes, and read damaged and
     /// changed songs again.
     pub verify: bool,
+    /// Read all songs again where the options differ from those that the data set was built with. Without
+    /// it such a build is refused, and what was read stays.
+    pub rebuild: bool,
     /// Bytes after which a new shard is begun; a good many without it.
     pub shard_bytes: Option<u64>,
+    /// Seconds of the longest song of which features, choruses or embeddings are made, longer ones are
+    /// skipped; an hour without it.
+    pub longest_seconds: Option<f64>,
 }
 
 impl BuildOptions {
@@ -196,15 +199,7 @@ pub fn build_with(options: &BuildOptions, source: &dyn FeatureSource) -> Result<
         (0..).zip(manifest.tracks).filter(|(_, track)| is_here(track)).collect();
     let folder = options.folder();
     let is_new = !folder.exists();
-    let largest_shard = options.shard_bytes.unwrap_or(SHARD_BYTES);
-    let place = Construction::open(
-        &folder,
-        &description,
-        &manifest.header,
-        &tracks,
-        largest_shard,
-        options.save_every,
-    )?;
+    let place = Construction::open(&folder, &description, &manifest.header, &tracks, options)?;
     let from = From { source, embedder: embedder.as_ref() };
     let report = Work::run(options, &description, from, &tracks, &place)?;
     let songs = place.songs();
@@ -339,7 +334,9 @@ impl<'a> Work<'a> {
         ensure!(meta.is_file(), "{} is no file", path.display());
         let modified = meta.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
         let (bytes, modified_ns) = (meta.len(), modified.as_nanos() as u64);
-        let known = known.filter(|song| !self.options.verify || self.place.is_sound(song));
+        let known = known
+            .filter(|song| !self.options.verify || self.place.is_sound(song))
+            .map(|song| with_codec(song, &path));
         // As `make` and `rsync` do, unless the content is to be looked at. The name counts as well: two
         // songs that change places can have one size and one time.
         if let Some(song) = &known
@@ -362,7 +359,8 @@ impl<'a> Work<'a> {
         let features = self.description.feature_names.len();
         let From { source, embedder } = self.from;
         let extraction = &self.description.extraction;
-        let content = song::read(&path, extraction, features, source, embedder)?;
+        let longest = self.options.longest_seconds.unwrap_or(song::LONGEST_SECONDS);
+        let content = song::read(&path, extraction, features, source, embedder, longest)?;
         let song = BuiltSong {
             // Known once it has been written.
             place: super::shard::Place { shard: 0, offset: 0 },
@@ -372,6 +370,7 @@ impl<'a> Work<'a> {
             clipped: content.clipped,
             chorus: content.chorus,
             file: track.file.clone(),
+            codec: Some(content.codec.to_owned()),
             bytes,
             modified_ns,
             audio_sha256,
@@ -379,6 +378,12 @@ impl<'a> Work<'a> {
         };
         Ok(Read::Built(song, content.values))
     }
+}
+
+/// A song with its codec, which an older version did not keep.
+fn with_codec(song: BuiltSong, path: &Path) -> BuiltSong {
+    let codec = song.codec.or_else(|| song::codec_of(path));
+    BuiltSong { codec, ..song }
 }
 
 enum Read {

@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
+use super::build::BuildOptions;
 use super::description::Description;
 use super::index::{self, BuiltSong, Entry};
 use super::manifest::Track;
@@ -20,6 +21,8 @@ use super::shard::{self, Layout, Place, Shard, ShardWriter};
 use super::tracks;
 use crate::files;
 
+/// Bytes after which a new shard is begun, if nothing else is asked for.
+const SHARD_BYTES: u64 = 1 << 30;
 /// Least time between two saves, if nothing else is asked for.
 const SAVE_AFTER: Duration = Duration::from_millis(100);
 /// Saving may then take this part of the time.
@@ -54,15 +57,19 @@ pub(super) fn layout_of(description: &Description) -> Result<Layout> {
 }
 
 impl<'a> Construction<'a> {
-    /// Makes the folder, or opens what an earlier build left there. Songs that were read with other
-    /// settings, that are no longer in the manifest or that lie in a damaged shard count as unread.
+    /// Makes the folder, or opens what an earlier build left there. Songs that are no longer in the manifest
+    /// or that lie in a damaged shard count as unread; those that were read with other settings as well, if
+    /// they are to be read again.
+    ///
+    /// # Errors
+    /// When they were read with other settings and are not to be read again, when another process builds
+    /// there, or the folder cannot be written to.
     pub(super) fn open(
         folder: &Path,
         description: &Description,
         header: &[String],
         tracks: &'a [(u64, Track)],
-        largest_shard: u64,
-        save_every: Option<Duration>,
+        options: &BuildOptions,
     ) -> Result<Self> {
         // What another made is not touched.
         Description::find(folder)?;
@@ -73,6 +80,12 @@ impl<'a> Construction<'a> {
         let layout = layout_of(description)?;
         let known = match &before {
             Some(before) if layout_of(before)? == layout => index::read(folder)?,
+            // Nothing is written yet: what took hours is not lost to an option that was forgotten.
+            Some(before) if !options.rebuild => bail!(
+                "{} was built with {}; give the same options, another folder with --out, or --rebuild to read all songs again",
+                folder.display(),
+                before.other_options(description).join(" and ")
+            ),
             _ => {
                 index::write(folder, std::iter::empty())?;
                 Vec::new()
@@ -82,6 +95,7 @@ impl<'a> Construction<'a> {
         if before.as_ref() != Some(description) {
             description.save(folder)?;
         }
+        let largest_shard = options.shard_bytes.unwrap_or(SHARD_BYTES);
         let (entries, shards) = Self::take_over(folder, layout, tracks, known, largest_shard)?;
         let state = State {
             entries,
@@ -90,8 +104,14 @@ impl<'a> Construction<'a> {
             save_took: Duration::ZERO,
             changed: false,
         };
-        let state = Mutex::new(state);
-        Ok(Self { folder: folder.to_owned(), layout, tracks, state, save_every, _lock: lock })
+        Ok(Self {
+            folder: folder.to_owned(),
+            layout,
+            tracks,
+            state: Mutex::new(state),
+            save_every: options.save_every,
+            _lock: lock,
+        })
     }
 
     fn take_over(

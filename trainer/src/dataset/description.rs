@@ -157,6 +157,45 @@ impl Description {
         files::write_bytes(&folder.join("dataset.json"), serde_json::to_vec_pretty(self)?)
     }
 
+    /// What songs were read with here and not in `now`, as options of a build: at least one where the frames
+    /// or features of the two differ.
+    pub(super) fn other_options(&self, now: &Self) -> Vec<String> {
+        let (old, new) = (&self.extraction, &now.extraction);
+        let mut other = Vec::new();
+        if old.version != new.version {
+            other.push("another version of earworm-train".to_owned());
+        }
+        match (&old.embedding, &new.embedding) {
+            // A model of embeddings brings its own frames.
+            (Some(_), None) => other.push("--embedding".into()),
+            (None, Some(_)) => other.push("no --embedding".into()),
+            (a, b) if a != b => other.push("another --embedding".into()),
+            _ if old.front_end != new.front_end => other.push("another --front-end".into()),
+            _ => {}
+        }
+        if old.features != new.features {
+            let names: Vec<String> = old.features.iter().map(ToString::to_string).collect();
+            other.push(match names.is_empty() {
+                true => "no --features".into(),
+                false => format!("--features {}", names.join(",")),
+            });
+        }
+        if old.chorus_seconds != new.chorus_seconds {
+            other.push(match old.chorus_seconds {
+                Some(seconds) => format!("--chorus {seconds}"),
+                None => "no --chorus".into(),
+            });
+        }
+        if other.is_empty() {
+            other.push(format!(
+                "{} features, not {}",
+                self.feature_names.len(),
+                now.feature_names.len()
+            ));
+        }
+        other
+    }
+
     /// What must agree for two parts to be parts of the same data set.
     pub(super) fn without_part(&self) -> Self {
         Self { part: None, ..self.clone() }

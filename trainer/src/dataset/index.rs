@@ -35,6 +35,8 @@ pub(super) struct BuiltSong {
     pub(super) chorus: Option<f64>,
     /// Where the audio file lies, as the manifest said; empty in an index of an older version.
     pub(super) file: String,
+    /// What its audio is coded with; `None` in an index of an older version.
+    pub(super) codec: Option<String>,
     /// Size of the audio file in bytes.
     pub(super) bytes: u64,
     /// When the audio file was last changed, in nanoseconds since 1970.
@@ -45,7 +47,7 @@ pub(super) struct BuiltSong {
     pub(super) content_sha256: String,
 }
 
-const COLUMNS: [(&str, Kind); 14] = [
+const COLUMNS: [(&str, Kind); 15] = [
     ("track_id", Kind::Text),
     ("shard", Kind::Whole),
     ("offset", Kind::Whole),
@@ -55,6 +57,7 @@ const COLUMNS: [(&str, Kind); 14] = [
     ("clipped", Kind::Real),
     ("chorus", Kind::Real),
     ("file", Kind::Text),
+    ("codec", Kind::Text),
     ("bytes", Kind::Whole),
     ("modified_ns", Kind::Whole),
     ("audio_sha256", Kind::Text),
@@ -108,6 +111,7 @@ fn cells_of<'a>(rows: impl Iterator<Item = (&'a str, &'a Entry)>) -> Vec<Cells> 
         real(|song| Some(song.clipped)),
         real(|song| song.chorus),
         text(|song| &song.file),
+        Cells::Text(rows.iter().map(|row| built(row.1)?.codec.clone()).collect()),
         whole(|song| song.bytes),
         whole(|song| song.modified_ns),
         text(|song| &song.audio_sha256),
@@ -139,10 +143,12 @@ fn read_rows(folder: &Path) -> Result<Vec<(String, Entry)>> {
     let (frames, audible) = (table.whole("frames")?, table.whole("audible")?);
     let (seconds, clipped) = (table.real("seconds")?, table.real("clipped")?);
     let chorus = table.real("chorus")?;
-    let mut files = match table.has("file") {
-        true => table.text("file")?,
-        false => vec![None; ids.len()],
+    // An index of an older version has no such columns.
+    let mut newer = |name: &str| match table.has(name) {
+        true => table.text(name),
+        false => Ok(vec![None; ids.len()]),
     };
+    let (mut files, mut codecs) = (newer("file")?, newer("codec")?);
     let (bytes, modified_ns) = (table.whole("bytes")?, table.whole("modified_ns")?);
     let (mut audio, mut content) = (table.text("audio_sha256")?, table.text("content_sha256")?);
     let mut reasons = table.text("skipped")?;
@@ -168,6 +174,7 @@ fn read_rows(folder: &Path) -> Result<Vec<(String, Entry)>> {
             clipped: clipped[row].with_context(missing)?,
             chorus: chorus[row],
             file: files[row].take().unwrap_or_default(),
+            codec: codecs[row].take(),
             bytes: whole(&bytes)?,
             modified_ns: whole(&modified_ns)?,
             audio_sha256: audio[row].take().with_context(missing)?,
@@ -182,6 +189,7 @@ fn read_rows(folder: &Path) -> Result<Vec<(String, Entry)>> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::dataset::build::{BuildOptions, build};
     use proptest::prelude::*;
 
     fn entry() -> impl Strategy<Value = Entry> {
@@ -189,9 +197,10 @@ pub(super) mod tests {
             (any::<u32>(), 0u64..1 << 62, 0u64..1 << 40, 0.0f64..=1.0),
             (0.0f64..1e6, 0.0f64..=1.0, prop::option::of(0.0f64..1e4)),
             ("[a-z/]{0,9}", 0u64..1 << 62, 0u64..1 << 62, "[0-9a-f]{64}", "[0-9a-f]{64}"),
+            prop::option::of("[a-z0-9_]{1,9}"),
         );
-        let built =
-            built.prop_map(|((shard, offset, frames, share), (seconds, clipped, chorus), rest)| {
+        let built = built.prop_map(
+            |((shard, offset, frames, share), (seconds, clipped, chorus), rest, codec)| {
                 let (file, bytes, modified_ns, audio_sha256, content_sha256) = rest;
                 Entry::Built(BuiltSong {
                     place: Place { shard, offset },
@@ -201,12 +210,14 @@ pub(super) mod tests {
                     clipped,
                     chorus,
                     file,
+                    codec,
                     bytes,
                     modified_ns,
                     audio_sha256,
                     content_sha256,
                 })
-            });
+            },
+        );
         prop_oneof![3 => built, 1 => ".{1,40}".prop_map(|reason| Entry::Skipped { reason })]
     }
 
@@ -220,6 +231,64 @@ pub(super) mod tests {
             write(dir.path(), rows.iter().map(|(id, entry)| (id.as_str(), entry))).unwrap();
             prop_assert_eq!(read(dir.path()).unwrap(), rows);
         }
+    }
+
+    #[test]
+    fn an_index_of_an_older_version_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let song = BuiltSong {
+            place: Place { shard: 1, offset: 64 },
+            frames: 9,
+            audible: 8,
+            seconds: 2.0,
+            clipped: 0.0,
+            chorus: None,
+            file: "a.mp3".into(),
+            codec: Some("mp3".into()),
+            bytes: 5,
+            modified_ns: 7,
+            audio_sha256: "a".into(),
+            content_sha256: "c".into(),
+        };
+        let entry = Entry::Built(song.clone());
+        let cells = cells_of(std::iter::once(("1", &entry)));
+        let (columns, cells): (Vec<_>, Vec<_>) = COLUMNS
+            .into_iter()
+            .zip(cells)
+            .filter(|((name, _), _)| !["file", "codec"].contains(name))
+            .unzip();
+        let batches = std::iter::once(Ok(cells));
+        table_file::write(&path_of(dir.path()), &columns, &[], batches).unwrap();
+        let older = Entry::Built(BuiltSong { file: String::new(), codec: None, ..song });
+        assert_eq!(read(dir.path()).unwrap(), [("1".to_owned(), older)]);
+    }
+
+    /// The audio is not read again for it.
+    #[test]
+    fn a_build_adds_the_codecs_that_an_older_version_did_not_keep() {
+        let dir = tempfile::tempdir().unwrap();
+        let spec = hound::WavSpec {
+            channels: 1,
+            sample_rate: 22_050,
+            bits_per_sample: 16,
+            sample_format: hound::SampleFormat::Int,
+        };
+        let mut wav = hound::WavWriter::create(dir.path().join("123"), spec).unwrap();
+        (0..8192).for_each(|i| wav.write_sample((i % 100 * 50) as i16).unwrap());
+        wav.finalize().unwrap();
+        let manifest = dir.path().join("tracks.csv");
+        std::fs::write(&manifest, "track_id,file\n1,123\n").unwrap();
+        let (audio, out) = (dir.path().to_owned(), dir.path().join("set"));
+        let options = BuildOptions { manifest, audio, out, ..BuildOptions::default() };
+        build(&options).unwrap();
+        let mut rows = read(&options.out).unwrap();
+        let whole = rows.clone();
+        let Entry::Built(song) = &mut rows[0].1 else { panic!("not built") };
+        assert_eq!(song.codec.take().as_deref(), Some("pcm_s16le"));
+        write(&options.out, rows.iter().map(|(id, entry)| (id.as_str(), entry))).unwrap();
+        let report = build(&options).unwrap();
+        assert_eq!((report.built, report.kept), (0, 1));
+        assert_eq!(read(&options.out).unwrap(), whole);
     }
 
     #[test]

@@ -4,8 +4,8 @@
 //! DIR/dataset.json         version, settings, features, schema, hash of the manifest
 //! DIR/tracks.parquet       the manifest's rows as they were
 //! DIR/index.parquet        of each song: shard, offset, frames, audible frames, seconds, share of clipped
-//!                          samples, chorus start, file size and time, hashes of audio and content;
-//!                          or why it was skipped
+//!                          samples, chorus start, codec, file size and time, hashes of audio and
+//!                          content; or why it was skipped
 //! DIR/features.parquet     track_id and one column a feature, where features were asked for
 //! DIR/shards/shard-….frames   mel frames, levels and features of many songs each; see the module `shard`
 //! ```

@@ -14,6 +14,10 @@ use crate::embed::Embedder;
 /// The largest sample of 16-bit audio: what reaches it has been cut off, or nearly.
 const FULL_SCALE: f32 = 32767.0 / 32768.0;
 
+/// Seconds of the longest song of which features, choruses or embeddings are made. All of it is held in
+/// memory for that, an hour of it in about a gigabyte; without them only its frames are.
+pub(super) const LONGEST_SECONDS: f64 = 3600.0;
+
 /// What is kept of a song.
 pub(super) struct SongContent {
     /// Mel frames in dB, then levels in dBFS, then features: as they lie in a shard.
@@ -28,6 +32,13 @@ pub(super) struct SongContent {
     pub(super) clipped: f64,
     /// Where the chorus starts, in seconds.
     pub(super) chorus: Option<f64>,
+    /// What the audio is coded with.
+    pub(super) codec: &'static str,
+}
+
+/// What the audio in a file is coded with; `None` where it cannot be read.
+pub(super) fn codec_of(path: &Path) -> Option<String> {
+    AudioFile::open(path).ok().map(|file| file.codec().to_owned())
 }
 
 /// What is missing of a file of which so many frames were heard.
@@ -47,17 +58,18 @@ fn damage(heard: u64, expected: Option<u64>, damaged_packets: u64) -> Option<Str
 ///
 /// # Errors
 /// When the file cannot be decoded or resampled, or is shorter than one frame, or than one patch of the
-/// embedder.
+/// embedder, or when it is to be held in memory and longer than `longest` seconds.
 pub(super) fn read(
     path: &Path,
     extraction: &Extraction,
     features: usize,
     source: &dyn FeatureSource,
     embedder: Option<&Embedder>,
+    longest: f64,
 ) -> Result<SongContent> {
     let settings = &extraction.front_end;
     let mut file = AudioFile::open(path)?;
-    let format = file.format();
+    let (format, codec) = (file.format(), file.codec());
     let mut resampler = Resampler::new(format.sample_rate, settings.sample_rate)
         .with_context(|| path.display().to_string())?;
     let mut front_end = match embedder {
@@ -84,6 +96,12 @@ pub(super) fn read(
         total += block.len();
         downmix_interleaved(block, format.channels, &mut mono);
         length += mono.len();
+        // Heard, not announced: the length that a file names may be a guess.
+        ensure!(
+            !keep_samples || length as f64 <= longest * f64::from(format.sample_rate),
+            "{} is longer than {longest} s, too long for features, choruses and embeddings",
+            path.display()
+        );
         resampler.push(&mono, &mut take);
     }
     resampler.finish(&mut take);
@@ -126,6 +144,7 @@ pub(super) fn read(
         seconds: length as f64 / f64::from(format.sample_rate),
         clipped: clipped as f64 / total.max(1) as f64,
         chorus,
+        codec,
     })
 }
 

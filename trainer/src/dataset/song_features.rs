@@ -1,6 +1,7 @@
 //! Features of whole songs: where the builder gets them from.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::str::FromStr;
 
 use anyhow::{Result, bail};
@@ -17,6 +18,15 @@ pub enum FeatureSet {
     Descriptors,
     /// The low-level set of HitMusicNet.
     LowLevel,
+}
+
+impl fmt::Display for FeatureSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Descriptors => "descriptors",
+            Self::LowLevel => "low-level",
+        })
+    }
 }
 
 impl FromStr for FeatureSet {

@@ -35,6 +35,9 @@ pub struct SongEntry {
     pub chorus: Option<f64>,
     /// Share of its samples at full scale or beyond, from 0 to 1.
     pub clipped: f64,
+    /// What its audio is coded with: `mp3`, `flac`, `pcm_s16le` and so on. `None` where an older version built
+    /// the data set.
+    pub codec: Option<String>,
 }
 
 /// Places of songs whose audio is the same to the byte: two or more in each list, in the songs' order.
@@ -156,6 +159,7 @@ impl Dataset {
                         sha256: song.audio_sha256.clone(),
                         chorus: song.chorus,
                         clipped: song.clipped,
+                        codec: song.codec.clone(),
                     });
                     dataset.built.push((row, song));
                 }

@@ -1,13 +1,12 @@
 //! Which figures a task is measured by.
 
-use serde::{Deserialize, Serialize};
-
 use super::baselines::{
     always_the_mean, always_the_mean_r2, always_the_median, base_rates, coin, constant, majority,
     majority_f1, no_order,
 };
+use super::figure::Figure;
 use super::songs::{Songs, pick};
-use crate::metrics::bootstrap::{averaged, draw, interval};
+use crate::metrics::bootstrap::{FEWEST_UNITS, averaged, draw, interval};
 use crate::metrics::{
     accuracy, auc, auc_one_vs_rest, balanced_accuracy, brier, brier_of_classes, calibration_error,
     macro_f1, mean_absolute_error, mean_squared_error, r_squared, spearman,
@@ -16,44 +15,9 @@ use crate::run::Task;
 
 /// Bins of the calibration error.
 const BINS: usize = 10;
-
-/// A figure with its 95 % interval and what knowing nothing would give.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Figure {
-    /// What was measured, such as `auc`.
-    pub name: String,
-    /// On which songs: `all`, or `within genre`.
-    pub scope: String,
-    /// The figure.
-    pub value: f64,
-    /// Lower end of its interval.
-    pub low: f64,
-    /// Upper end of its interval.
-    pub high: f64,
-    /// What the best guess without listening would get.
-    pub baseline: Option<f64>,
-    /// What that guess is.
-    pub baseline_is: Option<String>,
-    /// Whether more is better.
-    pub higher_is_better: bool,
-}
-
-impl Figure {
-    /// Whether the whole interval is better than the baseline; `None` without one.
-    pub fn beats_baseline(&self) -> Option<bool> {
-        let baseline = self.baseline?;
-        Some(if self.higher_is_better { self.low > baseline } else { self.high < baseline })
-    }
-
-    /// Whether the whole interval is worse than the baseline.
-    pub fn loses_to_baseline(&self) -> bool {
-        let worse = |baseline| match self.higher_is_better {
-            true => self.high < baseline,
-            false => self.low > baseline,
-        };
-        self.baseline.is_some_and(worse)
-    }
-}
+/// Figures of what was named or how likely it was held: there are none where nothing was named.
+const OF_CLASSES: [&str; 5] =
+    ["accuracy", "balanced accuracy", "macro f1", "brier", "calibration error"];
 
 /// Over which songs a figure is taken before it is averaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,8 +49,16 @@ pub struct Kind {
 }
 
 impl Kind {
+    /// Whether songs have such a figure at all.
+    pub fn is_of(&self, songs: &Songs) -> bool {
+        songs.decides() || !OF_CLASSES.contains(&self.name)
+    }
+
     /// The figure of some songs, indices may repeat; `None` where it has no meaning.
     pub fn of(&self, songs: &Songs, chosen: &[usize]) -> Option<f64> {
+        if !self.is_of(songs) {
+            return None;
+        }
         let figure = |part: &[usize]| (self.compute)(songs, part);
         let genres = songs.genres.len();
         let value = match self.within {
@@ -155,7 +127,8 @@ pub fn short_kinds(task: Task) -> Vec<Kind> {
     }
 }
 
-/// Takes figures of some songs, with intervals over their units. Figures without meaning are left out.
+/// Takes figures of some songs, with intervals over their units where there are enough of them. Figures
+/// without meaning are left out.
 pub fn measure(
     songs: &Songs,
     chosen: &[usize],
@@ -164,24 +137,27 @@ pub fn measure(
     seed: u64,
 ) -> Vec<Figure> {
     let values: Vec<Option<f64>> = kinds.iter().map(|kind| kind.of(songs, chosen)).collect();
-    let drawn = draw(&songs.units_of(chosen), draws, seed, |songs_of_draw| {
+    let units = songs.units_of(chosen);
+    let draws = if units.len() < FEWEST_UNITS { 0 } else { draws };
+    let drawn = draw(&units, draws, seed, |songs_of_draw| {
         kinds.iter().map(|kind| kind.of(songs, songs_of_draw)).collect()
     });
     let mut figures = Vec::new();
-    for ((kind, value), drawn) in kinds.iter().zip(values).zip(drawn) {
-        let (Some(value), Some((low, high))) = (value, interval(&drawn)) else { continue };
+    for (row, (kind, value)) in kinds.iter().zip(values).enumerate() {
+        let Some(value) = value else { continue };
         let baseline = (kind.baseline)(songs, chosen);
         // Chance adds to the calibration error of every draw, so that all of them can lie above it.
-        let (low, high) = match kind.name {
-            "calibration error" => (low.min(value), high.max(value)),
-            _ => (low, high),
-        };
+        let ends =
+            drawn.get(row).and_then(|drawn| interval(drawn)).map(|(low, high)| match kind.name {
+                "calibration error" => (low.min(value), high.max(value)),
+                _ => (low, high),
+            });
         figures.push(Figure {
             name: kind.name.into(),
             scope: if kind.within == Within::Genres { "within genre" } else { "all" }.into(),
             value,
-            low,
-            high,
+            low: ends.map(|(low, _)| low),
+            high: ends.map(|(_, high)| high),
             baseline: baseline.as_ref().map(|b| b.0),
             baseline_is: baseline.map(|b| b.1),
             higher_is_better: kind.higher_is_better,
@@ -348,8 +324,8 @@ mod tests {
         for (figure, (name, scope, value, low, high)) in figures.iter().zip(expected) {
             assert_eq!((&*figure.name, &*figure.scope), (name, scope));
             assert_eq!(
-                (figure.value, figure.low, figure.high),
-                (value, low, high),
+                (figure.value, figure.interval()),
+                (value, Some((low, high))),
                 "{name} {scope}"
             );
         }
@@ -370,6 +346,37 @@ mod tests {
         assert!((find("brier").baseline.unwrap() - upper * (1.0 - upper)).abs() < 1e-12);
         assert_eq!(find("brier").value, 0.25);
         assert!((find("r2").value - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_few_units_have_no_interval() {
+        let mut songs = songs_of_before();
+        let kinds = kinds(Task::Share, false);
+        let intervals = |songs: &Songs, chosen: &[usize]| {
+            let figures = measure(songs, chosen, &kinds, 50, 1);
+            let auc = figures.iter().find(|f| f.name == "auc").unwrap();
+            assert_eq!(auc.beats_baseline().is_some(), auc.interval().is_some());
+            figures.iter().filter(|figure| figure.interval().is_some()).count()
+        };
+        let all = songs.all();
+        assert!(intervals(&songs, &all) > 0);
+        songs.unit = all.iter().map(|song| song % FEWEST_UNITS).collect();
+        assert!(intervals(&songs, &all) > 0);
+        // All songs are of seven artists, and some of one.
+        songs.unit = all.iter().map(|song| song % (FEWEST_UNITS - 1)).collect();
+        assert_eq!(intervals(&songs, &all), 0);
+        let of_one: Vec<usize> = all.into_iter().filter(|&song| songs.unit[song] == 0).collect();
+        assert_eq!(intervals(&songs, &of_one), 0);
+    }
+
+    #[test]
+    fn where_nothing_was_named_there_are_no_figures_of_it() {
+        let mut songs = songs_of_before();
+        songs.decided.clear();
+        let figures = measure(&songs, &songs.all(), &kinds(Task::Share, true), 10, 1);
+        let names: Vec<&str> = figures.iter().map(|figure| figure.name.as_str()).collect();
+        assert!(OF_CLASSES.iter().all(|name| !names.contains(name)), "{names:?}");
+        assert!(names.contains(&"auc") && names.contains(&"mae"), "{names:?}");
     }
 
     #[test]

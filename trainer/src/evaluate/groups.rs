@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::figures::{Figure, measure, short_kinds};
+use super::figure::Figure;
+use super::figures::{measure, short_kinds};
 use super::songs::Songs;
 use crate::metrics::{accuracy, mean};
 use crate::run::Task;
@@ -17,13 +18,13 @@ const FEWEST_SONGS: usize = 2;
 pub struct GroupResult {
     /// Its name.
     pub name: String,
-    /// Its songs.
+    /// Its songs, or their pieces where they were cut.
     pub songs: usize,
     /// Mean of what is true: the share, the part of songs in the score's class, the value.
     pub truth: f64,
     /// Mean of what was said, on the same scale.
     pub said: f64,
-    /// Share of songs whose class was named; absent for regressions.
+    /// Share of songs whose class was named; absent where none was.
     pub accuracy: Option<f64>,
     /// A few figures with intervals; empty for groups, which are too small for them.
     pub figures: Vec<Figure>,
@@ -79,9 +80,9 @@ fn summary(songs: &Songs, name: &str, chosen: &[usize]) -> GroupResult {
             Task::Share | Task::Regression => column(&|song| songs.said[song]),
             Task::Binary | Task::Classes => column(&|song| songs.of_score(song)),
         },
-        accuracy: match songs.task {
-            Task::Regression => None,
-            _ => accuracy(&pick(&songs.decided), &pick(&songs.label)),
+        accuracy: match songs.decides() {
+            true => accuracy(&pick(&songs.decided), &pick(&songs.label)),
+            false => None,
         },
         figures: Vec::new(),
     }

@@ -1,6 +1,7 @@
 //! `evaluate`: what a run's models are worth on songs they had not seen.
 
 mod baselines;
+mod figure;
 pub mod figures;
 mod groups;
 mod notes;
@@ -18,10 +19,11 @@ use crate::calibrate::{Calibrated, FittedOn, Method, ReliabilityBin, calibrate, 
 use crate::metrics::{bootstrap, confusion};
 use crate::run::{Run, Split, Task};
 
-pub use figures::Figure;
+pub use figure::Figure;
+pub(crate) use figure::TOO_FEW;
 pub use groups::GroupResult;
 pub use notes::Notes;
-pub(crate) use show::number;
+pub(crate) use show::{in_brackets, number};
 pub use songs::Songs;
 pub use trust::{finding, trust};
 
@@ -66,7 +68,7 @@ pub struct Majority {
 pub struct PartResult {
     /// Its name.
     pub name: String,
-    /// Songs it judged; 0 for the training on all songs.
+    /// Songs it judged, or their pieces where they were cut; 0 for the training on all songs.
     pub songs: usize,
     /// Passes after which its weights were kept.
     pub best_epoch: usize,
@@ -95,6 +97,9 @@ pub struct Evaluation {
     pub split: Split,
     /// Number of songs, each judged by a model that had not seen it.
     pub songs: usize,
+    /// Number of pieces that they were cut into, each judged by itself; absent where they were whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pieces: Option<usize>,
     /// Number of groups: the unit of the intervals. Where songs have none, each stands alone.
     pub groups: usize,
     /// What groups are called, such as `artists`; `songs` where there are none.
@@ -106,7 +111,7 @@ pub struct Evaluation {
     pub metrics: Vec<Metric>,
     /// All figures.
     pub figures: Vec<Figure>,
-    /// The majority class; absent for regressions.
+    /// The majority class; absent where no class was named.
     pub majority: Option<Majority>,
     /// Mean share of the training songs that the parts' models get right, where it was measured.
     pub train_accuracy: Option<f64>,
@@ -117,9 +122,9 @@ pub struct Evaluation {
     /// What the calibration was fitted on.
     pub calibration_fitted_on: FittedOn,
     /// Mean probability by calibrations that had not seen the songs, observed share and number of songs in
-    /// five bins.
+    /// five bins; empty where there are no probabilities.
     pub reliability: Vec<ReliabilityBin>,
-    /// Which classes were taken for which; absent for regressions.
+    /// Which classes were taken for which; absent where none was named.
     pub confusion: Option<Confusion>,
     /// Results of each genre.
     pub by_genre: Vec<GroupResult>,
@@ -176,7 +181,8 @@ fn judge(
     let info = &run.info;
     let (draws, seed) = (options.draws, options.seed);
     let all = songs.all();
-    let kinds = figures::kinds(info.task, songs.has_genres());
+    let mut kinds = figures::kinds(info.task, songs.has_genres());
+    kinds.retain(|kind| kind.is_of(songs));
     let figures = figures::measure(songs, &all, &kinds, draws, seed);
     let mut notes: Vec<String> = info.notes.iter().cloned().chain(calibrated.notes).collect();
     let missing: Vec<&str> = kinds
@@ -190,31 +196,38 @@ fn judge(
             missing.join(", no ")
         ));
     }
-    let classified = info.task != Task::Regression;
-    let majority =
-        baselines::majority(songs, &all).filter(|_| classified).and_then(|(share, _)| {
-            let (class, _) = crate::metrics::most_common(&songs.label)?;
-            Some(Majority { class: songs.classes[class].clone(), share })
-        });
+    let decides = songs.decides();
+    let majority = baselines::majority(songs, &all).filter(|_| decides).and_then(|(share, _)| {
+        let (class, _) = crate::metrics::most_common(&songs.label)?;
+        Some(Majority { class: songs.classes[class].clone(), share })
+    });
     let trained = || run.parts.iter().filter_map(|part| part.outcome.train_accuracy);
     let mut evaluation = Evaluation {
         name: info.name.clone(),
         task: info.task,
         score: info.score.clone(),
         split: info.split,
-        songs: songs.len(),
+        songs: info.data.pieces.map_or(songs.len(), |_| songs.cut_from()),
+        pieces: info.data.pieces.map(|_| songs.len()),
         groups: songs.units.len(),
-        unit: if songs.grouped { recipe.groups() } else { "songs".into() },
+        unit: match (songs.grouped, &recipe.group, info.data.pieces) {
+            // The groups are the songs that pieces were cut from.
+            (false, ..) | (true, None, Some(_)) => "songs".into(),
+            _ => recipe.groups(),
+        },
         leaks: recipe.leaks,
-        metrics: figures.iter().filter(|f| is_carried(info.task, f)).map(metric).collect(),
+        metrics: figures.iter().filter(|f| is_carried(info.task, f)).filter_map(metric).collect(),
         majority,
         train_accuracy: (trained().count() > 0)
             .then(|| trained().sum::<f64>() / trained().count() as f64),
-        calibration_method: if classified { options.calibration } else { Method::None },
-        reliability: if classified { of_score(songs) } else { Vec::new() },
+        calibration_method: match info.task {
+            Task::Regression => Method::None,
+            _ => options.calibration,
+        },
+        reliability: if decides { of_score(songs) } else { Vec::new() },
         calibration: calibrated.calibration,
         calibration_fitted_on: calibrated.fitted_on,
-        confusion: classified.then(|| Confusion {
+        confusion: decides.then(|| Confusion {
             classes: songs.classes.clone(),
             counts: confusion(&songs.decided, &songs.label, songs.classes.len()),
         }),
@@ -238,18 +251,20 @@ fn judge(
 }
 
 /// A share's metadata carry how well it ranks; what depends on its median is in the evaluation.
-fn is_carried(task: Task, figure: &Figure) -> bool {
+pub(crate) fn is_carried(task: Task, figure: &Figure) -> bool {
     task != Task::Share || matches!(&*figure.name, "auc" | "spearman")
 }
 
-fn metric(figure: &Figure) -> Metric {
-    Metric {
+/// A model carries what has an interval: a figure alone would look like proof.
+fn metric(figure: &Figure) -> Option<Metric> {
+    let (low, high) = figure.interval()?;
+    Some(Metric {
         name: figure.name.clone(),
         scope: figure.scope.clone(),
         value: figure.value,
-        low: figure.low,
-        high: figure.high,
-    }
+        low,
+        high,
+    })
 }
 
 /// Reliability by calibrations that had not seen the songs they judge.

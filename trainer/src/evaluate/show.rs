@@ -4,18 +4,36 @@ use std::fmt;
 
 use earworm_scorer::model::Calibration;
 
-use super::{Evaluation, Figure, FittedOn};
+use super::{Evaluation, Figure, FittedOn, TOO_FEW};
 use crate::run::Split;
 
 impl Evaluation {
+    /// How many songs were judged, and into how many pieces they were cut.
+    pub(crate) fn songs_words(&self) -> String {
+        match self.pieces {
+            Some(pieces) => format!("{pieces} pieces of {} songs", self.songs),
+            None => format!("{} songs", self.songs),
+        }
+    }
+
+    /// The same with the groups that they are of.
+    pub(crate) fn counted(&self) -> String {
+        match self.unit.as_str() {
+            "songs" => self.songs_words(),
+            unit => format!("{} of {} {unit}", self.songs_words(), self.groups),
+        }
+    }
+
+    /// What a judgement is of: a song or a piece of one.
+    pub(crate) fn judged(&self) -> &'static str {
+        if self.pieces.is_some() { "pieces" } else { "songs" }
+    }
+
     /// In words: how many songs, and how they were kept apart.
     pub fn songs_and_split(&self) -> String {
-        let grouped = self.unit != "songs";
+        let grouped = self.unit != "songs" || self.pieces.is_some();
         let one = self.unit.trim_end_matches('s');
-        let songs = match grouped {
-            true => format!("{} songs of {} {}", self.songs, self.groups, self.unit),
-            false => format!("{} songs", self.songs),
-        };
+        let songs = self.counted();
         if self.leaks {
             return format!("{songs}, judged by models that had seen others of the same {one}");
         }
@@ -58,13 +76,22 @@ pub(crate) fn number(value: f64) -> String {
     }
 }
 
+/// A figure with its interval, in little room.
+pub(crate) fn in_brackets(figure: &Figure) -> String {
+    let interval = figure.interval().map_or_else(
+        || format!("({TOO_FEW})"),
+        |(low, high)| format!("[{}, {}]", number(low), number(high)),
+    );
+    format!("{} {interval}", number(figure.value))
+}
+
 fn row(figure: &Figure) -> [String; 5] {
-    let interval = format!("{} to {}", number(figure.low), number(figure.high));
     let baseline = match (figure.baseline, &figure.baseline_is) {
         (Some(value), Some(is)) => format!("{}  {is}", number(value)),
         _ => String::new(),
     };
-    [figure.name.clone(), figure.scope.clone(), number(figure.value), interval, baseline]
+    let (value, interval) = (number(figure.value), figure.interval_words());
+    [figure.name.clone(), figure.scope.clone(), value, interval, baseline]
 }
 
 impl fmt::Display for Evaluation {
@@ -88,28 +115,19 @@ impl fmt::Display for Evaluation {
             writeln!(f, "accuracy on the training songs {train:.3}")?;
         }
         for result in &self.by_genre {
-            let figures: Vec<String> = result
-                .figures
-                .iter()
-                .map(|x| {
-                    format!(
-                        "{} {} [{}, {}]",
-                        x.name,
-                        number(x.value),
-                        number(x.low),
-                        number(x.high)
-                    )
-                })
-                .collect();
-            writeln!(f, "  {} ({} songs): {}", result.name, result.songs, figures.join(", "))?;
+            let figures: Vec<String> =
+                result.figures.iter().map(|x| format!("{} {}", x.name, in_brackets(x))).collect();
+            let (name, songs, judged) = (&result.name, result.songs, self.judged());
+            writeln!(f, "  {name} ({songs} {judged}): {}", figures.join(", "))?;
         }
         writeln!(f, "\ncalibration: {}", self.calibration_words())?;
         for (predicted, observed, songs) in &self.reliability {
             writeln!(
                 f,
-                "  said {:>3.0} %  was {:>3.0} %  ({songs} songs)",
+                "  said {:>3.0} %  was {:>3.0} %  ({songs} {})",
                 predicted * 100.0,
-                observed * 100.0
+                observed * 100.0,
+                self.judged()
             )?;
         }
         for note in &self.notes {

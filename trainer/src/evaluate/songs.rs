@@ -1,10 +1,10 @@
 //! The judged songs of a run, by columns.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use earworm_scorer::model::{Calibration, evidence};
 
-use crate::calibrate::{Calibrated, label, middle};
+use crate::calibrate::{Calibrated, knows_the_middle, label, middle};
 use crate::metrics::first_largest;
 use crate::run::{Run, RunInfo, Task};
 
@@ -27,7 +27,7 @@ pub struct Songs {
     pub truth: Vec<f64>,
     /// The true class.
     pub label: Vec<usize>,
-    /// The class that was named.
+    /// The class that was named; empty where none was, as by a share that is not calibrated.
     pub decided: Vec<usize>,
     /// Calibrated probabilities, one a class of each song.
     pub probability: Vec<f64>,
@@ -109,13 +109,16 @@ impl Songs {
                 _ => value(score),
             });
             let song = songs.ids.len() - 1;
-            songs.decided.push(match info.task {
+            let decided = match info.task {
                 // Half of a share is no middle: the calibrated probability knows where that lies.
-                Task::Share => usize::from(songs.of_class(song, 1) >= 0.5),
-                Task::Binary => usize::from(raw[score] > 0.0),
-                Task::Classes => first_largest(raw),
-                Task::Regression => 0,
-            });
+                Task::Share if knows_the_middle(&calibrated.calibration) => {
+                    Some(usize::from(songs.of_class(song, 1) >= 0.5))
+                }
+                Task::Binary => Some(usize::from(raw[score] > 0.0)),
+                Task::Classes => Some(first_largest(raw)),
+                Task::Share | Task::Regression => None,
+            };
+            songs.decided.extend(decided);
         }
         songs
     }
@@ -128,6 +131,17 @@ impl Songs {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.ids.is_empty()
+    }
+
+    /// Whether a class was named of each song.
+    pub fn decides(&self) -> bool {
+        !self.decided.is_empty()
+    }
+
+    /// Number of songs that pieces of songs were cut from.
+    pub fn cut_from(&self) -> usize {
+        let songs = self.ids.iter().map(|id| id.rsplit_once('#').map_or(id.as_str(), |cut| cut.0));
+        songs.collect::<BTreeSet<&str>>().len()
     }
 
     /// All indices.

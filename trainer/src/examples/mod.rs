@@ -4,7 +4,7 @@ mod audible;
 mod augment;
 mod loader;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, ensure};
 use earworm_scorer::front_end::{FrontEndSettings, is_silent};
 use rand::{RngExt, SeedableRng};
 
@@ -15,6 +15,12 @@ pub(crate) use self::loader::{frames_first, step_rng};
 use crate::Rng;
 use crate::dataset::{Dataset, FramesView};
 use crate::recipe::{Clip, DataRecipe};
+
+/// Most songs that bands are measured on.
+const MEASURED: usize = 2000;
+
+/// Most songs that a message names.
+const NAMED: usize = 5;
 
 /// Share of a song after which the seed of system A starts where it found no chorus.
 const WITHOUT_CHORUS: f64 = 0.4;
@@ -175,12 +181,13 @@ impl<'a> Songs<'a> {
         view.level_db[..before].iter().filter(|&&level| !is_silent(&settings.level, level)).count()
     }
 
-    /// Mean and standard deviation of each band over songs, each normalised as one window.
+    /// Mean and standard deviation of each band over songs, each normalised as one window: over all of them, or
+    /// 2,000 spread evenly where there are more, which no longer moves them but has to be read before the first step.
     pub fn band_statistics(&self, songs: &[usize]) -> (Vec<f32>, Vec<f32>) {
         let settings = self.settings();
         let bands = settings.n_mels;
         let (mut sum, mut squares, mut count) = (vec![0.0f64; bands], vec![0.0f64; bands], 0.0f64);
-        for &song in songs {
+        for &song in songs.iter().step_by(songs.len().div_ceil(MEASURED).max(1)) {
             let stretch = self.stretch(song);
             let window = stretch.window(settings, 0, stretch.len());
             for frame in window.chunks_exact(bands) {
@@ -245,17 +252,26 @@ impl Examples<'_> {
     /// Checks that there is something to learn from in each song.
     ///
     /// # Errors
-    /// When a song has fewer audible frames than a score needs; `name` tells its name.
+    /// When songs have fewer audible frames than a score needs; `name` tells their names.
     pub fn check(&self, least: usize, name: impl Fn(usize) -> String) -> Result<()> {
         let Self::Songs(songs) = self else { return Ok(()) };
-        for song in 0..songs.count() {
-            if songs.len(song) < least {
-                bail!(
-                    "track {} has too little sound to learn from; take it out of the manifest",
-                    name(song)
-                );
-            }
-        }
+        let short: Vec<usize> =
+            (0..songs.count()).filter(|&song| songs.len(song) < least).collect();
+        let named: Vec<String> = short.iter().take(NAMED).map(|&song| name(song)).collect();
+        let more = if short.len() > NAMED {
+            "and others, which `dataset stats --recipe` lists, have"
+        } else if short.len() > 1 {
+            "have"
+        } else {
+            "has"
+        };
+        ensure!(
+            short.is_empty(),
+            "{} of {} tracks: {} {more} too little sound to learn from ({least} audible frames are needed); take them out of the manifest",
+            short.len(),
+            songs.count(),
+            named.join(", ")
+        );
         Ok(())
     }
 }

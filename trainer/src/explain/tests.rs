@@ -31,6 +31,7 @@ fn info() -> RunInfo {
             sha256: String::new(),
             others: Default::default(),
             songs: 0,
+            pieces: None,
             folder: "".into(),
             name: "made".into(),
             front_end: None,

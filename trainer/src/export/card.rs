@@ -7,7 +7,7 @@ use earworm_scorer::model::{Calibration, Input, Metadata};
 
 use super::rows::level_warning;
 use crate::calibrate::FittedOn;
-use crate::evaluate::Evaluation;
+use crate::evaluate::{Evaluation, Figure, is_carried};
 use crate::recipe::Recipe;
 use crate::run::{Split, Task};
 
@@ -45,6 +45,13 @@ fn write_card(
             m.name, m.scope, m.value, m.low, m.high
         )?;
     }
+    // What a model does not carry, because too little was measured to be proof of anything.
+    let alone =
+        |figure: &&Figure| figure.interval().is_none() && is_carried(evaluation.task, figure);
+    for figure in evaluation.figures.iter().filter(alone) {
+        let (name, scope, words) = (&figure.name, &figure.scope, figure.interval_words());
+        writeln!(card, "| {name} | {scope} | {:.3} | {words} |", figure.value)?;
+    }
     writeln!(card, "\n## Calibration\n")?;
     writeln!(card, "{}\n", calibration(metadata, evaluation))?;
     let was = match evaluation.task {
@@ -52,7 +59,8 @@ fn write_card(
         _ => format!("songs that are “{}”", metadata.score_class),
     };
     if !evaluation.reliability.is_empty() {
-        writeln!(card, "| score said (mean) | {was} | songs |\n| --- | --- | --- |")?;
+        let judged = evaluation.judged();
+        writeln!(card, "| score said (mean) | {was} | {judged} |\n| --- | --- | --- |")?;
     }
     for (said, was, songs) in &evaluation.reliability {
         writeln!(card, "| {:.0} | {:.0} % | {songs} |", said * 100.0, was * 100.0)?;
@@ -64,8 +72,10 @@ fn write_card(
     }
     writeln!(
         card,
-        "\n## Data\n\n{} songs of {}. {}\n",
-        metadata.data.songs, metadata.data.name, metadata.data.about
+        "\n## Data\n\n{} of {}. {}\n",
+        songs_learnt(metadata, recipe, evaluation),
+        metadata.data.name,
+        metadata.data.about
     )?;
     writeln!(
         card,
@@ -81,6 +91,15 @@ fn write_card(
         metadata.licence,
         model.sha256()
     )
+}
+
+/// How many songs it was taught with, and in how many pieces.
+fn songs_learnt(metadata: &Metadata, recipe: &Recipe, evaluation: &Evaluation) -> String {
+    let songs = metadata.data.songs;
+    match recipe.data.pieces.filter(|_| evaluation.pieces.is_some()) {
+        Some(pieces) => format!("{} pieces of {songs} songs", pieces * songs),
+        None => format!("{songs} songs"),
+    }
 }
 
 /// What the model is fed with.
@@ -123,22 +142,22 @@ fn how_it_hears(metadata: &Metadata) -> String {
 }
 
 fn how_measured(recipe: &Recipe, evaluation: &Evaluation) -> String {
-    let (songs, groups, unit) = (evaluation.songs, evaluation.groups, &evaluation.unit);
+    let (songs, counted, unit) = (evaluation.songs_words(), evaluation.counted(), &evaluation.unit);
     let split = match (evaluation.split, unit.as_str()) {
         _ if evaluation.leaks => format!(
-            "{songs} songs of {groups} {unit}, judged by models that had learnt from others of the same (`split.leak`): figures flatter. Intervals are 95 %, from a bootstrap over {unit}."
+            "{counted}, judged by models that had learnt from others of the same (`split.leak`): figures flatter. Intervals are 95 %, from a bootstrap over {unit}."
         ),
         (Split::Folds, "songs") => format!(
-            "Cross-validation in {} folds over {songs} songs: every song was judged by a model that had not heard it. Figures are taken within each fold and averaged; intervals are 95 %, from a bootstrap over songs.",
+            "Cross-validation in {} folds over {songs}: every song was judged by a model that had not heard it. Figures are taken within each fold and averaged; intervals are 95 %, from a bootstrap over songs.",
             recipe.split.folds
         ),
         (Split::Folds, unit) => format!(
-            "Grouped cross-validation in {} folds over {songs} songs of {groups} {unit}: every song was judged by a model that had not heard its {}. Figures are taken within each fold and averaged; intervals are 95 %, from a bootstrap over {unit}.",
+            "Grouped cross-validation in {} folds over {counted}: every song was judged by a model that had not heard its {}. Figures are taken within each fold and averaged; intervals are 95 %, from a bootstrap over {unit}.",
             recipe.split.folds,
             unit.trim_end_matches('s')
         ),
         (Split::Test, unit) => format!(
-            "Judged on {songs} songs set aside for it; intervals are 95 %, from a bootstrap over {unit}."
+            "Judged on {songs} set aside for it; intervals are 95 %, from a bootstrap over {unit}."
         ),
     };
     let nothing = match (evaluation.task, &evaluation.majority) {
@@ -203,5 +222,22 @@ mod tests {
         ];
         let written = model_card(model.metadata(), &recipe, &evaluation, &model);
         assert_eq!(written, committed);
+    }
+
+    /// Of too few songs a model carries no figures: its card shows them, and says what they are worth.
+    #[test]
+    fn figures_of_too_few_songs_are_told_as_such() {
+        let model = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/emotify-lstm");
+        let recipe: Recipe =
+            toml::from_str(include_str!("../../recipes/emotify-lstm.toml")).unwrap();
+        let model = Model::load(model.join("model.onnx")).unwrap();
+        let mut metadata = model.metadata().clone();
+        metadata.metrics.clear();
+        let few =
+            |name: &str| Figure { low: None, high: None, ..figure(name, "all", 1.0, 1.0, 1.0) };
+        let evaluation = evaluation(Task::Share, vec![few("auc"), few("accuracy")]);
+        let written = model_card(&metadata, &recipe, &evaluation, &model);
+        assert!(written.contains("| auc | all | 1.000 | too few to tell |"), "{written}");
+        assert!(!written.contains("| accuracy |"), "{written}");
     }
 }

@@ -68,6 +68,14 @@ impl fmt::Display for ExportReport {
 /// When the run is not complete, its data set is gone, or tract does not reproduce the network; then
 /// nothing is written.
 pub fn export(run: &Path, out: &Path) -> Result<ExportReport> {
+    export_on(run, None, out)
+}
+
+/// The same with the run's data set in the folder `data`, where it has moved to.
+///
+/// # Errors
+/// As [`export`], and when the songs there are not those that the run learnt from.
+pub fn export_on(run: &Path, data: Option<&Path>, out: &Path) -> Result<ExportReport> {
     let recipe = trained_recipe(run)?;
     let info: RunInfo = read_json(&run.join("run.json"))?;
     let front_end = info.data.front_end.as_ref().with_context(|| {
@@ -82,28 +90,28 @@ pub fn export(run: &Path, out: &Path) -> Result<ExportReport> {
         run.display()
     );
     let evaluation = measure(run, None)?.evaluation;
-    let dataset = Dataset::open(&info.data.folder)
-        .context("the run's data set is needed: the export is compared on real songs")?;
+    let dataset = Dataset::open(data.unwrap_or(&info.data.folder)).context(
+        "the run's data set is needed, as the export is compared on real songs; --data says where it is now",
+    )?;
+    ensure!(
+        data.is_none() || dataset.sha256 == info.data.sha256,
+        "{} is not the data set that {} learnt from",
+        dataset.folder.display(),
+        run.display()
+    );
     ensure!(
         dataset.description.extraction.embedding.is_none(),
         "{} learnt from embeddings, which the meter does not make",
         run.display()
     );
     let subject = Subject { recipe: &recipe, info: &info, front_end, evaluation: &evaluation };
-    let Exported { bytes, model, difference, windows } = if recipe.model.wants_rows(&recipe.data) {
+    let exported = if recipe.model.wants_rows(&recipe.data) {
         rows::export(run, &subject, &dataset)?
     } else {
         frames(run, &subject, &dataset)?
     };
-    ensure!(
-        windows > 0,
-        "no song of {} has sound, or all the numbers, that the exported model could be compared on: nothing was written",
-        info.data.folder.display()
-    );
-    ensure!(
-        difference <= LARGEST_DIFFERENCE,
-        "tract and the trained model differ by {difference:e}, more than {LARGEST_DIFFERENCE:e}: nothing was written"
-    );
+    let Compared(Exported { bytes, model, difference, windows }) =
+        exported.compared(&dataset.folder)?;
     let path = out.join("model.onnx");
     // Both are whole before either has its name. Between the two renamings the card names the hash of the
     // model that is to come.
@@ -130,6 +138,25 @@ struct Exported {
     model: Arc<earworm_scorer::Model>,
     difference: f32,
     windows: usize,
+}
+
+/// An export that says what the trained model says; no other is written.
+struct Compared(Exported);
+
+impl Exported {
+    fn compared(self, songs: &Path) -> Result<Compared> {
+        let Self { difference, windows, .. } = &self;
+        ensure!(
+            *windows > 0,
+            "no song of {} has sound, or all the numbers, that the exported model could be compared on: nothing was written",
+            songs.display()
+        );
+        ensure!(
+            *difference <= LARGEST_DIFFERENCE,
+            "tract and the trained model differ by {difference:e}, more than {LARGEST_DIFFERENCE:e}: nothing was written"
+        );
+        Ok(Compared(self))
+    }
 }
 
 /// A network over frames.
@@ -250,6 +277,21 @@ fn label(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_says_something_else_is_not_written() {
+        let compared = |difference, windows| {
+            let model = earworm_scorer::Model::embedded();
+            let exported = Exported { bytes: vec![], model, difference, windows };
+            exported.compared(Path::new("songs")).map(|_| ()).map_err(|error| error.to_string())
+        };
+        assert_eq!(compared(LARGEST_DIFFERENCE, 1), Ok(()));
+        for difference in [1.01 * LARGEST_DIFFERENCE, f32::INFINITY, f32::NAN] {
+            let refused = compared(difference, 1).unwrap_err();
+            assert!(refused.contains("nothing was written"), "{refused}");
+        }
+        assert!(compared(0.0, 0).unwrap_err().contains("no song of songs"));
+    }
 
     #[test]
     fn an_uncalibrated_share_is_not_called_a_probability() {

@@ -28,8 +28,10 @@ pub(crate) struct Data {
     pub(crate) together: Vec<String>,
     /// The column of groups: the recipe's, or the one that the data set's schema names.
     pub(crate) group: Option<String>,
-    /// Genre of each song; empty where the recipe names no column.
+    /// Genre of each song; empty where there is no column of genres.
     pub(crate) genres: Vec<String>,
+    /// Pieces of each song, which the tracks and all that is as long are counted by.
+    pieces: Option<usize>,
     sha256: String,
     /// SHA-256 of other files by the recipe's key.
     others: BTreeMap<String, String>,
@@ -85,6 +87,7 @@ impl Data {
                     groups,
                     together: vec![],
                     genres: vec![],
+                    pieces: data.pieces,
                     sha256,
                     others: others(recipe)?,
                     source: folder.clone(),
@@ -109,6 +112,7 @@ impl Data {
                     groups,
                     together: vec![],
                     genres: vec![],
+                    pieces: None,
                     sha256,
                     others: others(recipe)?,
                     source: path.clone(),
@@ -117,11 +121,8 @@ impl Data {
             (None, None) => bail!("data: give either `set` or `table`"),
         };
         opened.together = together(recipe, &opened.tracks, &opened.groups);
-        let genre = |track: &Track| match &data.genre {
-            Some(column) => track.text(column).map(str::to_owned),
-            None => Ok(String::new()),
-        };
-        opened.genres = opened.tracks.iter().map(genre).collect::<Result<_>>()?;
+        let schema = opened.set.as_ref().map(|set| &set.description.schema);
+        opened.genres = genres(data.genre.as_deref(), schema, &opened.tracks)?;
         Ok(opened)
     }
 
@@ -149,7 +150,8 @@ impl Data {
         DataInfo {
             sha256: self.sha256.clone(),
             others: self.others.clone(),
-            songs: self.tracks.len(),
+            songs: self.tracks.len() / self.pieces.unwrap_or(1),
+            pieces: self.pieces,
             folder: self.source.clone(),
             name: name.to_owned(),
             front_end: self.front_end().cloned(),
@@ -205,6 +207,22 @@ pub(crate) fn groups<T: Borrow<Track>>(
     Ok((Some(column.to_owned()), texts.into_iter().zip(tracks).map(group).collect()))
 }
 
+/// The genre of each song: what its column `named` says, else that of the schema (of the usual name where there
+/// is none) if there is such a column.
+///
+/// # Errors
+/// When there is no column `named`.
+fn genres(named: Option<&str>, schema: Option<&Schema>, tracks: &[Track]) -> Result<Vec<String>> {
+    if let Some(column) = named {
+        return tracks.iter().map(|track| track.text(column).map(str::to_owned)).collect();
+    }
+    let usual = Schema::default();
+    let column = schema.unwrap_or(&usual).genre();
+    let found: Option<Vec<String>> =
+        tracks.iter().map(|track| track.columns.get(column).cloned()).collect();
+    Ok(found.unwrap_or_else(|| vec![String::new(); tracks.len()]))
+}
+
 /// What the recipe's split keeps together: the groups, or each track alone where it is to leak.
 pub(crate) fn together<T: Borrow<Track>>(
     recipe: &Recipe,
@@ -226,5 +244,27 @@ pub(crate) fn add_columns(tracks: &mut [Track], features: &FeatureTable) {
                 track.columns.entry(name.clone()).or_insert_with(|| value.to_string());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn genres_are_those_of_the_recipe_else_of_the_schema_else_of_the_usual_column() {
+        let cells = |style: &str, genre: &str| -> BTreeMap<String, String> {
+            BTreeMap::from([("style".into(), style.into()), ("genre".into(), genre.into())])
+        };
+        let track = |columns| Track { id: "1".into(), file: String::new(), columns };
+        let tracks = [track(cells("lo-fi", "pop")), track(cells("", "rock"))];
+        let schema = Schema::parse("[columns]\ngenre = \"style\"").unwrap();
+        let of = |named, schema| genres(named, schema, &tracks).unwrap();
+        assert_eq!(of(None, Some(&schema)), ["lo-fi", ""]);
+        assert_eq!(of(Some("genre"), Some(&schema)), ["pop", "rock"]);
+        assert_eq!(of(None, None), ["pop", "rock"]);
+        assert!(genres(Some("gnre"), None, &tracks).is_err());
+        let bare = [track(BTreeMap::new())];
+        assert_eq!(genres(None, Some(&schema), &bare).unwrap(), [""]);
     }
 }

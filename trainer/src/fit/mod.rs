@@ -5,6 +5,7 @@
 //! for the test songs. In the end a model for export is trained on all songs. [`crate::run`] lists
 //! the files.
 
+mod again;
 mod checkpoint;
 mod data;
 mod network_part;
@@ -47,8 +48,10 @@ pub enum Ended {
 /// When the data and the recipe do not fit, or files cannot be written. What was finished stays; where
 /// nothing was, nothing is left in the folder.
 pub fn fit(recipe: &Recipe, out: &Path, options: &FitOptions) -> Result<Ended> {
+    run_folder::data_are_there(recipe, out)?;
     let data = Data::open(recipe)?;
     let mut recipe = recipe.clone();
+    run_folder::name_data_as_begun(&mut recipe, out);
     let notes = notes(&recipe, &data);
     recipe.data.group.clone_from(&data.group);
     let tracks: Vec<&_> = data.tracks.iter().collect();
@@ -65,7 +68,7 @@ pub fn fit(recipe: &Recipe, out: &Path, options: &FitOptions) -> Result<Ended> {
     let train = || train(&recipe, search.as_ref(), &data, &parts, out, options);
     if run_folder::is_begun(&recipe, &data, out)? {
         let _lock = run_folder::lock(out)?;
-        run_folder::ask_for_the_last(&recipe, out)?;
+        run_folder::note_changes(&recipe, &data, out)?;
         return train();
     }
     // What is wrong with the recipe is found before anything is written, as far as that can be.
@@ -79,7 +82,7 @@ pub fn fit(recipe: &Recipe, out: &Path, options: &FitOptions) -> Result<Ended> {
     let lock = run_folder::lock(out)?;
     if run_folder::is_begun(&recipe, &data, out)? {
         // By another process, a moment ago.
-        run_folder::ask_for_the_last(&recipe, out)?;
+        run_folder::note_changes(&recipe, &data, out)?;
         return train();
     }
     let begun = run_folder::begin(&recipe, &data, &parts, &notes, out, options);
@@ -104,6 +107,7 @@ fn notes(recipe: &Recipe, data: &Data) -> Vec<String> {
             "Songs that share a {column:?} are kept on one side of every split; data.group names another column."
         ));
     }
+    notes.extend(idle(recipe));
     if let Model::Network(network) = &recipe.model
         && network.from_scratch()
     {
@@ -131,6 +135,20 @@ fn notes(recipe: &Recipe, data: &Data) -> Vec<String> {
         notes.extend(warnings.into_iter().map(|(_, message)| format!("Warning: {message}.")));
     }
     notes
+}
+
+/// What the recipe sets in vain, whichever configuration of its search is taken.
+fn idle(recipe: &Recipe) -> Option<String> {
+    let searched = search::recipes(recipe).unwrap_or_default();
+    let of_all = |name: &&str| searched.iter().all(|recipe| recipe.idle().contains(name));
+    let first = searched.first().unwrap_or(recipe).idle();
+    let names: Vec<&str> = first.into_iter().filter(of_all).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "Nothing comes of what the recipe says of: {}; its model has no use for it.",
+            names.join(", ")
+        )
+    })
 }
 
 /// Songs whose audio is that of a song of another group, to the byte: no split keeps them together.
@@ -232,12 +250,25 @@ pub fn learnt_sha256(run: &Path) -> Result<String> {
     Ok(files::sha256_hex(hashes.as_bytes()))
 }
 
-/// The recipe that a run's models were trained with: the search's choice where there was one.
+/// The recipe that a run's models were trained with, the search's choice where there was one, with its data where
+/// they were last.
 ///
 /// # Errors
 /// When the run's folder does not hold a recipe.
 pub fn trained_recipe(run: &Path) -> Result<Recipe> {
     let chosen: PathBuf = run.join("chosen.toml");
     let path = if chosen.exists() { chosen } else { run.join("recipe.toml") };
-    Recipe::load(&path, &[])
+    let mut recipe = Recipe::load(&path, &[])?;
+    run_folder::place_data(&mut recipe, run, None);
+    Ok(recipe)
+}
+
+/// The recipe that a run goes on by, with its data where they are now: at `data`, or where they were last.
+///
+/// # Errors
+/// When the run's folder does not hold a recipe.
+pub fn recipe_to_go_on_by(run: &Path, data: Option<&Path>) -> Result<Recipe> {
+    let mut recipe = Recipe::load(&run.join("recipe.toml"), &[])?;
+    run_folder::place_data(&mut recipe, run, data);
+    Ok(recipe)
 }

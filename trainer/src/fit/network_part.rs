@@ -11,7 +11,7 @@ use super::pool::Shown;
 use crate::examples::{Batch, Examples, Loader, Order, step_rng};
 use crate::loss::loss;
 use crate::metrics::first_largest;
-use crate::nn::{Blueprint, Contract, ModelRecipe, Network, Optimiser, build};
+use crate::nn::{Blueprint, Contract, Diverged, ModelRecipe, Network, Optimiser, build};
 use crate::predict::predict;
 use crate::recipe::{LossRecipe, OptimiserKind, Recipe};
 use crate::run::{EpochRow, Task};
@@ -235,7 +235,9 @@ impl NetworkPart<'_> {
         let value = f64::from(loss.to_scalar::<f32>()?);
         ensure!(
             value.is_finite(),
-            "the loss is no longer a number in step {step}; lower optimiser.learning_rate"
+            Diverged(format!(
+                "the loss is no longer a number in step {step}; lower optimiser.learning_rate"
+            ))
         );
         let steps = budget.epochs * per_epoch;
         let rate = learning_rate_at(
@@ -287,6 +289,7 @@ impl NetworkPart<'_> {
         let at = state.progress.step - 1;
         let row = EpochRow {
             epoch,
+            preparing,
             train_loss: state.progress.loss_sum / per_epoch as f64,
             validation_loss: validation.map(|v| v.0),
             learning_rate: learning_rate_at(&self.recipe.schedule, peak, at, steps, per_epoch),
@@ -296,6 +299,7 @@ impl NetworkPart<'_> {
         };
         let message = match row.validation_loss {
             Some(loss) => format!("loss {:.4}, validation {loss:.4}", row.train_loss),
+            None if preparing => format!("loss of preparing {:.4}", row.train_loss),
             None => format!("loss {:.4}", row.train_loss),
         };
         self.shown.pass(epoch, message);
@@ -352,8 +356,10 @@ impl NetworkPart<'_> {
                 ("accuracy/train", row.train_accuracy),
                 ("accuracy/validation", row.validation_accuracy),
             ];
+            // Another loss than the target's: on one curve the two would look like a leap.
+            let loss = if row.preparing { "loss/prepare" } else { "loss/train" };
             let mut values = vec![
-                ("loss/train".to_owned(), row.train_loss),
+                (loss.to_owned(), row.train_loss),
                 ("learning_rate".into(), row.learning_rate),
             ];
             values.extend(optional.iter().filter_map(|&(name, v)| Some((name.to_owned(), v?))));

@@ -6,10 +6,12 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use candle_core::Device;
 
+use super::again::asked_again;
 use super::data::Data;
 use super::network_part::{self, NetworkPart, is_right};
 use super::pool::{Shown, Workers};
-use crate::examples::{Beside, Examples, Rows, Songs};
+use super::rows::as_they_are;
+use crate::examples::{Examples, Rows, Songs};
 use crate::files;
 use crate::nn::{Blueprint, ModelRecipe, build, start};
 use crate::predict::{LANES, predict};
@@ -184,7 +186,7 @@ impl PartInHand<'_> {
             }
             (None, _) => unreachable!("data are opened with frames or rows"),
         };
-        examples.check(recipe.data.warm_up_frames, |song| self.data.tracks[song].id.clone())?;
+        examples.check(recipe.least_frames(), |song| self.data.tracks[song].id.clone())?;
         Ok((examples, columns))
     }
 
@@ -193,7 +195,9 @@ impl PartInHand<'_> {
         let (budget, plan) = (&self.recipe.budget, self.plan);
         match (budget.patience, plan.stop_at) {
             (Some(_), None) => {
-                hold_out(plan.seen, &self.data.together, budget.validation, plan.seed)
+                let classes = classes(self.recipe.task(), self.targets);
+                let classes = self.recipe.split.stratified.then_some(classes.as_slice());
+                hold_out(plan.seen, &self.data.together, classes, budget.validation, plan.seed)
             }
             _ => Ok((plan.seen.to_vec(), vec![])),
         }
@@ -239,14 +243,8 @@ impl PartInHand<'_> {
         let last = trained.progress.epochs.len();
         let best = trained.progress.best;
         let best_epoch = best.map_or(last, |(_, epoch)| epoch);
-        let train_accuracy = match &examples {
-            Examples::Rows(_) => self.accuracy(&train, &say(&train)?),
-            Examples::Songs(_) => trained
-                .progress
-                .epochs
-                .get(best_epoch.wrapping_sub(1))
-                .and_then(|e| e.train_accuracy),
-        };
+        let again = asked_again(recipe.task(), &examples, &train, plan.keep_model);
+        let train_accuracy = self.accuracy(&again, &say(&again)?);
         if plan.keep_model {
             network.weights().save(&plan.folder.join("weights.safetensors"))?;
             if let Some(columns) = columns {
@@ -371,23 +369,6 @@ impl PartInHand<'_> {
             ids,
         ))?;
         Ok(files::sha256_hex(&all))
-    }
-}
-
-/// Scaled numbers as they were before, gaps filled, with what scales them: networks that take sound and
-/// numbers scale both themselves, so that an exported one can be given what the meter hears.
-fn as_they_are(columns: &Columns, scaled: &[Vec<f64>]) -> Beside {
-    let scales = || columns.offsets.iter().zip(&columns.factors);
-    let before = |row: &Vec<f64>| -> Vec<f32> {
-        row.iter().zip(scales()).map(|(v, (offset, factor))| (v / factor + offset) as f32).collect()
-    };
-    Beside {
-        rows: Rows {
-            columns: columns.names.len(),
-            values: scaled.iter().flat_map(before).collect(),
-        },
-        mean: scales().map(|(offset, _)| *offset as f32).collect(),
-        deviation: scales().map(|(_, factor)| (1.0 / factor) as f32).collect(),
     }
 }
 

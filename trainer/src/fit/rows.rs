@@ -6,7 +6,8 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use crate::dataset::{FeatureTable, Track};
-use crate::table::{Table, is_missing, lyrics};
+use crate::examples::{Beside, Rows};
+use crate::table::{Columns, Table, is_missing, lyrics};
 
 /// All features that there are, and the columns of the manifest that are `named`.
 pub(super) fn of_set(
@@ -106,4 +107,21 @@ pub(super) fn table_in_pieces(table: &Table, pieces: usize) -> Result<Table> {
 
 fn piece_id(id: &str, piece: usize) -> String {
     format!("{id}#{}", piece + 1)
+}
+
+/// Scaled numbers as they were before, gaps filled, with what scales them: networks that take sound and
+/// numbers scale both themselves, so that an exported one can be given what the meter hears.
+pub(super) fn as_they_are(columns: &Columns, scaled: &[Vec<f64>]) -> Beside {
+    let scales = || columns.offsets.iter().zip(&columns.factors);
+    let before = |row: &Vec<f64>| -> Vec<f32> {
+        row.iter().zip(scales()).map(|(v, (offset, factor))| (v / factor + offset) as f32).collect()
+    };
+    Beside {
+        rows: Rows {
+            columns: columns.names.len(),
+            values: scaled.iter().flat_map(before).collect(),
+        },
+        mean: scales().map(|(offset, _)| *offset as f32).collect(),
+        deviation: scales().map(|(_, factor)| (1.0 / factor) as f32).collect(),
+    }
 }

@@ -64,11 +64,58 @@ pub(super) fn is_begun(recipe: &Recipe, data: &Data, out: &Path) -> Result<bool>
     Ok(true)
 }
 
-/// Takes note that a last model is asked for, in a run that was begun without one.
-pub(super) fn ask_for_the_last(recipe: &Recipe, out: &Path) -> Result<()> {
+/// Checks that the data of a run that was begun are there at all; where there is no run, what opens them says
+/// what is wrong.
+///
+/// # Errors
+/// When they are not.
+pub(super) fn data_are_there(recipe: &Recipe, out: &Path) -> Result<()> {
+    let place = recipe.data.set.as_ref().or(recipe.data.table.as_ref());
+    let run = out.display();
+    match place.filter(|place| !place.exists() && out.join("run.json").exists()) {
+        Some(place) => bail!(
+            "{} is not there; if the data have moved, go on with `fit --resume {run} --data` and where they are now",
+            place.display()
+        ),
+        None => Ok(()),
+    }
+}
+
+/// Puts the data of a run's recipe where they are now: at `place`, or where they were when it was last trained.
+pub(super) fn place_data(recipe: &mut Recipe, run: &Path, place: Option<&Path>) {
+    let last = || Some(read_json::<RunInfo>(&run.join("run.json")).ok()?.data.folder);
+    let data = &mut recipe.data;
+    if let Some(place) = place.map(Path::to_owned).or_else(last) {
+        *(if data.set.is_some() { &mut data.set } else { &mut data.table }) = Some(place);
+    }
+}
+
+/// Makes a recipe name its data as that of the run in a folder does. Its parts go by that name; that the data
+/// are the same is told by their hash, wherever they are.
+pub(super) fn name_data_as_begun(recipe: &mut Recipe, out: &Path) {
+    let text = std::fs::read_to_string(out.join("recipe.toml")).unwrap_or_default();
+    let Ok(before) = Recipe::parse(&text, &[]) else { return };
+    let (now, before) = (&mut recipe.data, before.data);
+    if (now.set.is_some(), now.table.is_some()) == (before.set.is_some(), before.table.is_some()) {
+        (now.set, now.table) = (before.set, before.table);
+    }
+}
+
+/// Takes note of what may change in a run that was begun: where its data are, and whether a last model is asked
+/// for.
+pub(super) fn note_changes(recipe: &Recipe, data: &Data, out: &Path) -> Result<()> {
     let (path, text) = (out.join("recipe.toml"), toml::to_string(recipe)?);
-    let is_new = recipe.split.last && std::fs::read_to_string(&path).is_ok_and(|is| is != text);
-    if is_new { files::write_bytes(&path, text) } else { Ok(()) }
+    if recipe.split.last && std::fs::read_to_string(&path).is_ok_and(|is| is != text) {
+        files::write_bytes(&path, text)?;
+    }
+    let path = out.join("run.json");
+    let mut info: RunInfo = read_json(&path)?;
+    let folder = data.info(&info.data.name).folder;
+    if info.data.folder == folder {
+        return Ok(());
+    }
+    info.data.folder = folder;
+    files::write_bytes(&path, serde_json::to_vec_pretty(&info)?)
 }
 
 /// Keeps other trainings out of a run's folder as long as it is held: two would take each other's best

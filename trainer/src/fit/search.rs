@@ -12,6 +12,7 @@ use super::pool::in_parallel;
 use crate::files;
 use crate::loss::loss;
 use crate::metrics;
+use crate::nn::Diverged;
 use crate::recipe::{Model, Recipe, SearchMetric, SearchRecipe};
 use crate::run::{
     PredictionRow, RunInfo, SearchEntry, Task, read_json, read_predictions, search_folder,
@@ -148,7 +149,7 @@ impl<'a> Search<'a> {
             .collect();
         let info: RunInfo = read_json(&out.join("run.json"))?;
         let workers = workers(&recipes[0], options);
-        let scores = in_parallel(&jobs, &names, workers, |&(c, f), bar| {
+        let tried = in_parallel(&jobs, &names, workers, |&(c, f), bar| {
             let folder = search_folder(out, c).join(format!("fold-{f}"));
             let plan = Plan {
                 folder: &folder,
@@ -158,13 +159,30 @@ impl<'a> Search<'a> {
                 seed: recipes[c].seed.wrapping_add(1 + f as u64),
                 keep_model: false,
             };
-            if train_or_keep(&recipes[c], data, &plan, options, bar)?.is_none() {
-                return Ok(None);
+            match train_or_keep(&recipes[c], data, &plan, options, bar) {
+                Ok(Some(_)) => {}
+                Ok(None) => return Ok(None),
+                // Grids reach beyond what works: the others may still do well.
+                Err(error) if error.is::<Diverged>() => {
+                    return Ok(Some((f64::NAN, Some(format!("fold {}: {error:#}", f + 1)))));
+                }
+                Err(error) => return Err(error),
             }
             let rows = read_predictions(&folder.join("predictions.csv"), &info)?;
-            score(&recipes[c], search.metric, &rows).map(Some)
+            Ok(Some((score(&recipes[c], search.metric, &rows)?, None)))
         })?;
-        let Some(scores) = scores else { return Ok(None) };
+        let Some(tried) = tried else { return Ok(None) };
+        let (scores, failed): (Vec<f64>, Vec<Option<String>>) = tried.into_iter().unzip();
+        let failed: Vec<Option<&String>> =
+            failed.chunks_exact(folds.len()).map(|folds| folds.iter().flatten().next()).collect();
+        if let Some(Some(first)) = failed.iter().find(|failed| failed.is_some()) {
+            let count = failed.iter().flatten().count();
+            ensure!(count < failed.len(), "search: every configuration fails: {first}");
+            eprintln!(
+                "note: {count} of {} configurations failed and cannot be chosen; search.json says why",
+                failed.len()
+            );
+        }
 
         // A fold that no configuration can be scored in, as all its songs are of one class, says nothing.
         let says: Vec<bool> = (0..folds.len())
@@ -177,7 +195,8 @@ impl<'a> Search<'a> {
         let mut entries: Vec<SearchEntry> = configurations
             .iter()
             .zip(scores.chunks_exact(folds.len()))
-            .map(|(changes, scores)| {
+            .zip(failed)
+            .map(|((changes, scores), failed)| {
                 let told: Vec<f64> =
                     scores.iter().zip(&says).filter(|(_, says)| **says).map(|(s, _)| *s).collect();
                 let mean = told.iter().sum::<f64>() / told.len() as f64;
@@ -191,6 +210,7 @@ impl<'a> Search<'a> {
                     mean,
                     sd: (squares / told.len() as f64).sqrt(),
                     chosen: false,
+                    failed: failed.cloned(),
                     folder: None,
                 })
             })
@@ -281,7 +301,9 @@ fn score(recipe: &Recipe, metric: SearchMetric, rows: &[PredictionRow]) -> Resul
             };
             let width = if task == Task::Classes { outputs } else { 1 };
             let raw = flat(&|row| row.raw[..width].to_vec())?;
-            let weights = flat(&|row| vec![row.weight as f32; width])?;
+            // As the training weighs songs; see `targets`.
+            let prior = recipe.heads[0].prior();
+            let weights = flat(&|row| vec![(row.weight / (row.weight + prior)) as f32; width])?;
             let value = loss(&recipe.loss, task, &raw, &flat(&one_hot)?, &weights)?;
             -f64::from(value.to_scalar::<f32>()?)
         }

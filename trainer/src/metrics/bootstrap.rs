@@ -10,6 +10,12 @@ use crate::Rng;
 
 /// Draws behind each interval.
 pub const DRAWS: usize = 1000;
+/// Fewest units that an interval is drawn over: of fewer there are so few different draws that they say
+/// little of other songs, and of one all draws are the same.
+pub const FEWEST_UNITS: usize = 8;
+/// Least share of the draws that must have a figure: those without are no accident, and what the others
+/// agree on is too narrow.
+const DEFINED: f64 = 0.9;
 /// Draws that are looked at side by side; their songs are in memory at the same time.
 const SIDE_BY_SIDE: usize = 32;
 
@@ -66,9 +72,13 @@ where
     rows
 }
 
-/// The 95 % interval of drawn values, those that are none left out; `None` where none is left.
+/// The 95 % interval of drawn values, those that are none left out; `None` where fewer than nine in ten
+/// are left.
 pub fn interval(values: &[Option<f64>]) -> Option<(f64, f64)> {
     let mut sorted: Vec<f64> = values.iter().flatten().copied().filter(|v| v.is_finite()).collect();
+    if (sorted.len() as f64) < DEFINED * values.len() as f64 {
+        return None;
+    }
     sorted.sort_by(f64::total_cmp);
     let at = |share: f64| {
         sorted.get((share * (sorted.len().max(1) - 1) as f64).round() as usize).copied()
@@ -132,6 +142,15 @@ mod tests {
         };
         let ratio = width(&units_of(&of_artist, 100)) / width(&units_of(&alone, 400));
         assert!((ratio - 2.0).abs() < 0.25, "{ratio}");
+    }
+
+    #[test]
+    fn an_interval_needs_most_of_its_draws() {
+        let drawn = |defined: usize| -> Vec<Option<f64>> {
+            (0..100).map(|i| (i < defined).then_some(0.5)).collect()
+        };
+        assert_eq!(interval(&drawn(90)), Some((0.5, 0.5)));
+        assert_eq!(interval(&drawn(89)), None);
     }
 
     #[test]

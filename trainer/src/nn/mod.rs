@@ -42,7 +42,7 @@ pub use earworm_scorer::model::Contract;
 pub use elementwise::{sequence_mask, standardise};
 pub use lstm_layer::{lstm_layer, lstm_steps};
 pub use mean_lstm::MeanLstm;
-pub use optimiser::{Kind, Optimiser};
+pub use optimiser::{Diverged, Kind, Optimiser};
 pub use recipe::{
     AlexNetRecipe, AttentionPoolRecipe, AutoenChorderRecipe, Cnn3Recipe, FewFeaturesRecipe,
     HitMusicNetRecipe, LateFusionRecipe, LstmRecipe, MeanLstmRecipe, MlpRecipe, MobileNetV2Recipe,

@@ -7,6 +7,12 @@ use candle_core::{DType, Device, Tensor, Var};
 
 use super::adam::{Moments, Step};
 
+/// What a training is told that does not get anywhere: its numbers have left what can be counted with. The
+/// same recipe does so again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Diverged(pub String);
+
 /// Which optimiser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -59,7 +65,7 @@ impl Optimiser {
     /// `loss` does not depend on stay as they are, and the step is none of theirs.
     ///
     /// # Errors
-    /// When the norm is not a finite number, in which case nothing is changed, or the device fails.
+    /// [`Diverged`] when the norm is not a finite number, in which case nothing is changed; or the device's.
     pub fn step(&mut self, loss: &Tensor, learning_rate: f64) -> Result<f64> {
         let gradients = loss.backward()?;
         let mut squares = 0.0;
@@ -71,8 +77,10 @@ impl Optimiser {
         let norm = squares.sqrt();
         ensure!(
             norm.is_finite(),
-            "the gradient is no longer a number (its norm is {norm}); lower the learning rate, or look \
-             for values in the data that are no numbers"
+            Diverged(format!(
+                "the gradient is no longer a number (its norm is {norm}); lower the learning rate, or look \
+                 for values in the data that are no numbers"
+            ))
         );
         for (var, moments) in self.trained.values_mut() {
             let Some(gradient) = gradients.get(var) else { continue };

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
+use super::Contract;
+
 pub use sizes::{
     AlexNetRecipe, Cnn3Recipe, LstmRecipe, MeanLstmRecipe, MlpRecipe, MobileNetV2Recipe, Norm,
     Positions, Token, TransformerRecipe, Vgg11Recipe,
@@ -190,6 +192,14 @@ impl ModelRecipe {
             Self::SoundLstm(_) => "sound-lstm",
             Self::LateFusion(_) => "late-fusion",
             Self::AttentionPool(_) => "attention-pool",
+        }
+    }
+
+    /// What its ONNX graph is given; see [`Network::contract`](super::Network::contract).
+    pub fn contract(&self) -> Contract {
+        match self {
+            Self::MeanLstm(_) | Self::Lstm(_) => Contract::Streaming,
+            _ => Contract::Window,
         }
     }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use earworm_scorer::features::{self, FeatureSet};
+use earworm_scorer::model::MOST_WINDOW_FRAMES;
 use serde::{Deserialize, Serialize};
 
 use crate::table::{ColumnRecipe, Fill, Scale};
@@ -89,9 +90,6 @@ fn in_full(names: &[String]) -> Vec<String> {
     names.iter().flat_map(columns).collect()
 }
 
-/// Longest window: more than six hours of the default front end.
-const MOST_FRAMES: usize = 1_000_000;
-
 fn default_window() -> usize {
     640
 }
@@ -131,8 +129,8 @@ impl DataRecipe {
             );
         }
         ensure!(
-            (1..=MOST_FRAMES).contains(&self.window_frames),
-            "data.window_frames must be from 1 to {MOST_FRAMES}"
+            (1..=MOST_WINDOW_FRAMES).contains(&self.window_frames),
+            "data.window_frames must be from 1 to {MOST_WINDOW_FRAMES}"
         );
         ensure!(
             (1..=self.window_frames).contains(&self.warm_up_frames),

@@ -2,6 +2,7 @@
 
 mod data;
 mod finite;
+mod idle;
 mod model;
 mod overrides;
 mod training;
@@ -19,6 +20,7 @@ pub use self::training::{
     ScheduleRecipe, SearchMetric, SearchRecipe,
 };
 use crate::calibrate::Method;
+use crate::nn::Contract;
 use crate::run::Task;
 use crate::targets::{Head, task_of};
 
@@ -125,6 +127,20 @@ impl Recipe {
         self.heads[0].task()
     }
 
+    /// Audible frames that each song, or piece of one, needs to be learnt from. Windows are filled by hearing a
+    /// short song again from its start; a stream is not scored before its warm-up.
+    pub fn least_frames(&self) -> usize {
+        match &self.model {
+            Model::Network(network) if !self.model.wants_rows(&self.data) => {
+                match network.contract() {
+                    Contract::Streaming => self.data.warm_up_frames,
+                    Contract::Window => 1,
+                }
+            }
+            _ => 0,
+        }
+    }
+
     /// Names of all outputs of the model, auxiliary ones last.
     pub fn outputs(&self) -> Vec<String> {
         self.heads.iter().flat_map(Head::outputs).collect()
@@ -182,6 +198,10 @@ impl Recipe {
             ),
             _ => {}
         }
+        ensure!(
+            task != Task::Share || self.calibration != Method::Temperature,
+            "calibration: a temperature cannot move the middle of a share; take \"platt\", or with a thousand songs or more \"isotonic\""
+        );
         if let Some(search) = &self.search {
             ensure!(
                 self.split.kind != SplitKind::Folds,
@@ -277,9 +297,13 @@ mod tests {
         };
         assert!(set("data.table=x.csv").contains("either"));
         assert!(set("data.warm_up_frames=0").contains("warm_up_frames"));
+        // No model that the meter takes has longer windows.
+        assert!(set("data.window_frames=100001").contains("window_frames"));
+        assert!(set("heads.1.name=liked").contains("two are called liked"));
         assert!(set("model.kind=knn").contains("missing field `k`"));
         assert!(set("model.kind=knn;model.k=3").contains("learns one target"));
         assert!(set("split.kind=column").contains("column"));
+        assert!(set("calibration=temperature").contains("take \"platt\""));
         for (key, value) in [
             ("augmentation.gain_db", "nan"),
             ("augmentation.tilt_db", "1e300"),

@@ -21,7 +21,7 @@ pub(crate) fn document(title: &str, body: &Markup) -> String {
     .into_string()
 }
 
-/// The class that colours a figure by how it stands to its baseline.
+/// The class that colours a figure by how it stands to its baseline; none where that cannot be told.
 pub(crate) fn standing(figure: &Figure) -> &'static str {
     match figure.beats_baseline() {
         None => "plain",
@@ -33,12 +33,11 @@ pub(crate) fn standing(figure: &Figure) -> &'static str {
 
 /// The scale on which a figure is drawn, the same for all figures of that name.
 fn scale(figure: &Figure) -> (f64, f64) {
+    let most = figure.high.unwrap_or(figure.value).max(figure.baseline.unwrap_or(0.0));
     match &*figure.name {
         "spearman" | "r2" => (-1.0, 1.0),
-        "mae" | "mse" => (0.0, 1.3 * figure.high.max(figure.baseline.unwrap_or(0.0)).max(1e-12)),
-        "brier" | "calibration error" => {
-            (0.0, 1.3 * figure.high.max(figure.baseline.unwrap_or(0.0)).max(0.2))
-        }
+        "mae" | "mse" => (0.0, 1.3 * most.max(1e-12)),
+        "brier" | "calibration error" => (0.0, 1.3 * most.max(0.2)),
         _ => (0.0, 1.0),
     }
 }
@@ -55,7 +54,9 @@ pub(crate) fn interval_bar(figure: &Figure) -> Markup {
             @if let Some(baseline) = figure.baseline {
                 line.base x1=(x(baseline)) x2=(x(baseline)) y1="2" y2="16" {}
             }
-            line class=(format!("range {class}")) x1=(x(figure.low)) x2=(x(figure.high)) y1="9" y2="9" {}
+            @if let Some((low, high)) = figure.interval() {
+                line class=(format!("range {class}")) x1=(x(low)) x2=(x(high)) y1="9" y2="9" {}
+            }
             circle class=(class) cx=(x(figure.value)) cy="9" r="4" {}
         }
     }

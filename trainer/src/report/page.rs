@@ -56,6 +56,9 @@ fn header(run: &Run, evaluation: &Evaluation) -> Markup {
     };
     let tone = first(evaluation).map_or("weak", standing);
     let grouped = evaluation.unit != "songs";
+    let pieces = evaluation
+        .pieces
+        .map_or(String::new(), |pieces| format!("in {} pieces", thousands(pieces)));
     html! {
         header {
             p.kicker { "Earworm report" @if let Some(day) = info.started.get(..10) { " · " (day) } }
@@ -64,14 +67,14 @@ fn header(run: &Run, evaluation: &Evaluation) -> Markup {
             p class=(format!("finding {tone}")) { (evaluation.finding) }
             dl.tiles {
                 @if let Some(figure) = first(evaluation) {
-                    (tile(&figure.name.to_uppercase_first(), &number(figure.value), &format!("{} to {}", number(figure.low), number(figure.high))))
+                    (tile(&figure.name.to_uppercase_first(), &number(figure.value), &figure.interval_words()))
                 }
                 @if let Some(majority) = &evaluation.majority {
                     @if info.task != Task::Share {
                         (tile("Majority class", &number(majority.share), &format!("always “{}”", majority.class)))
                     }
                 }
-                (tile("Songs judged", &thousands(evaluation.songs), ""))
+                (tile("Songs judged", &thousands(evaluation.songs), &pieces))
                 @if grouped { (tile(&evaluation.unit.to_uppercase_first(), &thousands(evaluation.groups), "")) }
                 @if evaluation.split == Split::Folds { (tile("Folds", &run.parts.len().to_string(), "")) }
                 (tile("Parameters", &thousands(evaluation.parameters), ""))
@@ -142,14 +145,14 @@ fn doubts(measured: &Measured) -> Vec<String> {
     for name in ["auc", "spearman"] {
         if let (Some(all), Some(within)) = (find(name, "all"), find(name, "within genre"))
             && all.beats_baseline() == Some(true)
-            && within.beats_baseline() != Some(true)
+            && within.beats_baseline() == Some(false)
         {
             doubts.push("It is better than chance over all songs, but that is not shown within a genre: part of what it has learnt is which genre a song belongs to.".into());
             break;
         }
     }
     if let (Some(train), Some(test)) = (evaluation.train_accuracy, find("accuracy", "all"))
-        && train > test.high
+        && test.is_below(train)
     {
         doubts.push(format!(
             "It gets {:.1} % of its training songs right and {:.1} % of unseen ones: the difference is learnt by heart.",
@@ -173,8 +176,8 @@ fn doubts(measured: &Measured) -> Vec<String> {
     }
     if evaluation.songs < 300 {
         doubts.push(format!(
-            "{} songs are few: what looks like a difference is often luck; look at the intervals.",
-            evaluation.songs
+            "{} are few: what looks like a difference is often luck; look at the intervals.",
+            evaluation.songs_words()
         ));
     }
     doubts.extend(evaluation.notes.iter().cloned());

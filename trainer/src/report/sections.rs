@@ -21,7 +21,7 @@ fn cells(figure: Option<&Figure>) -> Markup {
             td.n.value { (number(figure.value)) }
             td.interval {
                 (interval_bar(figure))
-                small.dim { (number(figure.low)) " to " (number(figure.high)) }
+                small.dim { (figure.interval_words()) }
             }
         } @else { td.n { "–" } td {} }
     }
@@ -60,10 +60,10 @@ pub(super) fn figures(evaluation: &Evaluation) -> Markup {
 fn group_head(evaluation: &Evaluation, figures: &[Figure], name: &str) -> Markup {
     html! {
         thead { tr {
-            th { (name) } th.n { "Songs" }
+            th { (name) } th.n { (evaluation.judged().to_uppercase_first()) }
             @for figure in figures { th.n { (figure.name.to_uppercase_first()) } th { "95 % interval" } }
             th.n { (said_and_true(evaluation.task)[0]) } th.n { (said_and_true(evaluation.task)[1]) }
-            @if evaluation.task != Task::Regression { th.n { "Right" } }
+            @if evaluation.confusion.is_some() { th.n { "Right" } }
         } }
     }
 }
@@ -116,7 +116,7 @@ pub(super) fn by_group(evaluation: &Evaluation) -> Markup {
     let one = evaluation.unit.trim_end_matches('s').to_uppercase_first();
     html! {
         details {
-            summary { "The " (evaluation.unit) " with the most songs" }
+            summary { "The " (evaluation.unit) " with the most " (evaluation.judged()) }
             div.scroll { table {
                 (group_head(evaluation, &[], &one))
                 tbody { @for result in &evaluation.by_group { (group_row(evaluation, result, &[])) } }
@@ -129,6 +129,8 @@ pub(super) fn by_group(evaluation: &Evaluation) -> Markup {
 pub(super) fn wrong(measured: &Measured) -> Markup {
     let songs = &measured.songs;
     let [high, low] = most_wrong(songs);
+    // Where no class was named, what was said is held against what is true.
+    let values = !songs.decides();
     let table = |title: &str, wrong: &[Wrong]| {
         html! {
             div {
@@ -137,24 +139,24 @@ pub(super) fn wrong(measured: &Measured) -> Markup {
                     thead { tr {
                         th { "Track" } @if songs.has_genres() { th { "Genre" } }
                         @if songs.grouped { th { (measured.evaluation.unit.trim_end_matches('s').to_uppercase_first()) } }
-                        th.n { @if songs.task == Task::Regression { "Said" } @else { "Score" } }
-                        @if songs.task == Task::Regression { th.n { "True" } }
+                        th.n { @if values { "Said" } @else { "Score" } }
+                        @if values { th.n { "True" } }
                     } }
                     tbody { @for wrong in wrong { tr {
                         th { (songs.ids[wrong.song]) }
                         @if songs.has_genres() { td { (songs.genres[songs.genre[wrong.song]]) } }
                         @if songs.grouped { td.wrap { (songs.units[songs.unit[wrong.song]]) } }
-                        td.n { (if songs.task == Task::Regression { number(wrong.said) } else { format!("{:.0}", wrong.said) }) }
-                        @if songs.task == Task::Regression { (number_cell(wrong.truth)) }
+                        td.n { (if values { number(wrong.said) } else { format!("{:.0}", wrong.said) }) }
+                        @if values { (number_cell(wrong.truth)) }
                     } } }
                 } }
             }
         }
     };
     let class = songs.classes.get(songs.score_class).map_or("", String::as_str);
-    let (too_high, too_low) = match songs.task {
-        Task::Regression => ("Said too high".to_owned(), "Said too low".to_owned()),
-        _ => (format!("High score, but not “{class}”"), format!("Low score, but “{class}”")),
+    let (too_high, too_low) = match values {
+        true => ("Said too high".to_owned(), "Said too low".to_owned()),
+        false => (format!("High score, but not “{class}”"), format!("Low score, but “{class}”")),
     };
     html! {
         h2 { "Where it was most wrong" }
@@ -173,7 +175,8 @@ pub(super) fn training(evaluation: &Evaluation) -> Markup {
         h2 { "Training" }
         div.scroll { table {
             thead { tr {
-                th { "Part" } th.n { "Songs judged" } th.n { (name.to_uppercase_first()) }
+                th { "Part" } th.n { (evaluation.judged().to_uppercase_first()) " judged" }
+                th.n { (name.to_uppercase_first()) }
                 @if trained { th.n { "Right on training songs" } }
                 @if passes { th.n { "Kept pass" } th.n { "Passes" } }
                 th.n { "Parameters" } th.n { "Time" }
@@ -200,7 +203,9 @@ pub(super) fn search(run: &Run) -> Markup {
         div.scroll { table {
             thead { tr { th { "Configuration" } th.n { "Mean score" } th.n { "± sd" } th { "Folds" } } }
             tbody { @for entry in configs.iter().take(MOST_CONFIGS) { tr class=[entry.chosen.then_some("chosen")] {
-                td.words { code { (entry.label()) } @if entry.chosen { " " strong { "chosen" } } }
+                td.words { code { (entry.label()) } @if entry.chosen { " " strong { "chosen" } }
+                    @if let Some(why) = &entry.failed { p.note { "failed: " (why) } }
+                }
                 (number_cell(entry.mean)) (number_cell(entry.sd))
                 td.dim { (entry.scores.iter().map(|&s| number(s)).collect::<Vec<_>>().join("  ")) }
             } } }
@@ -233,6 +238,12 @@ fn absolute_paths(value: &toml::Value, paths: &mut Vec<String>) {
 pub(super) fn data_and_recipe(measured: &Measured) -> Markup {
     let Measured { run, notes, evaluation, .. } = measured;
     let data = &run.info.data;
+    let songs = match data.pieces {
+        None => format!("{} songs", thousands(data.songs)),
+        Some(pieces) => {
+            format!("{} pieces of {} songs", thousands(pieces * data.songs), thousands(data.songs))
+        }
+    };
     let here = std::env::current_dir().unwrap_or_default();
     let split = match run.info.split {
         Split::Folds => format!("{} folds", run.parts.len()),
@@ -250,7 +261,7 @@ pub(super) fn data_and_recipe(measured: &Measured) -> Markup {
         h2 { "Data, split and recipe" }
         div.card {
             dl.facts {
-                (fact("Data", &format!("{}, {} songs", data.name, thousands(data.songs))))
+                (fact("Data", &format!("{}, {songs}", data.name)))
                 (fact("About", notes.about.as_deref().unwrap_or("")))
                 (fact("Licence", notes.licence.as_deref().unwrap_or("")))
                 (fact("SHA-256", &data.sha256))

@@ -17,6 +17,7 @@ pub(super) struct Wrong {
 fn of(songs: &Songs, song: usize) -> Wrong {
     let (said, truth) = match songs.task {
         Task::Regression => (songs.said[song], songs.truth[song]),
+        Task::Share if !songs.decides() => (100.0 * songs.said[song], 100.0 * songs.truth[song]),
         // Whether the score was right is asked of the half, not of the share.
         _ => (100.0 * songs.of_score(song), if songs.is_score(song) { 100.0 } else { 0.0 }),
     };

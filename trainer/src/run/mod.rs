@@ -76,6 +76,10 @@ pub struct DataInfo {
     pub others: BTreeMap<String, String>,
     /// Number of songs.
     pub songs: usize,
+    /// Pieces that each was cut into, learnt from and judged one by one; absent where they are whole. (Runs
+    /// of before this was written down count their pieces as songs.)
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pieces: Option<usize>,
     /// The data set's folder or file when the run was made.
     pub folder: PathBuf,
     /// Its name.
@@ -185,7 +189,8 @@ pub struct Outcome {
     /// Validation loss of the kept weights; absent where there was no validation.
     #[serde(default)]
     pub validation_loss: Option<f64>,
-    /// Share of the training songs that the kept model gets right, where it was measured.
+    /// Share of the training songs that the kept model gets right, where it was measured; of sound that of
+    /// an even sample.
     #[serde(default)]
     pub train_accuracy: Option<f64>,
     /// Seconds of training.
@@ -201,6 +206,10 @@ pub struct Outcome {
 pub struct EpochRow {
     /// Passes so far, from 1.
     pub epoch: usize,
+    /// Whether the network was only prepared in this pass: its loss is of what it was given, and not of the
+    /// target.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub preparing: bool,
     /// Mean loss of the steps; not a number where training broke down.
     #[serde(deserialize_with = "or_nan")]
     pub train_loss: f64,
@@ -211,7 +220,7 @@ pub struct EpochRow {
     /// Step size at the end of the pass.
     #[serde(default)]
     pub learning_rate: f64,
-    /// Share of the training songs that were right.
+    /// Share of the training songs that were right, each when it was learnt from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train_accuracy: Option<f64>,
     /// Share of the validation songs that were right.

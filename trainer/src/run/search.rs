@@ -24,6 +24,9 @@ pub struct SearchEntry {
     pub sd: f64,
     /// Whether it was chosen.
     pub chosen: bool,
+    /// Why a training of it failed, as with too high a rate: then it has no mean, and another is chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
     /// Its folder in `search`; `config-<index>` where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folder: Option<String>,

@@ -24,7 +24,7 @@ pub(super) struct RecipeView {
     pub(super) targets: Vec<Target>,
     /// The part of the split that judges each song.
     pub(super) sides: Vec<String>,
-    /// Frames that a song needs at least.
+    /// Audible frames that a song needs at least.
     pub(super) least_frames: usize,
 }
 
@@ -76,7 +76,7 @@ impl RecipeView {
         Ok(Self {
             targets,
             sides,
-            least_frames: recipe.data.warm_up_frames,
+            least_frames: recipe.least_frames() * recipe.data.pieces.unwrap_or(1),
             group,
             genre: recipe.data.genre,
         })

@@ -70,7 +70,7 @@ fn systems(table: &Table) -> Markup {
                     }
                     @for (name, scope, _) in &columns { td {
                         @if let Some(figure) = row.figure(name, scope) {
-                            (number(figure.value)) " " small.dim { (number(figure.low)) " to " (number(figure.high)) }
+                            (number(figure.value)) " " small.dim { (figure.interval_words()) }
                             (interval_bar(figure))
                         } @else { "–" }
                     } }
@@ -139,9 +139,9 @@ fn on_own_scale(values: &Values) -> Markup {
 
 fn apart(table: &Table) -> Markup {
     let first = |row: &Row| {
-        row.figures.first().map(|f| {
-            format!("{} {} ({} to {})", f.name, number(f.value), number(f.low), number(f.high))
-        })
+        row.figures
+            .first()
+            .map(|f| format!("{} {} ({})", f.name, number(f.value), f.interval_words()))
     };
     html! {
         div.scroll { table {

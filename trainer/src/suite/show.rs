@@ -48,7 +48,7 @@ impl Table {
 }
 
 fn interval(figure: &Figure) -> String {
-    format!("{} ({} to {})", number(figure.value), number(figure.low), number(figure.high))
+    format!("{} ({})", number(figure.value), figure.interval_words())
 }
 
 /// What the table comes to.
@@ -58,7 +58,8 @@ pub(super) fn findings(table: &Table) -> Vec<String> {
     if let Some((best, figure)) = ranked.first().and_then(|b| Some((b, b.figure("auc", "all")?))) {
         let chance = match figure.beats_baseline() {
             Some(true) => "better than a coin beyond its interval",
-            _ => "not beyond chance",
+            Some(false) => "not beyond chance",
+            None => "which of so few cannot be told from chance",
         };
         findings.push(format!(
             "The best ranking is that of {} (system {}): AUC {}, {chance}. It is the best of {}, so luck has helped it.",

@@ -1,11 +1,15 @@
 //! Features of lyrics: what HitMusicNet takes from a text, for any script.
 //!
-//! Words are runs of letters and marks (apostrophes and hyphens within them belong to them); scripts that are
-//! written without spaces count each of their characters as a word. Syllables are runs of vowels where the
-//! script has letters for them (Latin, Greek, Cyrillic), else as many as there are letters that are no
-//! marks.
+//! Words are runs of letters and marks (apostrophes, hyphens and joiners within them belong to them); scripts
+//! that are written without spaces (Han, kana, Thai, Lao, Burmese, Khmer and their kin) count each of their
+//! characters, with all that is written around it, as a word. Syllables are runs of vowels where the script
+//! has letters for them (Latin, Greek, Cyrillic); one for a character that is a word; else as many as there
+//! are letters, but for marks and for those that a virama takes the vowel from.
 
 use std::collections::{BTreeMap, HashSet};
+
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
+use unicode_segmentation::UnicodeSegmentation;
 
 /// Names of the features, in the order in which [`features`] gives them.
 pub const NAMES: [&str; 9] = [
@@ -18,6 +22,17 @@ pub const NAMES: [&str; 9] = [
     "lyrics_repeated_lines",
     "lyrics_line_similarity",
     "lyrics_letters_a_word",
+];
+
+/// What belongs to a word that goes on behind it: apostrophes, hyphens, and what joins letters or keeps them
+/// apart.
+const WITHIN_WORDS: [char; 6] = ['\'', '’', '-', '\u{5be}', '\u{200c}', '\u{200d}'];
+
+/// Viramas of the scripts of India and Sri Lanka that separate words: the letter before is sung without a
+/// vowel.
+const VIRAMAS: [char; 10] = [
+    '\u{94d}', '\u{9cd}', '\u{a4d}', '\u{acd}', '\u{b4d}', '\u{bcd}', '\u{c4d}', '\u{ccd}',
+    '\u{d4d}', '\u{dca}',
 ];
 
 /// Lines that are compared with each other for their similarity: more say nothing new.
@@ -82,14 +97,15 @@ fn words(line: &str) -> Vec<&str> {
     let mut start: Option<usize> = None;
     let mut characters = line.char_indices().peekable();
     while let Some((at, c)) = characters.next() {
-        let end = at + c.len_utf8();
         if is_alone(c) {
             words.extend(start.take().map(|start| &line[start..at]));
+            let end = at + character_bytes(&line[at..]);
             words.push(&line[at..end]);
+            while characters.next_if(|&(next, _)| next < end).is_some() {}
             continue;
         }
         let next = characters.peek().is_some_and(|&(_, next)| is_letter(next) && !is_alone(next));
-        let within = start.is_some() && next && matches!(c, '\'' | '’' | '-' | '\u{200c}');
+        let within = start.is_some() && next && WITHIN_WORDS.contains(&c);
         let part_of_word = is_letter(c) || is_mark(c) && start.is_some() || within;
         match (part_of_word, start) {
             (true, None) => start = Some(at),
@@ -109,15 +125,31 @@ fn is_letter(c: char) -> bool {
     c.is_alphanumeric()
 }
 
-/// Combining marks of the scripts that need them, such as vowel signs.
+/// Marks that belong to a letter, such as accents, vowel signs and viramas.
 fn is_mark(c: char) -> bool {
-    matches!(c as u32, 0x300..=0x36f | 0x591..=0x5c7 | 0x64b..=0x65f | 0x900..=0x903 | 0x93a..=0x94f
-        | 0x981..=0xdff | 0xe31..=0xe4e | 0x1ab0..=0x1aff | 0x20d0..=0x20ff)
+    c.general_category_group() == GeneralCategoryGroup::Mark
 }
 
-/// Characters that are words by themselves: Han, and the syllabic kana.
+/// Letters that are words by themselves, of scripts that are written without spaces.
 fn is_alone(c: char) -> bool {
-    matches!(c as u32, 0x3041..=0x30ff | 0x3400..=0x4dbf | 0x4e00..=0x9fff | 0xf900..=0xfaff | 0x20000..=0x3134f)
+    let without_spaces = matches!(c as u32,
+        // Thai, Lao, Burmese and Khmer, and their kin: two of Tai, Tai Tham, Balinese.
+        0xe00..=0xeff | 0x1000..=0x109f | 0x1780..=0x17ff | 0x1950..=0x19df | 0x1a20..=0x1aaf | 0x1b00..=0x1b7f
+        // Javanese, more of Burmese, Tai Viet.
+        | 0xa980..=0xa9ff | 0xaa60..=0xaadf
+        // Kana, also those of half the width; Han.
+        | 0x3041..=0x30ff | 0x31f0..=0x31ff | 0xff66..=0xff9d
+        | 0x3005..=0x3007 | 0x3400..=0x4dbf | 0x4e00..=0x9fff | 0xf900..=0xfaff | 0x20000..=0x3ffff);
+    // Their blocks hold punctuation, digits and marks, too.
+    without_spaces && c.is_alphabetic() && !is_mark(c)
+}
+
+/// Bytes of the character that a text begins with: a letter, what is stacked below it, and its marks.
+fn character_bytes(text: &str) -> usize {
+    let cluster = text.graphemes(true).next().map_or(0, str::len);
+    // Unicode's clusters leave some vowel signs of Burmese to themselves.
+    let marks = text[cluster..].chars().take_while(|&c| is_mark(c));
+    cluster + marks.map(char::len_utf8).sum::<usize>()
 }
 
 /// Vowels of Latin, Greek and Cyrillic letters, accents taken off as far as they are common.
@@ -132,8 +164,13 @@ fn has_vowels(c: char) -> bool {
 
 /// Syllables of a word, at least one.
 fn syllables(word: &str) -> usize {
+    if word.chars().next().is_some_and(is_alone) {
+        return 1;
+    }
     if !word.chars().any(has_vowels) {
-        return word.chars().filter(|&c| is_letter(c) && !is_mark(c)).count().max(1);
+        let letters = word.chars().filter(|&c| is_letter(c) && !is_mark(c)).count();
+        let without_vowel = word.chars().filter(|c| VIRAMAS.contains(c)).count();
+        return letters.saturating_sub(without_vowel).max(1);
     }
     let (mut count, mut within) = (0, false);
     for c in word.chars() {
@@ -188,9 +225,70 @@ mod tests {
         assert_eq!(value("Я тебя люблю", "lyrics_syllables"), 5.0);
     }
 
+    /// Scripts of India and Sri Lanka separate words. Every letter is a syllable: its vowel sign belongs to it,
+    /// without one it is sung with an a, and with a virama it has no vowel.
+    #[test]
+    fn vowel_signs_and_viramas_belong_to_their_letters() {
+        for (text, count, sung) in [
+            // a-mi to-ma-ke bha-lo-ba-si
+            ("আমি তোমাকে ভালোবাসি", 3.0, 9.0),
+            // nan un-nai ka-tha-lik-ki-ren
+            ("நான் உன்னை காதலிக்கிறேன்", 3.0, 8.0),
+            // ne-nu nin-nu pre-mis-tun-na-nu
+            ("నేను నిన్ను ప్రేమిస్తున్నాను", 3.0, 9.0),
+            // na-mas-te
+            ("नमस्ते", 1.0, 3.0),
+            // sri lan-ka; a joiner follows the virama of sri.
+            ("ශ්\u{200d}රී ලංකා", 2.0, 3.0),
+        ] {
+            assert_eq!(value(text, "lyrics_words"), count, "{text}");
+            assert_eq!(value(text, "lyrics_syllables"), sung, "{text}");
+        }
+    }
+
+    /// Scripts without spaces: as many words, and syllables, as there are characters with what is written
+    /// around them.
+    #[test]
+    fn scripts_without_spaces_count_their_characters() {
+        for (text, count) in [
+            // ฉั น รั ก เ ธ อ: vowels above and tones are marks, those before and behind are letters.
+            ("ฉันรักเธอ", 7.0),
+            // น้ำ ใ จ: the am behind n belongs to it, though it is no mark.
+            ("น้ำใจ", 3.0),
+            // ຂ້ ອ ຍ ຮັ ກ ເ ຈົ້ າ
+            ("ຂ້ອຍຮັກເຈົ້າ", 8.0),
+            // မြ န် မာ: an asat ends a syllable, not a word.
+            ("မြန်မာ", 3.0),
+            // သ တ္တ ဝါ: the second t stands below the first.
+            ("သတ္တဝါ", 3.0),
+            // One character: kh, a coeng that puts nh below it, and two vowel signs.
+            ("ខ្ញុំ", 1.0),
+            // ខ្ញុំ ស្រ លា ញ់ អ្ន ក
+            ("ខ្ញុំស្រលាញ់អ្នក", 6.0),
+            // ロ ッ ク ス タ ー: the dot between them is no word.
+            ("ロック・スター", 6.0),
+            // か and a mark of its own that makes it ga are one.
+            ("か\u{3099}", 1.0),
+            ("ｶﾞ", 1.0),
+        ] {
+            assert_eq!(value(text, "lyrics_words"), count, "{text}");
+            assert_eq!(value(text, "lyrics_syllables"), count, "{text}");
+        }
+        // ๑๒๓ ค รั้ ง: digits are one word, as elsewhere.
+        assert_eq!(value("๑๒๓ ครั้ง", "lyrics_words"), 4.0);
+    }
+
+    #[test]
+    fn points_hyphens_and_joiners_stay_within_words() {
+        // Hebrew with its points and a maqaf; Persian with a non-joiner.
+        for text in ["בֶּן־אָדָם", "می\u{200c}خواهم"] {
+            assert_eq!(value(text, "lyrics_words"), 1.0, "{text}");
+        }
+    }
+
     #[test]
     fn no_words_are_no_lyrics() {
-        for text in ["", " \n\t\n", "…!?", "♪♪♪"] {
+        for text in ["", " \n\t\n", "…!?", "♪♪♪", "・・・", "゛", "។"] {
             assert_eq!(features(text), None, "{text:?}");
         }
     }

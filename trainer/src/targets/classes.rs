@@ -67,3 +67,30 @@ impl Classes {
         Ok(plain.iter().map(of_song).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// HitMusicNet's: low < 25 <= medium < 65 <= high.
+    #[test]
+    fn a_value_on_a_limit_belongs_to_the_class_above_it() {
+        let classes = Classes {
+            column: "popularity".into(),
+            quantiles: vec![],
+            limits: vec![25.0, 65.0],
+            names: ["low", "medium", "high"].map(str::to_owned).into(),
+        };
+        let track = |text: &str| Track {
+            id: text.to_owned(),
+            file: String::new(),
+            columns: [("popularity".to_owned(), text.to_owned())].into(),
+        };
+        let tracks = ["24.9", "25", "64.9", "65"].map(track);
+        let all = classes.all(&tracks.iter().collect::<Vec<_>>(), &[]).unwrap();
+        assert_eq!(all.iter().map(|song| song.truth).collect::<Vec<_>>(), [0.0, 1.0, 1.0, 2.0]);
+        let learnt: Vec<&[f64]> = all.iter().map(|song| song.learnt.as_slice()).collect();
+        let (low, medium, high) = ([1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]);
+        assert_eq!(learnt, [low, medium, medium, high]);
+    }
+}

@@ -70,6 +70,13 @@ pub fn task_of(heads: &[Head]) -> Result<Task> {
     }
     ensure!(!first.auxiliary, "heads: the first is the score and cannot be auxiliary");
     ensure!(heads.is_sorted_by_key(|head| head.auxiliary), "heads: auxiliary heads must come last");
+    for (at, head) in heads.iter().enumerate() {
+        ensure!(
+            heads[..at].iter().all(|before| before.name != head.name),
+            "heads: two are called {}; outputs are told apart by their names",
+            head.name
+        );
+    }
     let task = first.task();
     if matches!(task, Task::Classes | Task::Regression) {
         ensure!(heads.len() == 1, "heads: {} must be the only head", first.name);

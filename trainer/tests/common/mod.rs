@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub)]
 
+pub mod skip;
+
 use std::path::Path;
 
 use earworm_train::dataset::FeatureSet;

@@ -79,12 +79,15 @@ fn only_what_changed_is_read_again() {
     let (file, used) = compacted.bytes();
     assert!(file < used + 100, "nothing but headers beside the songs");
 
-    // Other settings: everything is read again.
+    // Other settings: everything is read again, if that is asked for.
     drop(compacted);
     let settings = std::fs::read_to_string(dir.path().join("front_end.toml")).unwrap();
     let other = dir.path().join("other.toml");
     std::fs::write(&other, settings.replace("n_mels = 8", "n_mels = 9")).unwrap();
     options.front_end = Some(other);
+    let refused = build(&options).unwrap_err().to_string();
+    assert!(refused.contains("another --front-end"), "{refused}");
+    options.rebuild = true;
     assert_eq!(counts(&build(&options).unwrap()), (4, 0, 0));
     assert_eq!(Dataset::open(&options.out).unwrap().frames(0).bands, 9);
 }

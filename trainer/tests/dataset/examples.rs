@@ -7,6 +7,7 @@ use earworm_train::dataset::Dataset;
 use earworm_train::dataset::build::{BuildOptions, build};
 
 use crate::made_songs;
+use crate::skip::skip;
 
 fn example(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(path)
@@ -97,7 +98,7 @@ fn the_kubernetes_example_is_yaml_of_two_jobs() {
         probe.status.success().then(run)
     });
     let Some(output) = output else {
-        eprintln!("skipped: no Python with PyYAML");
+        skip("the_kubernetes_example_is_yaml_of_two_jobs", "no Python with PyYAML");
         return;
     };
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -6,6 +6,8 @@ mod faults;
 mod features;
 mod messages;
 mod parts;
+#[path = "../common/skip.rs"]
+mod skip;
 mod stats;
 
 use std::collections::BTreeMap;

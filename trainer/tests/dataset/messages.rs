@@ -92,3 +92,22 @@ fn songs_that_cannot_be_read_are_told_in_a_line_and_the_others_kept() {
     let output = build(&["--allow-missing"]).stderr(Stdio::piped()).output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty());
 }
+
+/// `earworm-train dataset … | head`, which has seen enough.
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = made_songs(dir.path());
+    let unread = || {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        writer
+    };
+    let mut verify = Command::new(env!("CARGO_BIN_EXE_earworm-train"));
+    verify.args(["dataset", "verify"]).arg(&options.out);
+    for mut command in [program(&options), verify] {
+        let output = command.stdout(unread()).stderr(Stdio::piped()).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && text.is_empty(), "{:?}: {text}", output.status);
+    }
+}

@@ -61,6 +61,32 @@ fn a_run_compared_with_itself_does_not_differ() {
 }
 
 #[test]
+fn of_a_few_artists_runs_are_not_told_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    for task in [Task::Share, Task::Binary, Task::Regression] {
+        let made = |knows: f32| {
+            let run = Made { songs: 18, folds: 2, knows, ..Made::of(task) };
+            run.write(&dir.path().join(format!("{task:?}-{knows}")))
+        };
+        let comparison = compare(&[made(0.1), made(4.0)], Against::First).unwrap();
+        assert!(comparison.tests.is_empty() && comparison.majority_tests.is_empty());
+        let few = "18 songs of 6 artists are too few to tell the runs apart.";
+        assert_eq!(comparison.findings[0], few);
+        let text = comparison.to_string();
+        assert!(text.contains("(too few to tell)") && !text.contains("NaN"), "{text}");
+        let (csv, html) = (dir.path().join("few.csv"), dir.path().join("few.html"));
+        write_csv(&comparison, &csv).unwrap();
+        write_html(&comparison, &html).unwrap();
+        assert!(std::fs::read_to_string(&html).unwrap().contains("too few to tell"));
+        let mut table = csv::Reader::from_path(&csv).unwrap();
+        let header = table.headers().unwrap().clone();
+        let at = header.iter().position(|name| name == "spearman low" || name == "accuracy low");
+        let rows = table.records();
+        rows.for_each(|row| assert_eq!(&row.unwrap()[at.unwrap()], "", "{header:?}"));
+    }
+}
+
+#[test]
 fn runs_that_cannot_be_compared_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let base = Made::of(Task::Binary);

@@ -67,6 +67,7 @@ impl Made {
                 sha256: "00".repeat(32),
                 others: Default::default(),
                 songs: self.songs,
+                pieces: None,
                 folder: "made".into(),
                 name: "Made songs".into(),
                 front_end: None,
@@ -128,6 +129,7 @@ impl Made {
                 let t = epoch as f64;
                 EpochRow {
                     epoch,
+                    preparing: false,
                     train_loss: 0.4 + 0.3 * (-t / 6.0).exp() + 0.01 * shift,
                     validation_loss: Some(0.5 + 0.2 * (-t / 4.0).exp() + 0.004 * t + 0.02 * shift),
                     learning_rate: 1e-3,

@@ -4,6 +4,7 @@ mod broken;
 mod compared;
 mod made;
 mod measured;
+mod told;
 
 use earworm_train::evaluate::Evaluation;
 

@@ -83,6 +83,8 @@ fn exported_networks_say_what_they_said() {
         let network = tiny.filled();
         let streaming = tiny.is_streaming();
         assert_eq!(network.contract() == Contract::Streaming, streaming, "{}", tiny.name);
+        let recipe: earworm_train::nn::ModelRecipe = toml::from_str(tiny.recipe).unwrap();
+        assert_eq!(recipe.contract(), network.contract(), "{}", tiny.name);
         let model = Model::from_bytes(&tiny.onnx(), tiny.name).unwrap();
         let windows: Vec<Vec<f32>> = (0..3)
             .map(|n| {

@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod embeddings;
+mod kept;
 mod leaks;
 mod loss_net;
 mod numbers;

@@ -47,7 +47,9 @@ impl RepaintNotifier {
         }
     }
 
-    fn repaint_requested(&self) -> bool {
+    /// Whether a repaint was requested since this was asked last.
+    // Earworm: public, for tests.
+    pub fn repaint_requested(&self) -> bool {
         self.repaint.swap(false, Ordering::Relaxed)
     }
 }

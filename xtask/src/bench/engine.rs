@@ -7,10 +7,14 @@ use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::line::Line;
 use crate::workspace::{Workspace, succeed};
 
 /// Benchmarks of these groups count milliseconds of audio as their throughput.
 const AUDIO: [&str; 4] = ["stream/", "front_end/", "resample/", "session/"];
+
+/// The whole path on one core, and how many times faster than sound it is to be.
+const WHOLE_PATH: (&str, f64) = ("stream/48k_stereo_4_lanes_live", 150.0);
 
 /// What criterion found for one benchmark.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -38,6 +42,22 @@ impl Estimate {
 /// Runs them and reads what criterion wrote.
 pub(super) fn measure(workspace: &Workspace) -> Result<Vec<Estimate>> {
     criterion(workspace, "stream")
+}
+
+/// What has a goal: the whole path beside sound as it plays.
+///
+/// # Errors
+/// When it was not measured.
+pub(super) fn lines(estimates: &[Estimate]) -> Result<Vec<Line>> {
+    let (id, goal) = WHOLE_PATH;
+    let whole = estimates.iter().find(|estimate| estimate.id == id);
+    let (whole, faster) = whole
+        .and_then(|estimate| Some((estimate, estimate.times_faster_than_sound?)))
+        .with_context(|| format!("there is no benchmark {id}"))?;
+    let ms_a_second = |ns: f64| 1e3 / faster * ns / whole.median_ns;
+    let ours = [whole.low_ns, whole.median_ns, whole.high_ns].map(ms_a_second);
+    let what = "a second of 48 kHz stereo to readings, four lanes, one core";
+    Ok(vec![Line::in_turn(what, "sound as it plays", "ms", &ours, &[1e3; 3]).goal(goal)])
 }
 
 /// Runs one of criterion's benchmark programs and reads what it found.
@@ -124,6 +144,18 @@ fn time(ns: f64) -> String {
 mod tests {
     use super::*;
     use std::time::Duration;
+
+    #[test]
+    fn the_whole_path_is_held_to_its_goal() {
+        let estimate = |faster| Estimate {
+            times_faster_than_sound: Some(faster),
+            ..Estimate::of("stream/48k_stereo_4_lanes_live", 5e7)
+        };
+        let line = |faster| lines(&[estimate(faster)]).unwrap().remove(0);
+        assert_eq!((line(200.0).ours, line(200.0).is_met()), (5.0, Some(true)));
+        assert_eq!(line(149.0).is_met(), Some(false));
+        assert!(lines(&[Estimate::of("stream/other", 1.0)]).is_err());
+    }
 
     #[test]
     fn new_estimates_are_read_and_stream_ones_compared_with_sound() {

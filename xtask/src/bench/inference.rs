@@ -9,8 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::line::Line;
 use super::measure::Spread;
-use super::peer::last_line;
-use crate::venv;
+use super::peer::{self, last_line};
 use crate::workspace::Workspace;
 
 const MODEL: &str = "models/emotify-lstm/model.onnx";
@@ -54,16 +53,14 @@ pub(super) struct Comparison {
 
 /// Lets both measure `runs` times, A B A B.
 pub(super) fn measure(workspace: &Workspace, runs: u32) -> Result<Comparison> {
-    let scripts = workspace.root.join("xtask/bench");
-    let python =
-        venv::ensure(&workspace.target.join("pybench"), &scripts.join("requirements.txt"))?;
+    let python = peer::python(workspace, "pybench", "requirements.txt")?;
     let program = workspace.bench_program("inference")?;
     let (mut earworm, mut onnxruntime) = (Vec::new(), Vec::new());
     for nth in 1..=runs {
         earworm.push(last_line(&mut Command::new(&program))?);
-        let mut peer = Command::new(&python);
-        peer.arg(scripts.join("inference_peer.py")).arg(workspace.root.join(MODEL));
-        onnxruntime.push(last_line(&mut peer)?);
+        let mut theirs = Command::new(&python);
+        theirs.arg(peer::script(workspace, "inference_peer.py")).arg(workspace.root.join(MODEL));
+        onnxruntime.push(last_line(&mut theirs)?);
         eprintln!("inference, run {nth}/{runs}");
     }
     let comparison = Comparison { earworm, onnxruntime };

@@ -1,5 +1,6 @@
 //! One run of a program, from its start to its end.
 
+use std::io::Read;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Instant;
 
@@ -40,13 +41,28 @@ impl Spread {
 
 /// Runs a program, its output thrown away, and measures it.
 pub(super) fn run(command: &mut Command) -> Result<Run> {
-    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command.stdout(Stdio::null());
+    Ok(measured(command)?.0)
+}
+
+/// Runs a program and measures it; gives what it printed too.
+pub(super) fn run_printing(command: &mut Command) -> Result<(Run, Vec<u8>)> {
+    command.stdout(Stdio::piped());
+    measured(command)
+}
+
+fn measured(command: &mut Command) -> Result<(Run, Vec<u8>)> {
+    command.stdin(Stdio::null());
     let start = Instant::now();
-    let child = command.spawn().with_context(|| format!("cannot start {}", shown(command)))?;
+    let mut child = command.spawn().with_context(|| format!("cannot start {}", shown(command)))?;
+    let mut printed = Vec::new();
+    if let Some(mut stdout) = child.stdout.take() {
+        stdout.read_to_end(&mut printed)?;
+    }
     let (status, cpu_s, peak_mib) = wait(child)?;
     let wall_s = start.elapsed().as_secs_f64();
     ensure!(status.success(), "{} failed ({status})", shown(command));
-    Ok(Run { wall_s, cpu_s, peak_mib })
+    Ok((Run { wall_s, cpu_s, peak_mib }, printed))
 }
 
 /// Waits for a child; gives its processor seconds and its peak memory in MiB too.
@@ -104,6 +120,16 @@ mod tests {
         .unwrap();
         assert!((64.0..100.0).contains(&large.peak_mib), "{large:?}");
         assert!(asleep.peak_mib < large.peak_mib);
+    }
+
+    #[test]
+    fn what_a_program_prints_is_kept_where_it_is_wanted() {
+        let mut echo = Command::new("echo");
+        echo.arg("57.5");
+        let (found, printed) = run_printing(&mut echo).unwrap();
+        assert_eq!(printed, b"57.5\n");
+        assert!(found.wall_s > 0.0);
+        assert!(run_printing(&mut Command::new("false")).is_err());
     }
 
     #[test]

@@ -99,7 +99,9 @@ pub(crate) fn bench(workspace: &Workspace, args: BenchArgs) -> Result<ExitCode> 
         notes: Vec::new(),
     };
     if wanted(BenchPart::Engine) {
-        summary.engine = Some(engine::measure(workspace)?);
+        let found = engine::measure(workspace)?;
+        summary.lines.extend(engine::lines(&found)?);
+        summary.engine = Some(found);
     }
     if wanted(BenchPart::Inference) {
         let found = inference::measure(workspace, args.runs)?;

@@ -3,8 +3,8 @@
 use super::Machine;
 use super::line::Line;
 
-/// Ends of the scale, which is logarithmic: a tenth to a hundred times.
-const SCALE: (f64, f64) = (-1.0, 2.0);
+/// Ends of the scale, which is logarithmic: a tenth to a thousand times.
+const SCALE: (f64, f64) = (-1.0, 3.0);
 /// Width of the bars' picture in pixels.
 const WIDTH: f64 = 460.0;
 
@@ -28,7 +28,7 @@ pub(super) fn html(machine: &Machine, lines: &[Line], notes: &[String]) -> Strin
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width\"><title>Earworm: how fast</title><style>{STYLE}</style>\
          <h1>How fast</h1><p class=\"soft\">{}, {cores} cores, {os}. Both sides do the same work in turn; a \
-         ratio is how many times as much the peer needs, turn by turn. Dashed: equal. Stroke: the goal. \
+         ratio is how many times as much the peer needs, turn by turn. Where a goal is a limit, the limit stands in the peer's place. Dashed: equal. Stroke: the goal. \
          Thin: from the least to the most.</p><table><thead><tr><th>what<th>Earworm<th>peer<th><th>ratio\
          <th></tr></thead><tbody>{rows}</tbody></table>{notes}</html>\n",
         escaped(cpu),
@@ -88,8 +88,8 @@ mod tests {
         let line = |theirs| Line::in_turn("mel", "librosa", "ms", &[1.0], &[theirs]).goal(10.0);
         let page = html(&machine, &[line(100.0), line(1.0)], &["a note".into()]);
         assert!(page.contains("a &lt;cpu>") && page.contains("<p>a note</p>"));
-        // 100 is the end of the scale, 1 a third of it.
-        assert!(page.contains(r#"<rect class="bar" x="153.3" y="5" width="306.7" height="10"/>"#));
+        // 1 is a quarter of the scale, 100 three quarters.
+        assert!(page.contains(r#"<rect class="bar" x="115.0" y="5" width="230.0" height="10"/>"#));
         assert_eq!(page.matches("class=\"missed\"").count(), 1);
         assert_eq!(page.matches("<svg").count(), 2);
     }

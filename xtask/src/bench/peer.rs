@@ -22,7 +22,12 @@ pub(super) fn python(workspace: &Workspace, folder: &str, requirements: &str) ->
 
 /// What the last line says that a program prints.
 pub(super) fn last_line<T: for<'a> Deserialize<'a>>(command: &mut Command) -> Result<T> {
-    let text = String::from_utf8(output(command)?)?;
+    last_line_of(output(command)?)
+}
+
+/// What the last line says of what a program has printed.
+pub(super) fn last_line_of<T: for<'a> Deserialize<'a>>(printed: Vec<u8>) -> Result<T> {
+    let text = String::from_utf8(printed)?;
     let line = text.lines().last().context("nothing was printed")?;
     serde_json::from_str(line).with_context(|| format!("not what was to be printed: {line}"))
 }

@@ -19,6 +19,10 @@ const FRAMES_ON_GPU: u32 = 2206;
 const BATCH: u32 = 32;
 /// Steps that one does before it is the other's turn.
 const STEPS_A_TURN: usize = 2;
+/// Most that losses of the first turn's steps may differ in. Weights and frames are the same; the second
+/// step's loss, which lies 7e-4 below the first's, shows that both went back through the network and learnt.
+/// Later steps drift apart, as PyTorch has two biases where one does.
+const TOLERANCE: f64 = 5e-5;
 /// Numbers of threads, as far as there are cores.
 const THREADS: [usize; 2] = [1, 2];
 
@@ -39,6 +43,8 @@ struct Row {
     pytorch_ms: Spread,
     /// Each step of both.
     steps: [Vec<f64>; 2],
+    /// Losses of both in the turn to warm up.
+    losses: [Vec<f64>; 2],
     /// How many times PyTorch's median is ours.
     ratio: f64,
     /// The same of the minima, which others on the machine disturb least.
@@ -76,23 +82,40 @@ pub(super) fn measure(
         let mut theirs = Command::new(&python);
         theirs.arg(peer::script(workspace, "train_peer.py")).arg(threads.to_string()).args(&sizes);
         let mut peers = [Peer::start(ours, threads)?, Peer::start(theirs, threads)?];
-        let mut times = [Vec::new(), Vec::new()];
+        let (mut times, mut losses) = ([Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
         for turn in 0..=turns {
-            for (peer, times) in peers.iter_mut().zip(&mut times) {
-                let turn_times = peer.steps(STEPS_A_TURN)?;
+            for (at, peer) in peers.iter_mut().enumerate() {
+                let steps = peer.steps(STEPS_A_TURN)?;
                 if turn > 0 {
-                    times.extend(turn_times);
+                    times[at].extend(steps.iter().map(|step| step.ms));
+                } else {
+                    losses[at].extend(steps.iter().map(|step| step.loss));
                 }
             }
         }
         for peer in peers {
             peer.end()?;
         }
-        let row = Row::new(on, frames, &times[0], &times[1]);
+        let row = Row::new(on, frames, times, losses);
         eprintln!("{}: {:.2} times as fast as PyTorch", row.on, row.ratio);
         rows.push(row);
     }
     Ok(Comparison { batch: BATCH, turns, rows })
+}
+
+/// What a process says of a step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Step {
+    ms: f64,
+    loss: f64,
+}
+
+impl Step {
+    /// From `MS/LOSS`.
+    fn read(text: &str) -> Option<Self> {
+        let (ms, loss) = text.split_once('/')?;
+        Some(Self { ms: ms.parse().ok()?, loss: loss.parse().ok()? })
+    }
 }
 
 /// A process that makes steps when asked.
@@ -126,17 +149,14 @@ impl Peer {
         Ok(line)
     }
 
-    /// Milliseconds of each of some steps.
-    fn steps(&mut self, count: usize) -> Result<Vec<f64>> {
+    /// Asks for some steps.
+    fn steps(&mut self, count: usize) -> Result<Vec<Step>> {
         writeln!(self.questions, "{count}")?;
         self.questions.flush()?;
         let answer = self.answer()?;
-        let times = answer
-            .split_whitespace()
-            .map(|time| time.parse().with_context(|| format!("{} says {answer:?}", self.name)))
-            .collect::<Result<Vec<f64>>>()?;
-        ensure!(times.len() == count, "{} says {answer:?}", self.name);
-        Ok(times)
+        let steps: Option<Vec<Step>> = answer.split_whitespace().map(Step::read).collect();
+        let steps = steps.filter(|steps| steps.len() == count);
+        steps.with_context(|| format!("{} says {answer:?}", self.name))
     }
 
     /// Closes its input, at which it ends.
@@ -149,18 +169,27 @@ impl Peer {
 }
 
 impl Row {
-    fn new(on: String, frames: u32, earworm: &[f64], pytorch: &[f64]) -> Self {
+    fn new(on: String, frames: u32, steps: [Vec<f64>; 2], losses: [Vec<f64>; 2]) -> Self {
         let [earworm_ms, pytorch_ms] =
-            [earworm, pytorch].map(|times| Spread::of(times.iter().copied()));
+            steps.each_ref().map(|times| Spread::of(times.iter().copied()));
         Self {
             on,
             frames,
-            steps: [earworm, pytorch].map(<[f64]>::to_vec),
+            steps,
+            losses,
             earworm_ms,
             pytorch_ms,
             ratio: pytorch_ms.median / earworm_ms.median,
             ratio_of_minima: pytorch_ms.min / earworm_ms.min,
         }
+    }
+
+    /// What makes its comparison void: losses of the first turn too far apart.
+    fn difference(&self) -> Option<String> {
+        let [ours, theirs] = &self.losses;
+        let fits = |(a, b): (&f64, &f64)| (a - b).abs() <= TOLERANCE;
+        let fit = ours.len() == theirs.len() && ours.iter().zip(theirs).all(fits);
+        (!fit).then(|| format!("losses differ: {ours:.6?} and {theirs:.6?}"))
     }
 }
 
@@ -172,7 +201,8 @@ impl Comparison {
             let what = format!("a training step, {batch} × {frames} frames, {on}");
             let on_gpu = *frames == FRAMES_ON_GPU;
             let (peer, goal) = if on_gpu { ("cuDNN", 2.0 / 3.0) } else { ("PyTorch", 1.0) };
-            Line::in_turn(what, peer, "ms", ours, theirs).goal(goal)
+            let line = Line::in_turn(what, peer, "ms", ours, theirs).goal(goal);
+            Line { void: row.difference(), ..line }
         };
         self.rows.iter().map(line).collect()
     }
@@ -203,11 +233,28 @@ impl Comparison {
 mod tests {
     use super::*;
 
+    fn comparison(losses: [Vec<f64>; 2]) -> Comparison {
+        let steps = [vec![400.0, 300.0, 500.0], vec![600.0, 610.0, 590.0]];
+        let rows = vec![Row::new("1 thread".into(), 646, steps, losses)];
+        Comparison { batch: 32, turns: 1, rows }
+    }
+
+    #[test]
+    fn steps_that_learn_something_else_are_void() {
+        let void = |ours: [f64; 2], theirs: &[f64]| {
+            comparison([ours.to_vec(), theirs.to_vec()]).lines().remove(0).void
+        };
+        assert_eq!(void([0.693_18, 0.692_47], &[0.693_18, 0.692_48]), None);
+        // The first step is the same, but one of them did not learn from it.
+        let stuck = void([0.693_18, 0.692_47], &[0.693_18, 0.693_18]);
+        assert!(stuck.is_some_and(|void| void.contains("0.692470")));
+        assert!(void([0.693_18, f64::NAN], &[0.693_18, f64::NAN]).is_some());
+        assert!(void([0.693_18, 0.692_47], &[0.693_18]).is_some());
+    }
+
     #[test]
     fn the_table_has_a_row_for_each_number_of_threads() {
-        let rows =
-            vec![Row::new("1 thread".into(), 646, &[400.0, 300.0, 500.0], &[600.0, 610.0, 590.0])];
-        let comparison = Comparison { batch: 32, turns: 1, rows };
+        let comparison = comparison([vec![0.69318, 0.69247], vec![0.69318, 0.69247]]);
         let text = comparison.to_markdown();
         assert!(
             text.ends_with(
@@ -225,13 +272,15 @@ mod tests {
             command.args(["-c", script]);
             Peer::start(command, 1)
         };
-        let mut good = peer("echo ready; while read n; do echo 1.5 2.5; done").unwrap();
-        assert_eq!(good.steps(2).unwrap(), [1.5, 2.5]);
+        let mut good = peer("echo ready; while read n; do echo 1.5/0.7 2.5/0.6; done").unwrap();
+        let steps = [Step { ms: 1.5, loss: 0.7 }, Step { ms: 2.5, loss: 0.6 }];
+        assert_eq!(good.steps(2).unwrap(), steps);
         assert!(good.steps(3).is_err(), "it gives two");
         good.end().unwrap();
         assert!(peer("echo no").is_err());
         assert!(peer("true").is_err());
         assert!(peer("echo ready; read n; echo x").unwrap().steps(1).is_err());
+        assert!(peer("echo ready; read n; echo 1.5").unwrap().steps(1).is_err(), "no loss");
         assert!(peer("echo ready; exit 3").unwrap().end().is_err());
     }
 }

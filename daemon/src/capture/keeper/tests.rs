@@ -64,7 +64,7 @@ fn the_device_of_now_is_held_once_the_default_is_not_followed_any_more() {
     // Whatever else changes.
     change(&mut keeper, |wish| wish.rest_after = Some(Duration::from_secs(30)));
     assert_eq!(keeper.held.as_deref(), Some("a"));
-    change(&mut keeper, |wish| wish.device = Some("b".into()));
+    change(&mut keeper, |wish| wish.rate = Some(RATE));
     assert_eq!(keeper.held, None, "another one is wished for");
     change(&mut keeper, |wish| wish.follow_default = true);
     change(&mut keeper, |wish| wish.follow_default = false);
@@ -75,13 +75,57 @@ fn the_device_of_now_is_held_once_the_default_is_not_followed_any_more() {
     assert_eq!(keeper.held, None);
 }
 
+/// Its identifier changes with the profile of its card, say, and the name fits the new one as well.
+#[test]
+fn a_device_that_is_named_is_looked_for_by_its_name() {
+    let (mut keeper, _station) = keeper();
+    change(&mut keeper, |wish| {
+        (wish.device, wish.follow_default) = (Some("headset".into()), false);
+    });
+    listen_to(&mut keeper, "headset-stereo.monitor");
+    assert_eq!(keeper.held, None);
+    change(&mut keeper, |wish| wish.follow_default = true);
+    change(&mut keeper, |wish| wish.follow_default = false);
+    assert_eq!(keeper.held, None);
+}
+
 #[test]
 fn what_nothing_plays_into_is_held_as_well() {
     let (mut keeper, _station) = keeper();
+    change(&mut keeper, |wish| wish.device = None);
     listen_to(&mut keeper, "a");
     keeper.close(Reason::Quiet);
     change(&mut keeper, |wish| wish.follow_default = false);
     assert_eq!(keeper.held.as_deref(), Some("a"));
+}
+
+/// A stream that is open may give nothing.
+#[test]
+fn a_gap_is_counted_once_audio_is_back() {
+    let (mut keeper, station) = keeper();
+    let gaps = || {
+        let tally = &station.tally;
+        (tally.gaps.load(Ordering::Relaxed), tally.reconnects.load(Ordering::Relaxed))
+    };
+    let sight = |target: Option<&str>, frames| Sight {
+        target: target.map(|id| Target { id: id.into(), version: 0 }),
+        playing: Some(true),
+        frames,
+        ..Sight::default()
+    };
+    let next = |keeper: &mut Keeper, sight: &Sight| {
+        keeper.supervisor.next(keeper.start.elapsed(), sight);
+        keeper.count_gap();
+    };
+    listen_to(&mut keeper, "a");
+    next(&mut keeper, &sight(Some("a"), 1));
+    next(&mut keeper, &sight(None, 1));
+    keeper.close(Reason::Gone);
+    listen_to(&mut keeper, "a");
+    next(&mut keeper, &sight(Some("a"), 0));
+    assert_eq!(gaps(), (0, 0));
+    next(&mut keeper, &sight(Some("a"), 1));
+    assert_eq!(gaps(), (1, 1));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use pulseaudio::protocol::{self, Command, CommandReply, Prop, SubscriptionMask};
+use pulseaudio::protocol::{self, Command, CommandReply, Prop, SinkState, SubscriptionMask};
 
 use super::snapshot::{SinkSeen, Snapshot, SourceSeen, format};
 
@@ -112,6 +112,9 @@ impl Link {
         let default = sinks.iter().find(|sink| Some(sink.name.as_c_str()) == default);
         let plays_into =
             |sink| inputs.iter().any(|input| input.sink_index == sink && !input.corked);
+        let runs = |index: u32| {
+            sinks.iter().any(|sink| sink.index == index && sink.state == SinkState::Running)
+        };
         let sources = sources.iter().map(|source| SourceSeen {
             index: source.index,
             name: text(&source.name),
@@ -119,6 +122,7 @@ impl Link {
             rate: source.sample_spec.sample_rate,
             format: format(&source.sample_spec),
             playing: source.monitor_of_sink_index.map(plays_into),
+            runs: source.monitor_of_sink_index.is_some_and(runs),
         });
         let sink = |sink: &protocol::SinkInfo| SinkSeen {
             name: text(&sink.name),

@@ -23,8 +23,11 @@ pub(super) struct SourceSeen {
     /// Samples a second of each channel.
     pub(super) rate: u32,
     pub(super) format: String,
-    /// For monitors: whether something plays into the output.
+    /// For monitors: whether a stream plays into the output.
     pub(super) playing: Option<bool>,
+    /// For monitors: whether the output runs. PipeWire says so as well while a program without a stream
+    /// is linked to it, one of JACK's, say.
+    pub(super) runs: bool,
 }
 
 /// Something that plays.
@@ -52,9 +55,14 @@ impl Snapshot {
         self.sources.iter().find(|seen| seen.name == name)
     }
 
-    /// Whether anything plays into the output that this source hears.
+    /// Whether any stream plays into the output that this source hears.
     pub(in crate::capture) fn playing(&self, source: &str) -> Option<bool> {
         self.source(source)?.playing
+    }
+
+    /// Whether the output that this source hears runs.
+    pub(in crate::capture) fn runs(&self, source: &str) -> bool {
+        self.source(source).is_some_and(|seen| seen.runs)
     }
 
     /// What tells this source from a later one of the same name.
@@ -115,6 +123,7 @@ mod tests {
             rate: 44_100,
             format: "44100 Hz, 2 channels, i16".into(),
             playing,
+            runs: playing == Some(true),
         };
         let sink = |name: &str, description: &str| SinkSeen {
             name: name.into(),
@@ -161,6 +170,7 @@ mod tests {
         assert_eq!(snapshot.playing("usb.monitor"), Some(true));
         assert_eq!(snapshot.playing("hdmi.monitor"), Some(false));
         assert_eq!(snapshot.playing("mic"), None);
+        assert!(snapshot.runs("usb.monitor") && !snapshot.runs("hdmi.monitor"));
         assert_eq!((snapshot.index("mic"), snapshot.rate("mic")), (Some(9), Some(44_100)));
         assert_eq!(snapshot.rate("none"), None);
     }

@@ -82,3 +82,37 @@ fn a_scorer_that_starts_anew_moves_on() {
     assert!(flow.note(4.0, (0, 1), 0.5), "the time goes back");
     assert!(!flow.note(6.0, (0, 1), 0.5));
 }
+
+/// What is written to a file that was removed is lost as soon as it is closed.
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_removed_or_replaced_is_opened_anew() {
+    use crate::history::{Reader, sample};
+
+    let folder = tempfile::tempdir().unwrap();
+    let history = folder.path().join("history.db");
+    let heard = || Reader::new(&history).songs(0.0, 1e12, 9).unwrap();
+    let mut hearing = Hearing::new(&history);
+    hearing.pass(12, true);
+    hearing.desk.write();
+    hearing.desk.find();
+    assert_eq!(heard().len(), 1, "it is in place");
+
+    std::fs::remove_file(&history).unwrap();
+    hearing.desk.find();
+    hearing.pass(1, true);
+    hearing.desk.write();
+    let songs = heard();
+    assert!(songs.len() == 1 && songs[0].heard_s > 11.0, "the song goes on in the new file");
+    assert_eq!(*hearing.desk.station.memory(), Memory::Writing);
+
+    // One from elsewhere, with a song of its own.
+    let other = folder.path().join("other.db");
+    let _ = sample::write(&other).unwrap();
+    std::fs::rename(&other, &history).unwrap();
+    hearing.desk.find();
+    hearing.pass(1, true);
+    hearing.desk.write();
+    assert_eq!(heard().len(), 2, "nothing of it is written over");
+    assert!(hearing.desk.store.as_ref().unwrap().is_in_place());
+}

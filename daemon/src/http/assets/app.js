@@ -4,7 +4,7 @@ import { ask, follow, hasToken } from "./api.js";
 import { Curve } from "./curve.js";
 import { Flow } from "./flow.js";
 import { Mel } from "./mel.js";
-import { makeClasses, show } from "./meter.js";
+import { makeClasses, show, showLost } from "./meter.js";
 import { showSongs } from "./songs.js";
 
 const byId = (id) => document.getElementById(id);
@@ -42,7 +42,6 @@ function quietly(work) {
 }
 
 const loadModel = quietly(async () => {
-  if (byId("classes").children.length) return;
   const model = await ask("/api/v1/model");
   const auc = model.metrics.find((m) => m.name === "auc" && m.scope === "all");
   const two = (value) => value.toFixed(2);
@@ -55,41 +54,59 @@ const loadModel = quietly(async () => {
 // Whether there is a history that can be asked for.
 const remembers = () => reading !== null && reading.health.history !== "off";
 
+// When the range was loaded last, in milliseconds; null if it must be loaded.
+let loaded = null;
+
 const loadHistory = quietly(async () => {
+  loaded = null;
   if (!remembers()) return;
-  const { seconds } = curve;
-  const resolution = Math.max(1, Math.round(seconds / 600));
-  const query = new URLSearchParams({ from: (now() - seconds).toFixed(3), resolution });
-  const { rows } = await ask(`/api/v1/history?${query}`);
+  const { seconds, step } = curve;
+  // At whole steps: all pages ask the same, and the server looks once.
+  const from = Math.floor((now() - seconds) / step) * step;
+  const { rows } = await ask(`/api/v1/history?from=${from}&resolution=${step}`);
   // Another range may have been chosen meanwhile, and its own answer be here already.
   if (seconds !== curve.seconds) return;
   curve.load(rows);
   changed = true;
+  const { songs } = await ask(`/api/v1/songs?from=${from}&limit=5000`);
+  if (seconds !== curve.seconds) return;
+  curve.takeLatest(songs, true);
+  changed = true;
+  loaded = performance.now();
 });
 
 const loadSongs = quietly(async () => {
-  const { songs } = remembers() ? await ask("/api/v1/songs?limit=200") : { songs: [] };
-  curve.songs = [...songs].reverse();
+  const most = 200;
+  const { songs } = remembers() ? await ask(`/api/v1/songs?limit=${most}`) : { songs: [] };
+  curve.takeLatest(songs, songs.length < most);
   showSongs(songs, remembers());
   changed = true;
 });
 
-const loadDevices = quietly(async () => {
-  const select = byId("device");
-  if (reading?.source.host === "file") {
-    select.replaceChildren(new Option(reading.source.device));
-    select.disabled = true;
-    return;
-  }
-  // The server may be another one than before.
-  select.disabled = false;
+// What is asked already is not asked again.
+let listing = null;
+async function listDevices() {
+  listing ??= ask("/api/v1/devices").finally(() => { listing = null; });
+  const devices = await listing;
   // Another sound system's devices cannot be chosen without its name.
   const host = reading?.source.host;
-  const devices = (await ask("/api/v1/devices")).filter((device) => !host || device.host === host);
-  const options = devices
-    .filter((device) => device.kind !== "output" || !devices.some((d) => d.id === `${device.id}.monitor`))
-    .map((device) => new Option(device.name, device.id));
-  select.replaceChildren(new Option("what the default output plays", ""), ...options);
+  const ours = devices.filter((device) => !host || device.host === host);
+  const isHeard = ({ kind, id }) => kind !== "output" || !ours.some((d) => d.id === `${id}.monitor`);
+  return ours.filter(isHeard).map(({ name, id }) => [name, id]);
+}
+
+// Lists the devices and shows which is listened to; `ifOther` where others can be chosen than before, as one
+// may just be being chosen.
+const loadDevices = quietly(async (ifOther = false) => {
+  const select = byId("device");
+  select.disabled = reading?.source.host === "file";
+  const options = select.disabled
+    ? [[reading.source.device, reading.source.device]]
+    : [["what the default output plays", ""], ...await listDevices()];
+  const text = JSON.stringify(options);
+  if (ifOther && select.dataset.listed === text) return;
+  select.dataset.listed = text;
+  select.replaceChildren(...options.map(([name, id]) => new Option(name, id)));
   if (reading?.source.chosen) select.value = reading.source.device;
 });
 
@@ -128,12 +145,8 @@ function state(name) {
   link.dataset.state = name;
   link.textContent = name === "open" ? "live" : "no connection; trying again …";
   opened = name === "open";
-  if (opened) {
-    loadModel();
-  } else {
-    // A browser does not tell why there is no stream. If it is the token, this asks for it.
-    ask("/api/v1/reading").catch(() => {});
-  }
+  if (opened) loadModel();
+  else showLost();
 }
 
 function chooseRange(button) {
@@ -167,9 +180,11 @@ byId("ranges").onclick = ({ target }) => target.dataset.seconds && chooseRange(t
 byId("device").onchange = quietly(({ target }) => {
   const chosen = ask("/api/v1/device", { device: target.value || null });
   // What was refused is not shown as chosen.
-  chosen.catch(loadDevices);
+  chosen.catch(() => loadDevices());
   return chosen;
 });
+// Some may have come and gone meanwhile.
+byId("device").onfocus = () => loadDevices(true);
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "Escape") byId("notice").hidden = true;
@@ -195,6 +210,8 @@ draw();
 setInterval(() => {
   if (document.hidden || byId("link").dataset.state !== "open") return;
   loadSongs();
-  if (curve.seconds > 3600) loadHistory();
+  // What comes in meanwhile is drawn as well; this brings what was missed while the page slept.
+  const old = curve.seconds > 3600 && performance.now() - loaded > 1000 * curve.step;
+  if (loaded === null || old) loadHistory();
 }, 10000);
 follow(take, state);

@@ -5,6 +5,10 @@ import { named, prepare } from "./colours.js";
 const GUTTER = 34;
 const AXIS = 22;
 const LINES = [["momentary", 1, 0.7], ["integrated", 1.5, 1], ["window", 2.5, 1]];
+// By how many seconds they are ago, how many seconds of rows become one: a range has some 600 of them.
+const THINNED = [[86400, 1008], [3600, 144], [300, 6]];
+// After so many new rows the old ones are thinned.
+const THIN_AFTER = 60;
 const STEPS = [30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400];
 
 export class Curve {
@@ -12,7 +16,13 @@ export class Curve {
     this.canvas = canvas;
     this.seconds = 300;
     this.rows = [];
+    this.pushed = 0;
     this.songs = [];
+  }
+
+  // Seconds of a step of the range, as the server has them.
+  get step() {
+    return Math.max(1, Math.round(this.seconds / 600));
   }
 
   // Readings come ten times a second; two are enough for the eye.
@@ -25,12 +35,20 @@ export class Curve {
     this.rows.push(row);
     const first = this.rows.findIndex((r) => r.time >= row.time - this.seconds - 5);
     if (first > 60) this.rows.splice(0, first);
+    this.pushed += 1;
+    if (this.pushed % THIN_AFTER === 0) this.rows = thinned(this.rows, row.time);
   }
 
   // What the server remembers, up to where our own rows begin.
   load(rows) {
     const from = rows.at(-1)?.time ?? 0;
     this.rows = [...rows, ...this.rows.filter((row) => row.time > from)];
+  }
+
+  // The songs heard last, latest first: all there are, or all since the first of them.
+  takeLatest(songs, all) {
+    const since = all ? -Infinity : songs.at(-1).start;
+    this.songs = [...this.songs.filter((song) => song.start < since), ...[...songs].reverse()];
   }
 
   draw(now) {
@@ -62,25 +80,26 @@ export class Curve {
   }
 
   shadeSongs(c, x, from, now, bottom, right) {
-    this.songs.forEach((song, i) => {
-      const end = song.end ?? now;
-      if (end < from) return;
-      const [a, b] = [Math.max(GUTTER, x(song.start)), Math.min(right, x(end))];
-      if (b <= a) return;
-      c.globalAlpha = i % 2 ? 0.5 : 0.25;
-      c.fillStyle = named("grid");
-      c.fillRect(a, 8, b - a, bottom - 8);
-      c.globalAlpha = 1;
-      const hook = song.hook;
-      if (hook?.start && hook.end > from) {
-        const [h, k] = [Math.max(GUTTER, x(hook.start)), Math.min(right, x(hook.end))];
-        c.globalAlpha = 0.2;
-        c.fillStyle = named("hook");
-        c.fillRect(h, 8, Math.max(2, k - h), bottom - 8);
-        c.globalAlpha = 1;
-        c.fillRect(h, 5, Math.max(2, k - h), 3);
-      }
-    });
+    // Asking for a colour takes longer than drawing with it.
+    const [shade, mark] = [named("grid"), named("hook")];
+    const fill = (colour, opacity, left, top, width, height) => {
+      c.globalAlpha = opacity;
+      c.fillStyle = colour;
+      c.fillRect(left, top, width, height);
+    };
+    for (const { id, start, end, hook } of this.songs) {
+      const [a, b] = [Math.max(GUTTER, x(start)), Math.min(right, x(end ?? now))];
+      if (b <= a) continue;
+      // By its number, so that it keeps its shade when others come and go.
+      fill(shade, id % 2 ? 0.5 : 0.25, a, 8, b - a, bottom - 8);
+      if (!hook?.start || hook.end <= from) continue;
+      const [h, k] = [Math.max(GUTTER, x(hook.start)), Math.min(right, x(hook.end))];
+      // In a song of a few dots it would cover all of it.
+      const wide = b - a > 6;
+      if (wide) fill(mark, 0.2, h, 8, Math.max(2, k - h), bottom - 8);
+      fill(mark, 1, h, 5, Math.max(wide ? 2 : 1, k - h), 3);
+    }
+    c.globalAlpha = 1;
   }
 
   nameSongs(c, x, now, bottom, right) {
@@ -126,6 +145,28 @@ export class Curve {
     flush();
     c.globalAlpha = 1;
   }
+}
+
+// Rows in order, and no more of them than can be told apart: those of a step that has passed are one, with
+// their means, as the server's are.
+export function thinned(rows, now) {
+  const steps = [];
+  for (const row of rows) {
+    const start = (step) => Math.floor(row.time / step) * step;
+    const [, step] = THINNED.find(([age, s]) => start(s) + s <= now - age) ?? [0, 0];
+    const last = steps.at(-1);
+    if (step && last?.step === step && last.time === start(step)) last.rows.push(row);
+    else steps.push({ step, time: step ? start(step) : row.time, rows: [row] });
+  }
+  return steps.map(({ time, rows: [first, ...others] }) => {
+    if (!others.length) return first;
+    return { time, ...Object.fromEntries(LINES.map(([name]) => [name, mean([first, ...others], name)])) };
+  });
+}
+
+function mean(rows, name) {
+  const scores = rows.map((row) => row[name]).filter((score) => score != null);
+  return scores.length ? scores.reduce((sum, score) => sum + score, 0) / scores.length : null;
 }
 
 // Times from `from` to `to` at whole steps of the local clock, which may change its offset in between.

@@ -3,6 +3,8 @@
 import { magma } from "./colours.js";
 
 const SECONDS = 30;
+// The server sends whole decibels between these.
+const [LEAST, MOST] = [-200, 100];
 
 export class Mel {
   constructor(canvas) {
@@ -10,19 +12,37 @@ export class Mel {
     this.columns = [];
     this.most = 0;
     this.next = null;
+    // How often each value is there.
+    this.counts = new Uint32Array(MOST - LEAST + 1);
+    // Whether there is something that has not been drawn.
+    this.fresh = false;
   }
 
   push({ index, frame_rate, db }) {
     this.most = Math.ceil(SECONDS * frame_rate);
-    if (this.next !== null && index < this.next) this.columns = [];
+    if (this.next !== null && index < this.next) this.drop(this.columns.length);
     this.next = index + db.length;
     this.columns.push(...db);
-    this.columns.splice(0, this.columns.length - this.most);
+    this.count(db, 1);
+    this.drop(Math.max(0, this.columns.length - this.most));
+    this.fresh = true;
+  }
+
+  // Forgets the oldest columns.
+  drop(columns) {
+    this.count(this.columns.splice(0, columns), -1);
+  }
+
+  count(columns, times) {
+    for (const column of columns) {
+      for (const db of column) this.counts[db - LEAST] += times;
+    }
   }
 
   draw() {
     const bands = this.columns.at(-1)?.length;
-    if (!bands) return;
+    if (!bands || !this.fresh) return;
+    this.fresh = false;
     // Drawn one dot a value; the browser scales it.
     if (this.canvas.width !== this.most || this.canvas.height !== bands) {
       this.canvas.width = this.most;
@@ -47,8 +67,18 @@ export class Mel {
 
   // Which decibels are black and which pale, fitted to what is shown, as in the terminal.
   range() {
-    const values = this.columns.flat().filter((db) => db > -95).sort((a, b) => a - b);
-    const at = (part) => values[Math.min(Math.floor(part * values.length), values.length - 1)] ?? -90;
+    // Digital silence says nothing about how dark quiet sound is.
+    const first = -94 - LEAST;
+    const total = this.counts.subarray(first).reduce((sum, count) => sum + count, 0);
+    // The value below which this part of all values is.
+    const at = (part) => {
+      let below = Math.min(Math.floor(part * total), total - 1);
+      for (let i = first; total && i < this.counts.length; i++) {
+        if (below < this.counts[i]) return i + LEAST;
+        below -= this.counts[i];
+      }
+      return -90;
+    };
     const span = Math.max(36, Math.min(80, at(0.996) - at(0.08)));
     const top = Math.max(-30, at(0.996));
     return [top - span, top];

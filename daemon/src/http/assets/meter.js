@@ -57,6 +57,12 @@ export function show(reading, flows) {
   showHealth(reading);
 }
 
+// Without a connection the scores are those of a while ago.
+export function showLost() {
+  byId("number").toggleAttribute("data-quiet", true);
+  byId("caption").textContent = "no connection";
+}
+
 function showSong({ song, source, t }) {
   const what = song?.title ? [song.artist, song.title].filter(Boolean).join(" – ") : source.device;
   byId("song").textContent = `${what || "–"} · ${clock(t)}`;
@@ -94,7 +100,7 @@ export function cell(kind, text) {
   return element;
 }
 
-// One bar for each class of the model.
+// One bar for each class of the model, in place of those of the model before.
 export function makeClasses(model) {
   const list = byId("classes");
   byId("classes-panel").hidden = model.classes.length < 2;
@@ -106,9 +112,9 @@ export function makeClasses(model) {
     meter.max = 1;
     meter.ariaLabel = name;
     row.append(cell("span", name.replaceAll("_", " ")), meter, cell("span", "–"));
-    list.append(row);
     return [name, row];
   });
+  list.replaceChildren(...rows.map(([, row]) => row));
   return (details) => {
     for (const [name, row] of rows) {
       const value = details?.[name];

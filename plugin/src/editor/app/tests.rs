@@ -11,6 +11,8 @@ use crate::harness::{Host, automate};
 use crate::influence;
 use crate::state::{MOST_SNAPSHOTS, SMALLEST, Snapshot};
 
+mod kept;
+
 /// Draws frames as a window would and gives the texts of the last one, with their sizes.
 fn texts(app: &mut App, size: (f32, f32)) -> Vec<(String, f32)> {
     texts_with(app, size, &egui::RawInput::default())
@@ -190,49 +192,6 @@ fn a_snapshot_is_told_its_influence() {
     assert_eq!((stored().influence, stored().window), (want.regions, Some(score)));
     app.remove_snapshot(0);
     assert_eq!(set.values.lock().unwrap().len(), 2);
-}
-
-/// What is held is what is stored, and what an editor shows that is opened only then.
-#[test]
-fn what_is_held_stays_whoever_looks() {
-    let mut host = Host::new(48_000, 48_000, ProcessMode::Offline);
-    let session = host.session().clone();
-    let mut app = App::new(session.clone());
-    host.play(25, 1.0);
-    let then = session.reading();
-    let (_, window) = session.shown_window().unwrap();
-    let influence = influence::examine_all(&window).unwrap().unwrap().regions;
-    // Nobody looks when the host puts hold on.
-    automate(&session.params.hold, 1.0);
-    host.play(20, 0.01);
-    assert_ne!(session.reading().window, then.window, "listening goes on");
-    app.store_snapshot();
-    let stored = || session.params.snapshots.read().unwrap().list[0].clone();
-    assert_eq!((stored().window, stored().details), (then.window, then.details.clone()));
-    let end = Instant::now() + Duration::from_secs(60);
-    while stored().influence.is_empty() {
-        assert!(Instant::now() < end, "no influence");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    assert_eq!(stored().influence, influence);
-    // Neither a reset nor another stream ends it.
-    session.reset();
-    host.play(2, 1.0);
-    host.activate(44_100, 48_000, ProcessMode::Offline);
-    let number = format!("{:.0}", then.window.unwrap());
-    let mut apps = [app, App::new(session.clone())];
-    for app in &mut apps {
-        let shown = texts(app, (880.0, 600.0));
-        assert_eq!((largest(&shown), has(&shown, "held")), (number.as_str(), true));
-        let last_s = app.eye.look(&session).points.last().unwrap().sound_s;
-        assert!((24.0..25.0).contains(&last_s), "the curve ends at {last_s} s");
-    }
-    automate(&session.params.hold, 0.0);
-    for app in &mut apps {
-        let shown = texts(app, (880.0, 600.0));
-        assert!(largest(&shown) != number && !has(&shown, "held"), "{shown:?}");
-        assert!(app.eye.look(&session).points.is_empty());
-    }
 }
 
 #[test]

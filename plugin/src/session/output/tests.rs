@@ -122,6 +122,19 @@ fn a_gesture_ends_though_nothing_is_heard() {
     assert!(words.recv_timeout(Duration::from_millis(400)).is_err(), "it ends once");
 }
 
+/// As while it bounces: its main thread has no time.
+#[test]
+fn a_host_that_has_not_been_told_yet_can_ask() {
+    let mut host = Host::new(48_000, 48_000, ProcessMode::Offline);
+    let session = host.session().clone();
+    let words = listen(&host, PluginApi::Clap, None);
+    session.set_executor(Arc::new(|| {}));
+    host.play(8, 1.0);
+    assert_eq!(words.try_iter().count(), 0);
+    let shown = session.reading().window.unwrap();
+    assert!((session.params.score.value() - shown).abs() < 0.06);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_vst3_host_is_told_while_the_editor_is_open() {

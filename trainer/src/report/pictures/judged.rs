@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::super::svg::{DIM, Picture, Plot, bar, dot, line, range, series, shorten, stroke};
-use crate::calibrate::reliability as bins_of;
+use crate::calibrate::{equal_bins, reliability as bins_of};
 use crate::evaluate::{Evaluation, Songs};
 use crate::metrics;
 use crate::run::{RunInfo, Task};
@@ -124,7 +124,7 @@ pub(super) fn reliability(songs: &Songs, evaluation: &Evaluation) -> Result<Pict
     let bins = bins_of(&said, &is, (songs.len() / 25).clamp(3, 10));
     let words = evaluation.calibration_words();
     let caption = format!(
-        "Songs in bins of equal size: the probability that was said, and how often it came true, with 95 % intervals. On the diagonal a probability means what it says. Grey bars: how many songs got which probability. Calibration: {words}."
+        "Songs in bins of equal size, those of equal probability in one: the probability that was said, and how often it came true, with 95 % intervals. On the diagonal a probability means what it says. Grey bars: how many songs got which probability. Calibration: {words}."
     );
     let plot = Plot {
         title: "Reliability",
@@ -218,14 +218,12 @@ pub(super) fn scores(songs: &Songs) -> Result<Picture> {
 pub(super) fn scatter(songs: &Songs) -> Result<Picture> {
     let step = songs.len().div_ceil(MOST_DOTS).max(1);
     let (x, y) = (range(songs.said.iter().copied()), range(songs.truth.iter().copied()));
-    let mut order = songs.all();
-    order.sort_by(|&a, &b| songs.said[a].total_cmp(&songs.said[b]));
-    let size = order.len().div_ceil(10).max(1);
     let mean = |bin: &[usize], column: &[f64]| {
         metrics::mean(&bin.iter().map(|&song| column[song]).collect::<Vec<_>>())
     };
+    let bins = equal_bins(&songs.said, 10);
     let trend: Vec<(f64, f64)> =
-        order.chunks(size).map(|bin| (mean(bin, &songs.said), mean(bin, &songs.truth))).collect();
+        bins.iter().map(|bin| (mean(bin, &songs.said), mean(bin, &songs.truth))).collect();
     let caption = match songs.task {
         Task::Share => {
             "Each dot is a song: the share that was predicted, and the share of its listeners. The orange line is the mean truth of ten bins; on the thin line, what was said is true."

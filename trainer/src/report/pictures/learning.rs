@@ -8,53 +8,66 @@ use crate::run::{EpochRow, Run};
 /// The curves of one part.
 struct Curves<'a> {
     name: &'a str,
-    epochs: &'a [EpochRow],
+    epochs: Vec<&'a EpochRow>,
     best: usize,
 }
 
-fn curves(run: &Run) -> Vec<Curves<'_>> {
+/// The passes that prepare a network have a loss of their own: they are never on one line with the others.
+fn curves(run: &Run, preparing: bool) -> Vec<Curves<'_>> {
     let parts = run.parts.iter().map(|part| Curves {
         name: &part.name,
-        epochs: &part.epochs,
+        epochs: wanted(&part.epochs, preparing),
         best: part.outcome.best_epoch,
     });
     let last = run.last.as_ref().map(|last| Curves {
         name: "final",
-        epochs: &last.epochs,
+        epochs: wanted(&last.epochs, preparing),
         best: last.outcome.best_epoch,
     });
     parts.chain(last).filter(|curves| curves.epochs.len() > 1).collect()
 }
 
+fn wanted(rows: &[EpochRow], preparing: bool) -> Vec<&EpochRow> {
+    rows.iter().filter(|row| row.preparing == preparing).collect()
+}
+
+/// Loss of the preparation by pass, where there was one.
+pub(super) fn preparation(run: &Run) -> Result<Option<Picture>> {
+    let caption = "The passes before the network learns the target, in which it learns to give back what it was given. This loss is another than that of the learning curves.";
+    let curves = curves(run, true);
+    draw(&curves, "Preparation", caption, "loss of preparing", |row| (Some(row.train_loss), None))
+}
+
 /// Training and validation loss by pass.
 pub(super) fn losses(run: &Run) -> Result<Option<Picture>> {
     let caption = "Thick: loss on validation songs. Thin: on training songs. A dot marks the pass whose weights were kept. Where the thick line turns up while the thin one still falls, the model begins to learn its songs by heart.";
-    draw(run, "Learning curves", caption, "loss", |row| (Some(row.train_loss), row.validation_loss))
+    draw(&curves(run, false), "Learning curves", caption, "loss", |row| {
+        (Some(row.train_loss), row.validation_loss)
+    })
 }
 
 /// Training and validation accuracy by pass, where they were measured.
 pub(super) fn accuracies(run: &Run) -> Result<Option<Picture>> {
-    let caption = "Thick: validation songs. Thin: training songs. A dot marks the pass whose weights were kept.";
-    draw(run, "Accuracy while learning", caption, "share right", |row| {
+    let caption = "Thick: validation songs. Thin: training songs, each when it was learnt from. A dot marks the pass whose weights were kept.";
+    draw(&curves(run, false), "Accuracy while learning", caption, "share right", |row| {
         (row.train_accuracy, row.validation_accuracy)
     })
 }
 
 fn draw(
-    run: &Run,
+    curves: &[Curves<'_>],
     title: &str,
     caption: &str,
     y_label: &str,
     values: impl Fn(&EpochRow) -> (Option<f64>, Option<f64>),
 ) -> Result<Option<Picture>> {
-    let curves = curves(run);
     let line_of = |curve: &Curves<'_>, validation: bool| -> Vec<(f64, f64)> {
         let value = |row: &EpochRow| {
             let (train, held) = values(row);
             let value = if validation { held } else { train };
             value.filter(|v| v.is_finite()).map(|v| (row.epoch as f64, v))
         };
-        curve.epochs.iter().filter_map(value).collect()
+        curve.epochs.iter().copied().filter_map(value).collect()
     };
     let all: Vec<(f64, f64)> = curves
         .iter()

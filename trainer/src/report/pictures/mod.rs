@@ -23,13 +23,16 @@ pub fn pictures(measured: &Measured) -> Result<Vec<(&'static str, Picture)>> {
     };
     if songs.task != Task::Regression {
         add("roc", judged::roc(songs, &run.info)?);
-        add("reliability", Some(judged::reliability(songs, evaluation)?));
+        if songs.decides() {
+            add("reliability", Some(judged::reliability(songs, evaluation)?));
+        }
         add("confusion", evaluation.confusion.as_ref().map(confusion::confusion).transpose()?);
         add("scores", Some(judged::scores(songs)?));
     }
     if matches!(songs.task, Task::Share | Task::Regression) {
         add("scatter", Some(judged::scatter(songs)?));
     }
+    add("preparation", learning::preparation(run)?);
     add("learning", learning::losses(run)?);
     add("learning-accuracy", learning::accuracies(run)?);
     if let Some(search) = &run.search {

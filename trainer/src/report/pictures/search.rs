@@ -52,7 +52,11 @@ pub(super) fn curves(search: &Search) -> Result<Option<Picture>> {
     let accuracy = rows.any(|row| row.validation_accuracy.is_some());
     let held =
         |row: &EpochRow| if accuracy { row.validation_accuracy } else { row.validation_loss };
-    let train = |row: &EpochRow| if accuracy { row.train_accuracy } else { Some(row.train_loss) };
+    let train = |row: &EpochRow| match accuracy {
+        true => row.train_accuracy,
+        // The loss of a preparation is another one.
+        false => (!row.preparing).then_some(row.train_loss),
+    };
     let lines: Vec<[Vec<(f64, f64)>; 2]> = configs
         .iter()
         .map(|config| [mean_of_folds(config, train), mean_of_folds(config, held)])

@@ -150,7 +150,8 @@ where
     loop {
         match tasks_receiver.recv() {
             Ok(Message::Task((task, executor))) => match executor.upgrade() {
-                Some(e) => e.execute(task, true),
+                // Earworm: this is never the GUI thread. As published, it was said to be.
+                Some(e) => e.execute(task, false),
                 // Earworm: as published, the thread ended here, and with it the tasks of all other
                 // instances.
                 None => {

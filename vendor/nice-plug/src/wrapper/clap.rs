@@ -19,6 +19,9 @@ pub use clap_sys::factory::plugin_factory::{CLAP_PLUGIN_FACTORY_ID, clap_plugin_
 pub use clap_sys::host::clap_host;
 pub use clap_sys::plugin::{clap_plugin, clap_plugin_descriptor};
 pub use clap_sys::version::CLAP_VERSION;
+use nice_plug_core::audio_setup::ProcessMode;
+#[cfg(feature = "editor")]
+use nice_plug_core::context::gui::GuiContext;
 use nice_plug_core::context::remote_controls::RemoteControlsContext;
 use nice_plug_core::plugin::Plugin;
 
@@ -46,6 +49,15 @@ pub trait ClapPlugin: Plugin {
     /// that the host can use to provide better hardware mapping for a plugin. See the linked
     /// extension for more information.
     fn remote_controls(&self, context: &mut impl RemoteControlsContext) {}
+
+    /// Earworm: what the host can be told with of parameters that the plugin itself changes, also before the
+    /// editor is opened. Called once, after [`Plugin::editor()`].
+    #[cfg(feature = "editor")]
+    fn gui_context(&mut self, context: GuiContext) {}
+
+    /// Earworm: the host renders in another mode from the next block on, without having activated the plugin
+    /// again. Called on the audio thread.
+    fn process_mode_changed(&mut self, mode: ProcessMode) {}
 }
 
 /// Configuration for the plugin's polyphonic modulation options, if it supports .

@@ -14,6 +14,8 @@ mod view;
 
 /// Re-export for the wrapper.
 pub use factory::PluginInfo;
+#[cfg(feature = "editor")]
+use nice_plug_core::context::gui::GuiContext;
 use nice_plug_core::plugin::Plugin;
 pub use vst3;
 pub use wrapper::Wrapper;
@@ -36,6 +38,12 @@ pub trait Vst3Plugin: Plugin {
     /// [`VST3_CLASS_ID`][Self::VST3_CLASS_ID`] in the correct order for the current platform so
     /// projects and presets can be shared between platforms. This should not be overridden.
     const PLATFORM_VST3_CLASS_ID: [u8; 16] = swap_vst3_uid_byte_order(Self::VST3_CLASS_ID);
+
+    /// Earworm: what the host can be told with of parameters that the plugin itself changes, also before the
+    /// editor is opened. Called once, after [`Plugin::editor()`].
+    #[cfg(feature = "editor")]
+    #[allow(unused_variables)]
+    fn gui_context(&mut self, context: GuiContext) {}
 }
 
 #[cfg(not(target_os = "windows"))]

@@ -529,7 +529,10 @@ impl<P: ClapPlugin> nice_plug_core::context::gui::GuiContextInner for WrapperGui
     // All of these functions are supposed to be called from the main thread, so we'll put some
     // trust in the caller and assume that this is indeed the case
     unsafe fn raw_begin_set_parameter(&self, param: ParamPtr) {
-        let wrapper = self.wrapper.upgrade().unwrap();
+        // Earworm: an editor may outlive its instance by a moment. As published, this panicked.
+        let Some(wrapper) = self.wrapper.upgrade() else {
+            return;
+        };
 
         match wrapper.param_ptr_to_hash.get(&param) {
             Some(hash) => {
@@ -560,7 +563,9 @@ impl<P: ClapPlugin> nice_plug_core::context::gui::GuiContextInner for WrapperGui
     }
 
     unsafe fn raw_set_parameter_normalized(&self, param: ParamPtr, normalized: f32) {
-        let wrapper = self.wrapper.upgrade().unwrap();
+        let Some(wrapper) = self.wrapper.upgrade() else {
+            return;
+        };
 
         match wrapper.param_ptr_to_hash.get(&param) {
             Some(hash) => {
@@ -602,7 +607,9 @@ impl<P: ClapPlugin> nice_plug_core::context::gui::GuiContextInner for WrapperGui
     }
 
     unsafe fn raw_end_set_parameter(&self, param: ParamPtr) {
-        let wrapper = self.wrapper.upgrade().unwrap();
+        let Some(wrapper) = self.wrapper.upgrade() else {
+            return;
+        };
 
         match wrapper.param_ptr_to_hash.get(&param) {
             Some(hash) => {

@@ -87,7 +87,7 @@ use std::mem;
 use std::num::NonZeroU32;
 use std::os::raw::c_char;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use try_lock::TryLock;
@@ -155,6 +155,8 @@ pub struct Wrapper<P: ClapPlugin> {
     current_buffer_config: AtomicCell<Option<BufferConfig>>,
     /// The current audio processing mode. Set through the render extension. Defaults to realtime.
     pub current_process_mode: AtomicCell<ProcessMode>,
+    /// Earworm: the mode that the plugin was told last.
+    told_process_mode: AtomicCell<ProcessMode>,
     /// The incoming events for the plugin, if `P::MIDI_INPUT` is set to `MidiConfig::Basic` or
     /// higher.
     ///
@@ -185,6 +187,9 @@ pub struct Wrapper<P: ClapPlugin> {
     updated_state_sender: channel::Sender<PluginState>,
     /// The receiver belonging to [`new_state_sender`][Self::new_state_sender].
     updated_state_receiver: channel::Receiver<PluginState>,
+    /// Earworm: how many states are on their way to the audio thread. Without one it leaves the channel, which
+    /// locks, alone.
+    states_waiting: AtomicUsize,
 
     // We'll query all of the host's extensions upfront
     host_callback: ClapPtr<clap_host>,
@@ -611,6 +616,7 @@ impl<P: ClapPlugin> Wrapper<P> {
             ),
             current_buffer_config: AtomicCell::new(None),
             current_process_mode: AtomicCell::new(ProcessMode::Realtime),
+            told_process_mode: AtomicCell::new(ProcessMode::Realtime),
             input_events: AtomicRefCell::new(VecDeque::with_capacity(P::INPUT_EVENT_CAPACITY)),
             last_process_status: AtomicCell::new(ProcessStatus::Normal),
             latency_changed: AtomicBool::new(false),
@@ -623,6 +629,7 @@ impl<P: ClapPlugin> Wrapper<P> {
             )),
             updated_state_sender,
             updated_state_receiver,
+            states_waiting: AtomicUsize::new(0),
 
             host_callback,
 
@@ -813,6 +820,13 @@ impl<P: ClapPlugin> Wrapper<P> {
                     }),
                 ))
                 .map(Mutex::new);
+
+            // Earworm: as published, only an editor that is opened gets one.
+            wrapper
+                .plugin
+                .try_lock()
+                .unwrap()
+                .gui_context(wrapper.clone().make_gui_context());
         }
 
         wrapper
@@ -1507,10 +1521,13 @@ impl<P: ClapPlugin> Wrapper<P> {
                 // audio thread, having the audio thread handle the state restore at the very end of
                 // the process function, and then sending the state back to this thread so it can be
                 // deallocated without blocking the audio thread.
-                match self
+                // Earworm: so that the audio thread looks for it.
+                self.states_waiting.fetch_add(1, Ordering::SeqCst);
+                let sent = self
                     .updated_state_sender
-                    .send_timeout(state, Duration::from_secs(1))
-                {
+                    .send_timeout(state, Duration::from_secs(1));
+                self.states_waiting.fetch_sub(1, Ordering::SeqCst);
+                match sent {
                     Ok(_) => {
                         // As mentioned above, the state object will be passed back to this thread
                         // so we can deallocate it without blocking.
@@ -1780,6 +1797,8 @@ impl<P: ClapPlugin> Wrapper<P> {
 
                             // Also store this for later, so we can reinitialize the plugin after restoring state
                             wrapper.current_buffer_config.store(Some(buffer_config));
+                            // Earworm: see `process()`.
+                            wrapper.told_process_mode.store(buffer_config.process_mode);
 
                             wrapper.is_activated.store(true, Ordering::SeqCst);
 
@@ -2252,6 +2271,14 @@ impl<P: ClapPlugin> Wrapper<P> {
                         process.out_events,
                     );
 
+                    // Earworm: the host may turn to rendering offline while the plugin is active, and put
+                    // off the restart that it is asked for.
+                    let process_mode = wrapper.current_process_mode.load();
+                    if wrapper.told_process_mode.load() != process_mode {
+                        wrapper.told_process_mode.store(process_mode);
+                        plugin.process_mode_changed(process_mode);
+                    }
+
                     let result = plugin.process(buffers.main_buffer, &mut aux, &mut context);
 
                     wrapper.last_process_status.store(result);
@@ -2291,8 +2318,10 @@ impl<P: ClapPlugin> Wrapper<P> {
             // plugin state.
             // FIXME: Zero capacity channels allocate on receiving, find a better alternative that
             //        doesn't do that
-            let updated_state = permit_alloc(|| wrapper.updated_state_receiver.try_recv());
-            if let Ok(mut state) = updated_state {
+            // Earworm: only while one waits. As published, each block took the channel's lock.
+            if wrapper.states_waiting.load(Ordering::SeqCst) > 0
+                && let Ok(mut state) = permit_alloc(|| wrapper.updated_state_receiver.try_recv())
+            {
                 wrapper.set_state_inner(&mut state);
 
                 // We'll pass the state object back to the GUI thread so deallocation can happen

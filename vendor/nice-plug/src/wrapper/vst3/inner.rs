@@ -1,6 +1,8 @@
 use atomic_refcell::AtomicRefCell;
 use crossbeam::atomic::AtomicCell;
 use crossbeam::channel;
+#[cfg(feature = "editor")]
+use crossbeam::queue::SegQueue;
 use nice_plug_core::audio_setup::{AudioIOLayout, BufferConfig, ProcessMode};
 #[cfg(feature = "editor")]
 use nice_plug_core::context::gui::GuiContext;
@@ -20,7 +22,7 @@ use parking_lot::Mutex;
 use parking_lot::RwLock;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use try_lock::TryLock;
 #[cfg(feature = "editor")]
 use vst3::ComWrapper;
@@ -78,6 +80,16 @@ pub(crate) struct WrapperInner<P: Vst3Plugin> {
     /// Whether the editor is currently open. This is changed by the attached and removed functions on IPlugViewTrait
     #[cfg(feature = "editor")]
     pub is_editor_open: AtomicBool,
+
+    /// Earworm: what the host has still to be told of parameters that the plugin changed itself, in order, and
+    /// whether a thread is telling it.
+    #[cfg(feature = "editor")]
+    edits: SegQueue<Edit>,
+    #[cfg(feature = "editor")]
+    telling: AtomicBool,
+    /// Earworm: whether the host has given its `IRunLoop`, through which its GUI thread comes by.
+    #[cfg(feature = "editor")]
+    pub has_run_loop: AtomicBool,
 
     /// A realtime-safe task queue so the plugin can schedule tasks that need to be run later on the
     /// GUI thread. This field should not be used directly for posting tasks. This should be done
@@ -151,6 +163,9 @@ pub(crate) struct WrapperInner<P: Vst3Plugin> {
     pub updated_state_sender: channel::Sender<PluginState>,
     /// The receiver belonging to [`new_state_sender`][Self::new_state_sender].
     pub updated_state_receiver: channel::Receiver<PluginState>,
+    /// Earworm: how many states are on their way to the audio thread. Without one it leaves the channel, which
+    /// locks, alone.
+    pub states_waiting: AtomicUsize,
 
     /// The keys from `param_map` in a stable order.
     pub param_hashes: Vec<u32>,
@@ -186,6 +201,9 @@ pub enum Task<P: Plugin> {
     /// since the task will be created from the audio thread.
     #[cfg(feature = "editor")]
     ParameterValueChanged(u32, f32),
+    /// Earworm: tell the host what is in [`WrapperInner::edits`].
+    #[cfg(feature = "editor")]
+    TellHost,
     /// Trigger a restart with the given restart flags. This is a bit set of the flags from
     /// [`vst3::Steinberg::Vst::RestartFlags`].
     TriggerRestart(i32),
@@ -195,6 +213,15 @@ pub enum Task<P: Plugin> {
     RequestResize { size: Size, scale_factor: f64 },
     #[cfg(feature = "editor")]
     CallMainThread,
+}
+
+/// Earworm: what the host is told of a parameter that the plugin changes itself, by the parameter's hash.
+#[cfg(feature = "editor")]
+#[derive(Debug, Clone, Copy)]
+pub enum Edit {
+    Begin(u32),
+    Perform(u32, f32),
+    End(u32),
 }
 
 /// VST3 makes audio processing pretty complicated. In order to support both block splitting for
@@ -346,6 +373,13 @@ impl<P: Vst3Plugin> WrapperInner<P> {
             #[cfg(feature = "editor")]
             is_editor_open: AtomicBool::new(false),
 
+            #[cfg(feature = "editor")]
+            edits: SegQueue::new(),
+            #[cfg(feature = "editor")]
+            telling: AtomicBool::new(false),
+            #[cfg(feature = "editor")]
+            has_run_loop: AtomicBool::new(false),
+
             event_loop: AtomicRefCell::new(None),
 
             is_processing: AtomicBool::new(false),
@@ -373,6 +407,7 @@ impl<P: Vst3Plugin> WrapperInner<P> {
             process_events: AtomicRefCell::new(Vec::with_capacity(P::INPUT_EVENT_CAPACITY)),
             updated_state_sender,
             updated_state_receiver,
+            states_waiting: AtomicUsize::new(0),
 
             param_hashes,
             param_by_hash,
@@ -429,6 +464,13 @@ impl<P: Vst3Plugin> WrapperInner<P> {
                     }),
                 ))
                 .map(|editor| Arc::new(Mutex::new(editor)));
+
+            // Earworm: as published, only an editor that is opened gets one.
+            wrapper
+                .plugin
+                .try_lock()
+                .unwrap()
+                .gui_context(wrapper.clone().make_gui_context());
         }
 
         wrapper
@@ -502,13 +544,12 @@ impl<P: Vst3Plugin> WrapperInner<P> {
             // loop so no work is lost.
             #[cfg(feature = "editor")]
             if self.is_editor_open.load(Ordering::Relaxed) {
-                match self
-                    .plug_view
-                    .read()
-                    .clone()
-                    .unwrap()
-                    .do_maybe_in_run_loop(task)
-                {
+                // Earworm: not cloned, or the view might end on this thread.
+                let posted = match &*self.plug_view.read() {
+                    Some(view) => view.do_maybe_in_run_loop(task),
+                    None => Err(task),
+                };
+                match posted {
                     Ok(()) => true,
                     Err(task) => event_loop.schedule_gui(task),
                 }
@@ -518,6 +559,86 @@ impl<P: Vst3Plugin> WrapperInner<P> {
 
             #[cfg(not(feature = "editor"))]
             event_loop.schedule_gui(task)
+        }
+    }
+
+    /// Earworm: has the host told of an edit on its GUI thread, as VST3 demands: at once if this is it, else when
+    /// it comes by, after all edits before. As published, the host was called on whatever thread this is, and
+    /// an editor on X11 has one of its own.
+    #[cfg(feature = "editor")]
+    pub fn schedule_edit(&self, edit: Edit) {
+        self.edits.push(edit);
+
+        let event_loop = self.event_loop.borrow();
+        let event_loop = event_loop.as_ref().unwrap();
+        if event_loop.is_main_thread() {
+            self.tell_host();
+            return;
+        }
+
+        let task = match &*self.plug_view.read() {
+            Some(view) => match view.do_maybe_in_run_loop(Task::TellHost) {
+                Ok(()) => return,
+                Err(task) => task,
+            },
+            None => Task::TellHost,
+        };
+        // While a host with a run loop closes the editor, its GUI thread comes by anyway. Without one there is
+        // nothing better than nice-plug's own thread, as for all other tasks.
+        if !self.has_run_loop.load(Ordering::SeqCst) {
+            let task_posted = event_loop.schedule_gui(task);
+            crate::nice_debug_assert!(task_posted, "The task queue is full, dropping task...");
+        }
+    }
+
+    /// Earworm: tells the host of all edits that wait. For the GUI thread. Where the host calls back meanwhile,
+    /// what comes of that is told afterwards.
+    #[cfg(feature = "editor")]
+    pub fn tell_host(&self) {
+        while !self.edits.is_empty() && !self.telling.swap(true, Ordering::SeqCst) {
+            while let Some(edit) = self.edits.pop() {
+                self.tell_host_of(edit);
+            }
+            self.telling.store(false, Ordering::SeqCst);
+        }
+    }
+
+    #[cfg(feature = "editor")]
+    fn tell_host_of(&self, edit: Edit) {
+        // Not borrowed meanwhile: the host may call back.
+        let handler = self
+            .component_handler
+            .try_borrow()
+            .ok()
+            .and_then(|handler| (*handler).clone());
+        let Some(handler) = handler else {
+            crate::nice_debug_assert_failure!("Component handler not yet set");
+            return;
+        };
+        unsafe {
+            match edit {
+                Edit::Begin(hash) => handler.beginEdit(hash),
+                Edit::Perform(hash, normalized) => handler.performEdit(hash, normalized as f64),
+                Edit::End(hash) => handler.endEdit(hash),
+            };
+        }
+    }
+
+    /// Earworm: lets the editor be told something, if it is open and this is the GUI thread. As published, a
+    /// task that came to the background thread while the editor was open, or being opened, ended that thread.
+    #[cfg(feature = "editor")]
+    fn with_editor(
+        &self,
+        is_gui_thread: bool,
+        tell: impl FnOnce(&SpawnedEditor<<P::Editor as Editor>::Handle>),
+    ) {
+        if !is_gui_thread {
+            return;
+        }
+        if let Ok(window) = self.editor_window.try_borrow()
+            && let Some(Ok(editor)) = window.as_ref().map(fragile::Fragile::try_get)
+        {
+            tell(editor);
         }
     }
 
@@ -538,11 +659,15 @@ impl<P: Vst3Plugin> WrapperInner<P> {
     /// [`notify_param_values_changed()`][Self::notify_param_values_changed()] to allow the editor
     /// to update itself. This needs to be done separately so you can process parameter changes in
     /// batches.
+    ///
+    /// Earworm: `tell_editor` is not for the audio thread, as it posts a task, which locks and calls the system. A
+    /// plugin's own callbacks on its parameters may ask for a new picture there, by an atomic.
     pub fn set_normalized_value_by_hash(
         &self,
         hash: u32,
         normalized_value: f32,
         sample_rate: Option<f32>,
+        #[allow(unused)] tell_editor: bool,
     ) -> tresult {
         if !normalized_value.is_finite() {
             return kInvalidArgument;
@@ -556,7 +681,7 @@ impl<P: Vst3Plugin> WrapperInner<P> {
                     }
 
                     #[cfg(feature = "editor")]
-                    {
+                    if tell_editor {
                         let task_posted =
                             self.schedule_gui(Task::ParameterValueChanged(hash, normalized_value));
                         crate::nice_debug_assert!(
@@ -601,10 +726,13 @@ impl<P: Vst3Plugin> WrapperInner<P> {
                 // audio thread, having the audio thread handle the state restore at the very end of
                 // the process function, and then sending the state back to this thread so it can be
                 // deallocated without blocking the audio thread.
-                match self
+                // Earworm: so that the audio thread looks for it.
+                self.states_waiting.fetch_add(1, Ordering::SeqCst);
+                let sent = self
                     .updated_state_sender
-                    .send_timeout(state, std::time::Duration::from_secs(1))
-                {
+                    .send_timeout(state, std::time::Duration::from_secs(1));
+                self.states_waiting.fetch_sub(1, Ordering::SeqCst);
+                match sent {
                     Ok(_) => {
                         // As mentioned above, the state object will be passed back to this thread
                         // so we can deallocate it without blocking.
@@ -630,12 +758,9 @@ impl<P: Vst3Plugin> WrapperInner<P> {
         }
 
         // After the state has been updated, notify the host about the new parameter values
-        let task_posted = self
-            .event_loop
-            .borrow()
-            .as_ref()
-            .unwrap()
-            .schedule_gui(Task::TriggerRestart(RestartFlags_::kParamValuesChanged));
+        // Earworm: through the host's run loop where there is one. As published, always on nice-plug's own thread.
+        let task_posted =
+            self.schedule_gui(Task::TriggerRestart(RestartFlags_::kParamValuesChanged));
         crate::nice_debug_assert!(task_posted, "The task queue is full, dropping task...");
     }
 
@@ -702,22 +827,21 @@ impl<P: Vst3Plugin> MainThreadExecutor<Task<P>> for WrapperInner<P> {
             Task::StateChanged => {
                 use nice_plug_core::editor::EditorHandle;
 
-                if let Some(editor_window) = self.editor_window.borrow().as_ref() {
-                    editor_window.get().handle.state_changed();
-                }
+                self.with_editor(is_gui_thread, |editor| editor.handle.state_changed());
             }
             #[cfg(feature = "editor")]
             Task::ParameterValueChanged(param_hash, normalized_value) => {
                 use nice_plug_core::editor::EditorHandle;
 
-                if let Some(editor_window) = self.editor_window.borrow().as_ref() {
+                self.with_editor(is_gui_thread, |editor| {
                     let param_id = &self.param_id_by_hash[&param_hash];
-                    editor_window
-                        .get()
+                    editor
                         .handle
                         .param_value_changed(param_id, normalized_value);
-                }
+                });
             }
+            #[cfg(feature = "editor")]
+            Task::TellHost => self.tell_host(),
             Task::TriggerRestart(flags) => match &*self.component_handler.borrow() {
                 Some(handler) => unsafe {
                     crate::nice_debug_assert!(is_gui_thread);
@@ -750,12 +874,9 @@ impl<P: Vst3Plugin> MainThreadExecutor<Task<P>> for WrapperInner<P> {
             Task::CallMainThread => {
                 use nice_plug_core::editor::EditorHandle;
 
-                if let Some(editor_window) = self.editor_window.borrow().as_ref() {
-                    let editor_window = editor_window.get();
-                    editor_window
-                        .handle
-                        .host_main_thread_callback(&editor_window.window)
-                }
+                self.with_editor(is_gui_thread, |editor| {
+                    editor.handle.host_main_thread_callback(&editor.window);
+                });
             }
         }
     }

@@ -180,8 +180,8 @@ impl<P: Vst3Plugin> Class for WrapperView<P> {
 /// Allow handling tasks on the host's GUI thread on Linux. This doesn't need to be a separate
 /// struct, but vst3-sys did not let us implement interfaces conditionally and the interface is
 /// only exposed when compiling on Linux. This might be fixable since we use the vst3 crate.
-/// The struct will register itself when calling [`RunLoopEventHandler::new()`] and it will
-/// unregister itself when it gets dropped.
+/// The struct will register itself when calling [`RunLoopEventHandler::new()`] and has to be
+/// unregistered with [`RunLoopEventHandler::unregister()`].
 #[cfg(all(target_family = "unix", not(target_os = "macos")))]
 struct RunLoopEventHandler<P: Vst3Plugin> {
     /// We need access to the inner wrapper so we that we can post any outstanding tasks there when
@@ -206,14 +206,17 @@ struct RunLoopEventHandler<P: Vst3Plugin> {
     tasks: ArrayQueue<Task<P>>,
 
     /// A self-referencing pointer to the outer `ComWrapper<RunLoopEventHandler>`, needed to call
-    /// `IRunLoop::unregisterEventHandler()` when this object gets dropped.
+    /// `IRunLoop::unregisterEventHandler()`.
+    ///
+    /// Earworm: it counts as no reference. As published, it did, so that this object never went: each opening
+    /// of an editor left two sockets, this queue and an entry in the host's run loop.
     event_handler_ptr: EventHandlerSelfRefPtr,
 
     notified: AtomicBool,
 }
 
 /// A self-referencing pointer to the outer `ComWrapper<RunLoopEventHandler>`, needed to call
-/// `IRunLoop::unregisterEventHandler()` when this object gets dropped.
+/// `IRunLoop::unregisterEventHandler()`.
 #[cfg(all(target_family = "unix", not(target_os = "macos")))]
 struct EventHandlerSelfRefPtr(Cell<*mut IEventHandler>);
 
@@ -291,6 +294,36 @@ impl<P: Vst3Plugin> WrapperView<P> {
                 result == kResultOk
             }
             None => false,
+        }
+    }
+
+    /// Earworm: enters the run loop of the host's frame, if it has one. For the GUI thread.
+    #[cfg(all(target_family = "unix", not(target_os = "macos")))]
+    fn enter_run_loop(&self, inner: &Arc<WrapperInner<P>>) {
+        if self.run_loop_event_handler.read().is_some() {
+            return;
+        }
+        let run_loop = self
+            .plug_frame
+            .read()
+            .as_ref()
+            .and_then(|frame| frame.cast::<IRunLoop>());
+        let handler =
+            run_loop.and_then(|run_loop| RunLoopEventHandler::new(Arc::downgrade(inner), run_loop));
+        inner.has_run_loop.store(handler.is_some(), Ordering::SeqCst);
+        *self.run_loop_event_handler.write() = handler;
+    }
+
+    /// Earworm: leaves it again, and does what there still was to do and to tell. For the GUI thread.
+    #[cfg(all(target_family = "unix", not(target_os = "macos")))]
+    fn leave_run_loop(&self) {
+        let handler = self.run_loop_event_handler.write().take();
+        if let Some(handler) = handler {
+            handler.unregister();
+            handler.run_tasks();
+        }
+        if let Some(inner) = self.inner.upgrade() {
+            inner.tell_host();
         }
     }
 
@@ -377,19 +410,25 @@ impl<P: Vst3Plugin> WrapperView<P> {
 
 #[cfg(all(target_family = "unix", not(target_os = "macos")))]
 impl<P: Vst3Plugin> RunLoopEventHandler<P> {
-    pub fn new(inner: Weak<WrapperInner<P>>, run_loop: ComPtr<IRunLoop>) -> ComWrapper<Self> {
+    /// Earworm: `None` where the system gives no sockets or the host does not take them. As published, that
+    /// panicked, which ends the host.
+    pub fn new(
+        inner: Weak<WrapperInner<P>>,
+        run_loop: ComPtr<IRunLoop>,
+    ) -> Option<ComWrapper<Self>> {
         let mut sockets = [0i32; 2];
-        assert_eq!(
-            unsafe {
-                libc::socketpair(
-                    libc::AF_UNIX,
-                    libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK,
-                    0,
-                    sockets.as_mut_ptr(),
-                )
-            },
-            0
-        );
+        let result = unsafe {
+            libc::socketpair(
+                libc::AF_UNIX,
+                libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK,
+                0,
+                sockets.as_mut_ptr(),
+            )
+        };
+        if result != 0 {
+            crate::nice_error!("Failed to create sockets for the host's run loop");
+            return None;
+        }
         let [socket_read_fd, socket_write_fd] = sockets;
 
         let handler = ComWrapper::new(RunLoopEventHandler {
@@ -401,23 +440,41 @@ impl<P: Vst3Plugin> RunLoopEventHandler<P> {
             event_handler_ptr: EventHandlerSelfRefPtr(Cell::new(std::ptr::null_mut())),
             notified: AtomicBool::new(false),
         });
-        let event_handler_ptr = handler.to_com_ptr::<IEventHandler>().unwrap().into_raw();
+        let event_handler_ptr = handler.as_com_ref::<IEventHandler>().unwrap().as_ptr();
 
         // Safety: `event_handler_ptr` is a self-referential pointer to the outer
         // `ComWrapper<RunLoopEventHandler>`, so it is valid for the lifetime of
         // this struct.
         handler.event_handler_ptr.0.set(event_handler_ptr);
 
-        assert_eq!(
-            unsafe {
-                handler
-                    .run_loop
-                    .registerEventHandler(event_handler_ptr, handler.socket_read_fd)
-            },
-            kResultOk
-        );
+        let result = unsafe {
+            handler
+                .run_loop
+                .registerEventHandler(event_handler_ptr, handler.socket_read_fd)
+        };
+        if result != kResultOk {
+            crate::nice_error!("The host's run loop does not take an event handler");
+            return None;
+        }
 
-        handler
+        Some(handler)
+    }
+
+    /// Earworm: has the host forget this object. Not when it is dropped, as the host may still take references
+    /// meanwhile.
+    fn unregister(&self) {
+        unsafe {
+            self.run_loop
+                .unregisterEventHandler(self.event_handler_ptr.0.get());
+        }
+    }
+
+    fn run_tasks(&self) {
+        while let Some(task) = self.tasks.pop() {
+            if let Some(inner) = self.inner.upgrade() {
+                inner.execute(task, true);
+            }
+        }
     }
 
     /// Post a task to the tasks queue so it will be run on the host's GUI thread later. Returns the
@@ -431,16 +488,18 @@ impl<P: Vst3Plugin> RunLoopEventHandler<P> {
             // read again in `Self::on_fd_is_set()`.
             let notify_value = 1i8;
             const NOTIFY_VALUE_SIZE: usize = std::mem::size_of::<i8>();
-            assert_eq!(
-                unsafe {
-                    libc::write(
-                        self.socket_write_fd,
-                        &notify_value as *const _ as *const c_void,
-                        NOTIFY_VALUE_SIZE,
-                    )
-                },
-                NOTIFY_VALUE_SIZE as isize
-            );
+            let written = unsafe {
+                libc::write(
+                    self.socket_write_fd,
+                    &notify_value as *const _ as *const c_void,
+                    NOTIFY_VALUE_SIZE,
+                )
+            };
+            // Earworm: the task is done with the next one that is posted, or when the editor is closed. As
+            // published, this panicked.
+            if written != NOTIFY_VALUE_SIZE as isize {
+                self.notified.store(false, Ordering::SeqCst);
+            }
         }
 
         Ok(())
@@ -491,8 +550,13 @@ impl<P: Vst3Plugin> IPlugViewTrait for WrapperView<P> {
             return kResultFalse;
         };
 
-        let mut window = inner.editor_window.borrow_mut();
-        if window.is_none() {
+        // Earworm: the former may have been left when another editor was closed.
+        #[cfg(all(target_family = "unix", not(target_os = "macos")))]
+        self.enter_run_loop(&inner);
+
+        // Earworm: not borrowed while the window is made, which may take a while, and may call back.
+        let is_open = inner.editor_window.borrow().is_some();
+        if !is_open {
             let parent_handle = if unsafe { fid_matches(type_, kPlatformTypeX11EmbedWindowID) } {
                 #[allow(clippy::unnecessary_cast)]
                 let w = parent as usize as c_ulong;
@@ -594,7 +658,7 @@ impl<P: Vst3Plugin> IPlugViewTrait for WrapperView<P> {
             ) {
                 Ok(editor_window) => match editor_window.handle.show(&editor_window.window) {
                     Ok(()) => {
-                        *window = Some(Fragile::new(editor_window));
+                        *inner.editor_window.borrow_mut() = Some(Fragile::new(editor_window));
                         inner.is_editor_open.store(true, Ordering::SeqCst);
                         kResultOk
                     }
@@ -612,7 +676,6 @@ impl<P: Vst3Plugin> IPlugViewTrait for WrapperView<P> {
             // Earworm: the window may have found out a scale that was not known when the host asked for the
             // size. What baseview asks for itself while the window is shown comes too early: the editor counts
             // as closed then, and is locked.
-            drop(window);
             if result == kResultOk {
                 self.correct_told_size(&inner);
             }
@@ -631,10 +694,15 @@ impl<P: Vst3Plugin> IPlugViewTrait for WrapperView<P> {
             return kResultFalse;
         };
 
-        let mut editor_handle = inner.editor_window.borrow_mut();
+        // Earworm: not borrowed while the window goes: what that tells the host may make it call back.
+        let editor_handle = inner.editor_window.borrow_mut().take();
         if editor_handle.is_some() {
             inner.is_editor_open.store(false, Ordering::SeqCst);
-            *editor_handle = None;
+            drop(editor_handle);
+
+            // Earworm: the host may let go of the view without taking its frame back.
+            #[cfg(all(target_family = "unix", not(target_os = "macos")))]
+            self.leave_run_loop();
 
             kResultOk
         } else {
@@ -742,25 +810,20 @@ impl<P: Vst3Plugin> IPlugViewTrait for WrapperView<P> {
         #[cfg(not(all(target_family = "unix", not(target_os = "macos"))))]
         let _ = inner;
 
+        // Earworm: whatever frame there was before.
+        #[cfg(all(target_family = "unix", not(target_os = "macos")))]
+        self.leave_run_loop();
+
         match unsafe { ComRef::from_raw(frame) } {
             Some(frame) => {
+                *self.plug_frame.write() = Some(frame.to_com_ptr());
+
                 // On Linux the host will expose another interface that lets us run code on the
                 // host's GUI thread. REAPER will segfault when we don't do this for resizes.
                 #[cfg(all(target_family = "unix", not(target_os = "macos")))]
-                {
-                    *self.run_loop_event_handler.write() = frame
-                        .cast()
-                        .map(|run_loop| RunLoopEventHandler::new(Arc::downgrade(&inner), run_loop));
-                }
-                *self.plug_frame.write() = Some(frame.to_com_ptr());
+                self.enter_run_loop(&inner);
             }
-            None => {
-                #[cfg(all(target_family = "unix", not(target_os = "macos")))]
-                {
-                    *self.run_loop_event_handler.write() = None;
-                }
-                *self.plug_frame.write() = None;
-            }
+            None => *self.plug_frame.write() = None,
         }
 
         kResultOk
@@ -895,17 +958,25 @@ impl<P: Vst3Plugin> IEventHandlerTrait for RunLoopEventHandler<P> {
 
         // This gets called from the host's UI thread because we wrote some bytes to the Unix domain
         // socket. We'll read that data from the socket again just to make REAPER happy.
-        while let Some(task) = self.tasks.pop() {
-            if let Some(inner) = self.inner.upgrade() {
-                inner.execute(task, true);
-            }
+        // Earworm: a task may make the host close the editor, and with it forget this object.
+        let this = unsafe { ComRef::from_raw(self.event_handler_ptr.0.get()) };
+        let _alive = this.map(|this| this.to_com_ptr());
+        self.run_tasks();
+    }
+}
+
+#[cfg(all(target_family = "unix", not(target_os = "macos")))]
+impl<P: Vst3Plugin> Drop for WrapperView<P> {
+    // Earworm: while the handler can still be taken references to.
+    fn drop(&mut self) {
+        if let Some(handler) = self.run_loop_event_handler.get_mut() {
+            handler.unregister();
         }
     }
 }
 
 #[cfg(all(target_family = "unix", not(target_os = "macos")))]
 impl<P: Vst3Plugin> Drop for RunLoopEventHandler<P> {
-    // PLEASE FIXME: This drop method never actually gets called for some reason.
     fn drop(&mut self) {
         // When this object gets dropped and there are still unprocessed tasks left, then we'll
         // handle those in the regular event loop so no work gets lost
@@ -931,11 +1002,6 @@ impl<P: Vst3Plugin> Drop for RunLoopEventHandler<P> {
         unsafe {
             libc::close(self.socket_read_fd);
             libc::close(self.socket_write_fd);
-        }
-
-        unsafe {
-            self.run_loop
-                .unregisterEventHandler(self.event_handler_ptr.0.get());
         }
     }
 }

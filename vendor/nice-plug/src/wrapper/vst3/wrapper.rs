@@ -779,7 +779,7 @@ impl<P: Vst3Plugin> IEditControllerTrait for Wrapper<P> {
             .load()
             .map(|c| c.sample_rate);
         self.inner
-            .set_normalized_value_by_hash(id, value as f32, sample_rate)
+            .set_normalized_value_by_hash(id, value as f32, sample_rate, true)
     }
 
     unsafe fn setComponentHandler(&self, handler: *mut IComponentHandler) -> tresult {
@@ -807,7 +807,9 @@ impl<P: Vst3Plugin> IEditControllerTrait for Wrapper<P> {
                     Arc::downgrade(editor),
                 ));
                 let plug_view_ptr = view.to_com_ptr::<IPlugView>().unwrap().into_raw();
-                *self.inner.plug_view.write() = Some(view);
+                // Earworm: the one before ends outside the lock, as it leaves the host's run loop.
+                let before = self.inner.plug_view.write().replace(view);
+                drop(before);
                 plug_view_ptr
             }
             None => std::ptr::null_mut(),
@@ -1223,6 +1225,7 @@ impl<P: Vst3Plugin> IAudioProcessorTrait for Wrapper<P> {
                                         param_hash,
                                         value,
                                         Some(sample_rate),
+                                        false,
                                     );
                                 }
                             }
@@ -1387,6 +1390,7 @@ impl<P: Vst3Plugin> IAudioProcessorTrait for Wrapper<P> {
                                     *hash,
                                     *normalized_value,
                                     Some(sample_rate),
+                                    false,
                                 );
                             }
                             ProcessEvent::NoteEvent(event) => {
@@ -1645,8 +1649,10 @@ impl<P: Vst3Plugin> IAudioProcessorTrait for Wrapper<P> {
             // plugin state.
             // FIXME: Zero capacity channels allocate on receiving, find a better alternative that
             //        doesn't do that
-            let updated_state = permit_alloc(|| self.inner.updated_state_receiver.try_recv());
-            if let Ok(mut state) = updated_state {
+            // Earworm: only while one waits. As published, each block took the channel's lock.
+            if self.inner.states_waiting.load(Ordering::SeqCst) > 0
+                && let Ok(mut state) = permit_alloc(|| self.inner.updated_state_receiver.try_recv())
+            {
                 self.inner.set_state_inner(&mut state);
 
                 // We'll pass the state object back to the GUI thread so deallocation can happen
