@@ -7,6 +7,7 @@ mod config;
 mod details;
 mod devices;
 mod exit;
+mod flow;
 #[doc(hidden)]
 pub mod fuzzed;
 mod history;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Args;
 use earworm_scorer::Model;
+use earworm_scorer::model::ModelError;
 
 use crate::exit::{Failure, describe};
 
@@ -28,10 +29,13 @@ pub(crate) fn load(file: Option<&Path>) -> anyhow::Result<Arc<Model>> {
     }
 }
 
-/// The same for a configuration, which cannot be used with a model that cannot: a service that is started
-/// again and again finds the same one.
+/// The same for a configuration, which cannot be used with a file that is no model: a service that is started
+/// again and again finds the same one. A file that cannot be read may be on a drive that is not there yet.
 pub(crate) fn load_configured(file: Option<&Path>) -> anyhow::Result<Arc<Model>> {
-    load(file).map_err(|error| Failure::configuration(describe(&error)).into())
+    load(file).map_err(|error| match error.downcast_ref::<ModelError>() {
+        Some(ModelError::Read { .. }) => error,
+        _ => Failure::configuration(describe(&error)).into(),
+    })
 }
 
 #[cfg(test)]
@@ -40,9 +44,15 @@ mod tests {
 
     #[test]
     fn a_configured_model_that_cannot_be_used_has_the_code_of_the_configuration() {
-        let error = load_configured(Some(Path::new("no-such.onnx"))).err().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("own.onnx");
+        let refused = || load_configured(Some(&file)).err().unwrap();
+        let missing = refused();
+        assert!(missing.downcast_ref::<Failure>().is_none(), "it may come: {missing:#}");
+        std::fs::write(&file, "no model").unwrap();
+        let error = refused();
         let failure = error.downcast_ref::<Failure>().expect("it has a code");
         assert_eq!(failure.code(), 3);
-        assert!(failure.to_string().contains("no-such.onnx"), "{failure}");
+        assert!(failure.to_string().contains("own.onnx"), "{failure}");
     }
 }

@@ -54,6 +54,9 @@ enum Goal {
 
 impl Goal {
     fn of(path: &Path) -> std::io::Result<Self> {
+        if descriptor(path).is_some() {
+            return Ok(Self::Stream(path.to_owned()));
+        }
         Ok(match std::fs::metadata(path) {
             Ok(found) if !found.is_file() && !found.is_dir() => Self::Stream(path.to_owned()),
             Ok(_) if path.is_symlink() => Self::Name(std::fs::canonicalize(path)?),
@@ -73,10 +76,40 @@ fn end_of_links(path: &Path) -> PathBuf {
     path
 }
 
-/// Copies a file into what is no file.
+/// The number of the open file that a path stands for, as `/dev/stdout` does for 1. What it leads to may be a plain
+/// file, of which others hold on to what is there.
+fn descriptor(path: &Path) -> Option<u32> {
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        match path.to_str()? {
+            "/dev/stdout" => return Some(1),
+            "/dev/stderr" => return Some(2),
+            text => {
+                let number =
+                    ["/dev/fd/", "/proc/self/fd/"].iter().find_map(|at| text.strip_prefix(at));
+                if let Some(number) = number {
+                    return number.parse().ok();
+                }
+            }
+        }
+        path = folder_of(&path).join(std::fs::read_link(&path).ok()?);
+    }
+    None
+}
+
+/// Copies a file into what is no file, or into an open one, behind what is in it.
 fn pour(from: &Path, into: &Path) -> std::io::Result<()> {
-    let mut into = File::options().write(true).open(into)?;
-    std::io::copy(&mut File::open(from)?, &mut into).map(drop)
+    let mut from = File::open(from)?;
+    match descriptor(into) {
+        // Opened anew, it would not know what this process wrote before.
+        Some(1) => {
+            let mut out = std::io::stdout().lock();
+            std::io::copy(&mut from, &mut out)?;
+            out.flush()
+        }
+        Some(2) => std::io::copy(&mut from, &mut std::io::stderr().lock()).map(drop),
+        _ => std::io::copy(&mut from, &mut File::options().append(true).open(into)?).map(drop),
+    }
 }
 
 /// Writes a file beside the one it is to become, and waits until it is on the disk. The temporary name
@@ -279,6 +312,27 @@ mod tests {
         assert_eq!(std::fs::read(folder.join("made")).unwrap(), b"made");
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 2);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 4);
+    }
+
+    /// Where output is redirected into a file, that is another's.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn an_open_file_is_written_behind_what_is_in_it() {
+        use std::os::fd::AsRawFd;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("all.csv");
+        let file = File::create(&path).unwrap();
+        std::fs::write(&path, "earlier\n").unwrap();
+        let number = format!("/proc/self/fd/{}", file.as_raw_fd());
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&number, &link).unwrap();
+        write_bytes(Path::new(&number), "now\n").unwrap();
+        write_bytes(&link, "then\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "earlier\nnow\nthen\n");
+        assert!(link.is_symlink());
+        assert_eq!(descriptor(Path::new("/dev/stdout")), Some(1));
+        assert_eq!(descriptor(Path::new("/dev/null")), None);
+        assert_eq!(descriptor(&path), None);
     }
 
     #[cfg(unix)]

@@ -18,7 +18,7 @@ pub struct Point {
     pub momentary: f32,
     /// Score of the last window.
     pub window: f32,
-    /// Score of everything since the reset.
+    /// Mean score of the whole windows since the reset.
     pub integrated: f32,
     /// Level in dBFS.
     pub level_db: f32,

@@ -74,9 +74,12 @@ fn wrong_keys_have_an_exit_code_of_their_own() {
 fn what_cannot_be_used_is_not_approved() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("config.toml");
+    std::fs::write(folder.path().join("text.onnx"), "no model").unwrap();
     for (text, message, code) in [
         ("host = \"pulse\"\n", "there is no sound system", 3),
-        ("model = \"none.onnx\"\n", "none.onnx", 3),
+        // It may be on a drive that comes later.
+        ("model = \"none.onnx\"\n", "none.onnx", 1),
+        ("model = \"text.onnx\"\n", "text.onnx", 3),
         ("http = \"0.0.0.0:0\"\n", "set a token", 2),
     ] {
         std::fs::write(&file, text).unwrap();
@@ -84,15 +87,22 @@ fn what_cannot_be_used_is_not_approved() {
         assert_eq!(output.status.code(), Some(3), "{text}: {}", said(&output));
         assert!(said(&output).contains(message), "{}", said(&output));
         assert!(said(&output).contains("config.toml"), "{}", said(&output));
-        // These are codes after which systemd does not start it again.
+        // After 2 and 3 systemd does not start it again.
         let mut listen = earworm(folder.path(), &["listen", "--json", "--history", "off"]);
         listen.env("XDG_RUNTIME_DIR", folder.path()).args(["--songs", "silence"]);
-        if code == 3 {
+        if code != 2 {
             listen.args(["--http", "off"]);
         }
         let output = listen.output().unwrap();
         assert_eq!(output.status.code(), Some(code), "{text}: {}", said(&output));
         assert!(said(&output).contains(message), "{}", said(&output));
+    }
+    // Nor is a token from elsewhere that is none.
+    std::fs::write(&file, "http = \"0.0.0.0:0\"\n").unwrap();
+    for (token, code) in [("short", 3), ("a-good-long-token", 0)] {
+        let mut check = earworm(folder.path(), &["config", "check"]);
+        let output = check.env("EARWORM_TOKEN", token).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{token}: {}", said(&output));
     }
 }
 

@@ -13,6 +13,7 @@ const WRONG_INPUT: u8 = 2;
 
 fn main() -> ExitCode {
     earworm_train::memory::keep_freed();
+    earworm_train::output::begin();
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_default_env()

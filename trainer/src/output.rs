@@ -3,6 +3,7 @@
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 
@@ -23,9 +24,21 @@ pub fn print_line(text: impl Display) -> Result<()> {
     print(format_args!("{text}\n"))
 }
 
+/// Whether this is the program, and not a test that says what it prints only where it fails.
+static IS_PROGRAM: AtomicBool = AtomicBool::new(false);
+
+/// From now on nothing that is told depends on whether somebody reads it. For the beginning of `main`.
+pub fn begin() {
+    IS_PROGRAM.store(true, Ordering::Relaxed);
+}
+
 /// Tells something on standard error, which may be closed.
 pub fn tell(text: impl Display) {
-    let _ = writeln!(io::stderr(), "{text}");
+    if IS_PROGRAM.load(Ordering::Relaxed) {
+        let _ = writeln!(io::stderr(), "{text}");
+    } else {
+        eprintln!("{text}");
+    }
 }
 
 fn print_to(out: &mut impl Write, text: impl Display) -> Result<()> {

@@ -64,7 +64,7 @@ pub fn write(path: &Path, points: &[Point]) -> Result<()> {
         let Some(rest) = left.strip_prefix(record.as_slice()) else { break };
         (kept, left) = (kept + 1, rest);
     }
-    if kept == 0 {
+    if !path.exists() {
         return files::write_bytes(path, records.concat());
     }
     let end = (there.len() - left.len()) as u64;

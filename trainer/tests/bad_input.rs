@@ -1,5 +1,8 @@
 //! What is wrong with a recipe or its data is said in one line, with exit code 2, and no run is begun.
 
+#[path = "bad_input/searches.rs"]
+mod searches;
+
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -299,64 +302,6 @@ fn a_folder_with_files_of_ones_own() {
         assert!(said.contains(&format!("{name} that no training wrote")), "{said}");
         assert_eq!(std::fs::read_to_string(run.join(name)).unwrap(), content);
     }
-}
-
-/// A fold whose songs are all of one class has no AUC: the others decide, and the run can be read.
-#[test]
-fn a_fold_of_one_class_in_a_search() {
-    let dir = tempfile::tempdir().unwrap();
-    // Of the fifteen artists that may be learnt from, two are played much.
-    table(dir.path(), |n, row| {
-        row[4] = if [1, 2, 4].contains(&(n / 2)) { "90" } else { "1" }.into();
-    });
-    recipe(dir.path(), |text| {
-        let split = "kind = \"column\"\ncolumn = \"side\"\ntrain = \"train\"\ntest = \"test\"\nstratified = true";
-        let search = "[search]\nmetric = \"auc\"\nfolds = 3\ngrid = { \"model.c\" = [0.1, 1.0] }\n";
-        text.replace("folds = 2", split) + search
-    });
-    fit_well(dir.path());
-    let run = earworm_train::run::Run::open(&dir.path().join("run")).unwrap();
-    let search = run.search.unwrap();
-    for config in &search.configs {
-        let undefined = config.entry.scores.iter().filter(|score| score.is_nan()).count();
-        assert_eq!((config.entry.scores.len(), undefined), (3, 1), "{:?}", config.entry);
-        assert!(config.entry.mean.is_finite() && config.entry.sd.is_finite());
-    }
-    earworm_train::report::evaluate(&dir.path().join("run")).unwrap();
-}
-
-/// Grids reach beyond what works. What is left of them is chosen from, and the report says what failed.
-#[test]
-fn a_configuration_that_diverges_in_a_search() {
-    let grid = |rates: &str| {
-        let dir = tempfile::tempdir().unwrap();
-        table(dir.path(), |_, _| ());
-        recipe(dir.path(), |text| {
-            let mlp =
-                "kind = \"mlp\"\nwidths = [4]\ndropout = 0.0\n[budget]\nepochs = 3\nbatch = 8\n";
-            let search = "[search]\nmetric = \"accuracy\"\nfolds = 2\n";
-            let text = text.replace("kind = \"logistic\"\nc = 1.0\n", mlp);
-            let text = text.replace("folds = 2", "kind = \"random\"");
-            format!("{text}{search}grid = {{ \"optimiser.learning_rate\" = {rates} }}\n")
-        });
-        dir
-    };
-    let dir = grid("[1e30, 1e-3]");
-    fit_well(dir.path());
-    let run = earworm_train::run::Run::open(&dir.path().join("run")).unwrap();
-    let search = run.search.unwrap();
-    let [diverged, chosen] = &search.configs[..] else { panic!("{search:?}") };
-    let why = diverged.entry.failed.as_deref().unwrap();
-    assert!(why.starts_with("fold 1: ") && why.contains("no longer a number"), "{why}");
-    assert!(diverged.entry.mean.is_nan() && !diverged.entry.chosen);
-    assert!(chosen.entry.failed.is_none() && chosen.entry.chosen);
-    earworm_train::report::evaluate(&dir.path().join("run")).unwrap();
-    let page = std::fs::read_to_string(dir.path().join("run/report.html")).unwrap();
-    assert!(page.contains("failed: fold 1"));
-
-    let output = fitted(grid("[1e30, 1e29]").path());
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && text.contains("every configuration fails"), "{text}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 /// The program, for which Ctrl-C means what it usually does. It may be ignored here (tests in the background
 /// of a script), and the program would do the same.
@@ -100,6 +101,73 @@ fn a_search_over_table_models_stops_and_goes_on() {
     let output = program(&["fit", "--resume", out]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(run.join("search.json").exists() && parts() == 200);
+}
+
+/// A network in the middle of a pass: what it says in the end is what it would have said without the stop.
+#[test]
+fn a_network_stops_within_a_pass_and_goes_on() {
+    const SONGS: usize = 15_000;
+    const STEPS: usize = SONGS * 4 / 5 / 8;
+    let dir = tempfile::tempdir().unwrap();
+    let mut text = "song,tempo,energy,plays\n".to_owned();
+    for n in 0..SONGS {
+        text += &format!("s{n},{},{},{}\n", 90 + n % 13, n % 7, n * 37 % 101);
+    }
+    std::fs::write(dir.path().join("songs.csv"), text).unwrap();
+    let recipe = dir.path().join("recipe.toml");
+    let text = format!(
+        r#"
+        name = "small"
+        [data]
+        table = {:?}
+        id = "song"
+        name = "made rows"
+        [[heads]]
+        name = "played"
+        meaning = "played more than 50 times"
+        above = {{ column = "plays", threshold = 50 }}
+        [split]
+        kind = "random"
+        last = false
+        [model]
+        kind = "mlp"
+        widths = [8]
+        dropout = 0.2
+        [budget]
+        epochs = 2
+        batch = 8
+        "#,
+        dir.path().join("songs.csv")
+    );
+    std::fs::write(&recipe, text).unwrap();
+    let fit = |out: &Path| {
+        let mut command = program(&["fit"]);
+        command.arg(&recipe).arg("--out").arg(out);
+        command
+    };
+    let said_by = |out: &Path| std::fs::read(out.join("test/predictions.csv")).unwrap();
+    let (whole, stopped) = (dir.path().join("whole"), dir.path().join("stopped"));
+    assert!(fit(&whole).stderr(Stdio::null()).status().unwrap().success());
+
+    let mut child = fit(&stopped).stderr(Stdio::piped()).spawn().unwrap();
+    let checkpoint = stopped.join("test/checkpoint.safetensors");
+    // It is written at the end of the first pass.
+    while !checkpoint.exists() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended early");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    press_ctrl_c(&child);
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(130), "{}", String::from_utf8_lossy(&ended.stderr));
+    let tensors = candle_core::safetensors::load(&checkpoint, &candle_core::Device::Cpu).unwrap();
+    let progress = tensors["progress"].flatten_all().unwrap().to_vec1::<u8>().unwrap();
+    let progress: serde_json::Value = serde_json::from_slice(&progress).unwrap();
+    let step = progress["step"].as_u64().unwrap() as usize;
+    assert!(step > STEPS && step < 2 * STEPS, "it stopped between two passes: {step}");
+
+    let output = program(&["fit", "--resume"]).arg(&stopped).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said_by(&stopped) == said_by(&whole));
 }
 
 #[test]

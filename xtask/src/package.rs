@@ -79,19 +79,25 @@ fn version(root: &Path) -> String {
     let git = |args: &[&str]| {
         // No checkout of its own: an archive that was unpacked into another's.
         let is_ours = root.join(".git").exists();
-        let answer = is_ours.then(|| output(Command::new("git").arg("-C").arg(root).args(args)));
+        let answer = is_ours
+            .then(|| output(Command::new("git").env("TZ", "UTC").arg("-C").arg(root).args(args)));
         answer.and_then(Result::ok).and_then(|answer| String::from_utf8(answer).ok())
     };
     let tags = git(&["tag", "--points-at", "HEAD"]);
-    let commit = git(&["log", "-1", "--date=format:%Y%m%d", "--format=%cd.%h"]);
-    version_of(tags.as_deref(), commit.as_deref())
+    // To the second, as several may be packed on one day and the later one is to be the newer.
+    let commit = git(&["log", "-1", "--date=format-local:%Y%m%d%H%M%S", "--format=%cd.%h"]);
+    let changed = git(&["status", "--porcelain"]).is_some_and(|changed| !changed.trim().is_empty());
+    version_of(tags.as_deref(), commit.as_deref(), changed)
 }
 
-/// The version of a commit with these tags, one a line; what git did not say is `None`.
-fn version_of(tags: Option<&str>, commit: Option<&str>) -> String {
+/// The version of a commit with these tags, one a line, and perhaps changes that no commit has; what git did not say
+/// is `None`.
+fn version_of(tags: Option<&str>, commit: Option<&str>, changed: bool) -> String {
     match (tags.map(str::trim), commit.map(str::trim)) {
-        // Debian sorts what is behind a tilde before the release to come.
-        (Some(""), Some(commit)) if !commit.is_empty() => format!("{VERSION}~git{commit}"),
+        (Some(tags), Some(commit)) if !commit.is_empty() && (tags.is_empty() || changed) => {
+            // Debian sorts what is behind a tilde before the release to come.
+            format!("{VERSION}~git{commit}{}", if changed { ".changed" } else { "" })
+        }
         _ => VERSION.to_owned(),
     }
 }
@@ -273,10 +279,14 @@ mod tests {
 
     #[test]
     fn a_version_that_is_no_release_names_its_commit() {
-        let commit = Some("20261122.70e31ed\n");
-        assert_eq!(version_of(Some(""), commit), format!("{VERSION}~git20261122.70e31ed"));
-        assert_eq!(version_of(Some("v0.1.0\n"), commit), VERSION);
-        assert_eq!(version_of(None, None), VERSION, "there is no git");
+        let commit = Some("20261122141149.70e31ed\n");
+        let plain = version_of(Some(""), commit, false);
+        assert_eq!(plain, format!("{VERSION}~git20261122141149.70e31ed"));
+        assert_eq!(version_of(Some(""), commit, true), format!("{plain}.changed"));
+        assert_eq!(version_of(Some("v0.1.0\n"), commit, false), VERSION);
+        assert_eq!(version_of(None, None, false), VERSION, "there is no git");
+        // A later commit of the day is newer, whatever its name.
+        assert!(version_of(Some(""), Some("20261122150000.10cd675"), false) > plain);
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(version(dir.path()), VERSION, "this is no checkout");
     }

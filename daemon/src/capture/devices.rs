@@ -1,5 +1,8 @@
 //! Which hosts and devices there are, and which of them is meant.
 
+#[cfg(test)]
+mod tests;
+
 use anyhow::{Context, anyhow, bail};
 use cpal::traits::{DeviceTrait, HostTrait};
 use cpal::{DeviceDirection, Host, HostId};
@@ -117,15 +120,20 @@ pub(super) fn is_loopback(host: &Host, device: &cpal::Device) -> bool {
     has_loopback(host.id()) && direction.is_ok_and(|is| is == DeviceDirection::Output)
 }
 
-/// The device that is captured: the one that `choice` names, or what the default output plays.
+/// The device that is captured: the one that `choice` names, or what the default output plays. One that
+/// was captured `before` stays where several are meant.
 ///
 /// # Errors
 /// When it is not there, or nothing says which it is.
-pub(super) fn locate(host: &Host, choice: Option<&str>) -> anyhow::Result<cpal::Device> {
+pub(super) fn locate(
+    host: &Host,
+    choice: Option<&str>,
+    before: Option<&str>,
+) -> anyhow::Result<cpal::Device> {
     let id = match choice {
         Some(choice) => {
             let listed = list_devices(host)?;
-            let index = choose(&listed, choice)?;
+            let index = choose(&listed, choice, before)?;
             listed[index].id.clone()
         }
         None => default_id(host)?,
@@ -154,14 +162,14 @@ pub(crate) fn check(wish: &Wish) -> Result<(), Unmet> {
     if is_pulse(wish.host.as_deref()) && super::pulse::is_there() {
         let listed = super::pulse::list().map_err(Unmet::NoSystem)?;
         return match &wish.device {
-            Some(choice) => choose(&listed, choice).map(|_| ()).map_err(Unmet::NoDevice),
+            Some(choice) => choose(&listed, choice, None).map(|_| ()).map_err(Unmet::NoDevice),
             // Without one it is waited for.
             None => Ok(()),
         };
     }
     let _quiet = quiet();
     let host = open_host(wish.host.as_deref()).map_err(Unmet::NoSystem)?;
-    let located = locate(&host, wish.device.as_deref());
+    let located = locate(&host, wish.device.as_deref(), None);
     located.map(|_| ()).map_err(|error| match host.devices() {
         Ok(_) => Unmet::NoDevice(error),
         Err(_) => Unmet::NoSystem(error),
@@ -195,24 +203,30 @@ fn default_id(host: &Host) -> anyhow::Result<String> {
         })
 }
 
-/// Which of the devices is meant: by identifier, by name, or by a part of either that fits one only.
+/// Which of the devices is meant: by identifier, by name, or by a part of either that fits one only. Of
+/// several, it is the one that was captured `before`: another one that is plugged in does not end that.
 ///
 /// # Errors
 /// When none is, or several may be.
-pub(super) fn choose(listed: &[Listed], choice: &str) -> anyhow::Result<usize> {
-    let exact = |device: &&Listed| device.id == choice || device.name == choice;
-    if let Some(found) = listed.iter().find(exact) {
-        return Ok(capturable(listed, found));
+pub(super) fn choose(
+    listed: &[Listed],
+    choice: &str,
+    before: Option<&str>,
+) -> anyhow::Result<usize> {
+    let stays = |found: &[usize]| {
+        found.iter().copied().find(|&index| Some(listed[index].id.as_str()) == before)
+    };
+    let exact = meant(listed, |device| device.id == choice || device.name == choice);
+    if let Some(&first) = exact.first() {
+        return Ok(stays(&exact).unwrap_or(first));
     }
     let part = choice.to_lowercase();
-    let fits = |device: &Listed| {
+    let mut found = meant(listed, |device| {
         device.id.to_lowercase().contains(&part) || device.name.to_lowercase().contains(&part)
-    };
-    let mut found: Vec<usize> = listed
-        .iter()
-        .filter(|device| fits(device))
-        .map(|device| capturable(listed, device))
-        .collect();
+    });
+    if let Some(index) = stays(&found) {
+        return Ok(index);
+    }
     found.sort_unstable();
     found.dedup();
     match found[..] {
@@ -223,6 +237,12 @@ pub(super) fn choose(listed: &[Listed], choice: &str) -> anyhow::Result<usize> {
             bail!("{choice:?} may be any of {}; give more of the name", names.join(", "))
         }
     }
+}
+
+/// The indices of what hears the devices that fit.
+fn meant(listed: &[Listed], fits: impl Fn(&Listed) -> bool) -> Vec<usize> {
+    let devices = listed.iter().filter(|device| fits(device));
+    devices.map(|device| capturable(listed, device)).collect()
 }
 
 /// The index of what hears a device: its monitor if it is an output that has one, else itself.
@@ -335,57 +355,4 @@ fn format_of(device: &cpal::Device, kind: Kind) -> Option<String> {
     let config = config.ok()?;
     let (rate, channels) = (config.sample_rate(), config.channels());
     Some(format!("{rate} Hz, {channels} channels, {}", config.sample_format()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn listed() -> Vec<Listed> {
-        let device = |id: &str, name: &str, kind| Listed {
-            host: "pulseaudio".into(),
-            id: id.into(),
-            name: name.into(),
-            kind,
-            format: None,
-            default: false,
-        };
-        vec![
-            device("usb", "USB Headset", Kind::Output),
-            device("usb.monitor", "Monitor of USB Headset", Kind::Monitor),
-            device("hdmi", "Screen", Kind::Output),
-            device("hdmi.monitor", "Monitor of Screen", Kind::Monitor),
-            device("usb-mic", "USB Microphone", Kind::Input),
-        ]
-    }
-
-    #[test]
-    fn a_device_is_found_by_what_people_call_it() {
-        let listed = listed();
-        for (choice, index) in [
-            ("usb", 1),
-            ("usb.monitor", 1),
-            ("Screen", 3),
-            ("screen", 3),
-            ("HDMI", 3),
-            ("Microphone", 4),
-            ("headset", 1),
-        ] {
-            assert_eq!(choose(&listed, choice).unwrap(), index, "{choice}");
-        }
-    }
-
-    #[test]
-    fn a_doubtful_name_is_refused() {
-        let error = choose(&listed(), "USB ").unwrap_err().to_string();
-        assert!(error.contains("usb.monitor, usb-mic"), "{error}");
-        let error = choose(&listed(), "none").unwrap_err().to_string();
-        assert!(error.contains("earworm devices"), "{error}");
-    }
-
-    #[test]
-    fn an_unknown_host_is_told_from_those_there_are() {
-        let error = open_host(Some("oss")).err().unwrap().to_string();
-        assert!(error.contains("\"oss\"") && error.contains(&lower(cpal::ALL_HOSTS[0])), "{error}");
-    }
 }

@@ -50,6 +50,8 @@ pub(super) struct Keeper {
     /// The device of the stream that is open, or that was until nothing played; nothing once another
     /// one is wished for.
     device: Option<String>,
+    /// What was captured last under the name that is wished for: where several fit, it stays.
+    named: Option<String>,
     /// Why the device of the stream that is open, or was, is not found any more.
     missing: Option<String>,
     /// What was said last of why there is no stream, so that it is said once.
@@ -81,6 +83,7 @@ impl Keeper {
             streams: 0,
             failure: None,
             device: None,
+            named: None,
             missing: None,
             said: None,
             announced: None,
@@ -155,6 +158,9 @@ impl Keeper {
             // What is heard now is kept, as if it had been opened under the new wish.
             self.held.clone_from(&self.device);
         }
+        if (&wish.host, &wish.device) != (&self.wish.host, &self.wish.device) {
+            self.named = None;
+        }
         self.supervisor.set_rest_after(wish.rest_after);
         (self.said, self.missing) = (None, None);
         self.wish = wish;
@@ -184,8 +190,9 @@ impl Keeper {
         };
         let choice = self.held.clone().or_else(|| self.wish.device.clone());
         if self.is_told() {
-            if let Some(seen) = self.server.target(choice.as_deref()) {
+            if let Some(seen) = self.server.target(choice.as_deref(), self.named.as_deref()) {
                 (sight.playing, sight.runs) = (seen.playing, seen.runs);
+                sight.recorded = seen.recorded;
                 sight.target = Some(Target { id: seen.id, version: seen.version });
             }
             return sight;
@@ -209,7 +216,7 @@ impl Keeper {
             self.host = Some(devices::open_host(self.wish.host.as_deref())?);
         }
         let host = self.host.as_ref().context("there is no sound system")?;
-        let device = devices::locate(host, choice)?;
+        let device = devices::locate(host, choice, self.named.as_deref())?;
         Ok((device.id()?.id().to_owned(), devices::is_loopback(host, &device)))
     }
 
@@ -245,7 +252,9 @@ impl Keeper {
         let Target { id, .. } = target;
         self.device = Some(id.clone());
         // One that is named is looked for by its name: its identifier may change with its profile.
-        if !self.wish.follow_default && self.wish.device.is_none() {
+        if self.wish.device.is_some() {
+            self.named = Some(id.clone());
+        } else if !self.wish.follow_default {
             self.held = Some(id.clone());
         }
         let rate = self.rate;
@@ -343,6 +352,12 @@ impl Keeper {
             self.announced = None;
         }
         let said = match reason {
+            Reason::Mute => {
+                self.host = None;
+                // The next one of it is none to tell of.
+                self.announced = Some((device, self.said.clone()));
+                return;
+            }
             Reason::Quiet => {
                 tracing::info!(device, "nothing plays; resting");
                 self.publish(SourceState::Resting, device, Some(self.rate), None);

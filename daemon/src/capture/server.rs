@@ -21,6 +21,8 @@ pub(super) struct Seen {
     pub(super) playing: Option<bool>,
     /// Whether that output runs.
     pub(super) runs: bool,
+    /// Whether it may run only for somebody who records.
+    pub(super) recorded: bool,
 }
 
 #[cfg(unix)]
@@ -55,12 +57,18 @@ impl Server {
         self.seen == Some(None)
     }
 
-    /// The source that is captured: the named one, or what hears the default output.
-    pub(super) fn target(&self, choice: Option<&str>) -> Option<Seen> {
+    /// The source that is captured: the named one, or what hears the default output. One that was
+    /// captured `before` stays where several are meant.
+    pub(super) fn target(&self, choice: Option<&str>, before: Option<&str>) -> Option<Seen> {
         let snapshot = self.seen.as_ref()?.as_ref()?;
-        let id = snapshot.target(choice)?;
-        let version = snapshot.index(&id).unwrap_or(0);
-        Some(Seen { version, playing: snapshot.playing(&id), runs: snapshot.runs(&id), id })
+        let id = snapshot.target(choice, before)?;
+        Some(Seen {
+            version: snapshot.index(&id).unwrap_or(0),
+            playing: snapshot.playing(&id),
+            runs: snapshot.runs(&id),
+            recorded: snapshot.recorded(&id),
+            id,
+        })
     }
 
     /// Samples a second of a source.
@@ -85,7 +93,7 @@ impl Server {
     }
 
     /// See `serves`.
-    pub(super) fn target(&self, _choice: Option<&str>) -> Option<Seen> {
+    pub(super) fn target(&self, _choice: Option<&str>, _before: Option<&str>) -> Option<Seen> {
         None
     }
 }

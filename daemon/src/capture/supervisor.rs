@@ -14,6 +14,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 pub(super) const SOUND_AFTER: Duration = Duration::from_secs(10);
 /// A stream that gives nothing for so long is dead, whatever it says: after a suspend, say.
 const STALLED_AFTER: Duration = Duration::from_secs(3);
+/// One that may be mute gives nothing for so long before it is opened anew: it may be dead as well, and
+/// nothing tells the two apart.
+const MUTE_AFTER: Duration = Duration::from_secs(60);
 /// How often a running stream is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How soon one that has given nothing yet is: what is missing ends with its first samples.
@@ -42,6 +45,8 @@ pub(super) struct Sight {
     /// Whether the server says that its output runs. That is so for programs without a stream that the
     /// server tells of (JACK's, say), but may be so for our own stream as well.
     pub(super) runs: bool,
+    /// Whether it may run only for somebody who records what it plays.
+    pub(super) recorded: bool,
     /// Whether it gives nothing while nothing plays, and nobody tells when that is.
     pub(super) may_be_mute: bool,
     /// Frames that the open stream has given so far.
@@ -70,6 +75,8 @@ pub(super) enum Reason {
     Failed,
     /// It gave nothing any more.
     Stalled,
+    /// It has given nothing for long, which may be well.
+    Mute,
     /// The device is not there any more.
     Gone,
     /// Another device is to be captured now.
@@ -84,8 +91,9 @@ pub(super) enum Reason {
 enum State {
     /// There is no stream. It is tried again at this time, or as soon as a device appears.
     Closed { retry_at: Duration },
-    /// Nothing plays, so there is no stream. Once the output has slept, it runs for others only.
-    Resting { target: Target, since: Duration, slept: bool },
+    /// Nothing plays, so there is no stream. Once the output has slept, it runs for others only; until
+    /// then, and while somebody records, it may take a while until it does.
+    Resting { target: Target, since: Duration, slept: bool, recorded: bool },
     /// There is a stream.
     Open {
         target: Target,
@@ -164,18 +172,22 @@ impl Supervisor {
                 Some(target) if appeared || now >= *retry_at => Order::Open(target.clone()),
                 Some(_) => Order::Wait(Some(*retry_at - now)),
             },
-            State::Resting { target, since, slept } => match &sight.target {
+            State::Resting { target, since, slept, recorded } => match &sight.target {
                 None => {
                     self.state = State::Closed { retry_at: now };
                     Order::Wait(None)
                 }
                 Some(there) if sight.playing != Some(false) => Order::Open(there.clone()),
                 Some(there) => {
+                    // As with our own stream: the server takes a while to notice that it has gone.
+                    if std::mem::replace(recorded, sight.recorded) || sight.recorded {
+                        (*since, *slept) = (now, false);
+                    }
                     // We have had no stream on another one.
                     *slept |= !sight.runs || target != there;
                     target.clone_from(there);
                     let rested = now - *since;
-                    if !sight.runs {
+                    if !sight.runs || sight.recorded {
                         Order::Wait(None)
                     } else if *slept || rested >= SETTLE {
                         self.in_vain = !*slept;
@@ -187,12 +199,14 @@ impl Supervisor {
             },
             State::Open { target, since, frames, sounds, fresh_at, played_at } => {
                 // Where nothing plays, a server that sleeps gives nothing, and all is well.
-                let is_well = sight.playing == Some(false) || sight.may_be_mute;
-                if sight.frames != *frames || is_well {
+                let is_fresh = sight.frames != *frames || sight.playing == Some(false);
+                if is_fresh {
                     (*frames, *fresh_at) = (sight.frames, now);
-                    if let Some(gap_since) = self.gap_since.take() {
-                        self.gap = Some(now - gap_since);
-                    }
+                }
+                if (is_fresh || sight.may_be_mute)
+                    && let Some(gap_since) = self.gap_since.take()
+                {
+                    self.gap = Some(now - gap_since);
                 }
                 // Not everything that plays is a stream.
                 if sight.playing != Some(false) || sight.sounds != *sounds {
@@ -209,11 +223,16 @@ impl Supervisor {
                     self.close(now, Reason::Gone)
                 } else if sight.target.as_ref() != Some(target) {
                     self.close(now, Reason::Moved)
-                } else if now - *fresh_at >= STALLED_AFTER {
+                } else if sight.may_be_mute && now - *fresh_at >= MUTE_AFTER {
+                    // It is not known that anything is missing.
+                    self.state = State::Closed { retry_at: now };
+                    Order::Close(Reason::Mute)
+                } else if !sight.may_be_mute && now - *fresh_at >= STALLED_AFTER {
                     self.close(now, Reason::Stalled)
                 } else if rest_after.is_some_and(|rest| quiet_for >= rest) {
                     let target = target.clone();
-                    self.state = State::Resting { target, since: now, slept: false };
+                    self.state =
+                        State::Resting { target, since: now, slept: false, recorded: false };
                     Order::Close(Reason::Quiet)
                 } else if sight.frames == 0 {
                     Order::Wait(Some((now - *since).clamp(LOOK_SOON, LOOK_EVERY)))
@@ -261,7 +280,9 @@ impl Supervisor {
         self.gap_since.get_or_insert(missing_since);
         let wait = match reason {
             // Nothing is wrong with what comes next.
-            Reason::Moved | Reason::Asked | Reason::Gone | Reason::Quiet => Duration::ZERO,
+            Reason::Moved | Reason::Asked | Reason::Gone | Reason::Quiet | Reason::Mute => {
+                Duration::ZERO
+            }
             Reason::Failed | Reason::Stalled => self.wait,
         };
         if !wait.is_zero() {

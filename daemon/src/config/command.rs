@@ -2,10 +2,11 @@
 
 use std::io::{self, Write};
 
+use anyhow::anyhow;
 use clap::{Args, Subcommand};
 
 use super::file::{ConfigFile, File, command, key};
-use super::options::{Address, Options};
+use super::options::{Address, Options, token};
 use crate::capture::devices;
 use crate::exit::{Failure, Outcome, describe};
 use crate::{http, model_choice};
@@ -39,7 +40,7 @@ pub(crate) fn run(args: &ConfigArgs) -> anyhow::Result<Outcome> {
     let mut out = io::stdout().lock();
     match args.command {
         ConfigCommand::Check => {
-            check(&with_token(options)).map_err(|error| {
+            with_token(options).and_then(|options| check(&options)).map_err(|error| {
                 Failure::configuration(format!("{}: {}", file.path.display(), describe(&error)))
             })?;
             let state = if file.exists { "is fine" } else { "is not there; everything is default" };
@@ -51,9 +52,11 @@ pub(crate) fn run(args: &ConfigArgs) -> anyhow::Result<Outcome> {
 }
 
 /// A secret may be kept out of the file.
-fn with_token(options: Options) -> Options {
-    let token = options.token.or_else(|| std::env::var("EARWORM_TOKEN").ok());
-    Options { token, ..options }
+fn with_token(options: Options) -> anyhow::Result<Options> {
+    let kept = std::env::var("EARWORM_TOKEN").ok().filter(|token| !token.is_empty());
+    let kept = kept.map(|kept| token(&kept).map_err(|why| anyhow!("EARWORM_TOKEN: {why}")));
+    let token = options.token.or(kept.transpose()?);
+    Ok(Options { token, ..options })
 }
 
 /// Whether what is set can be used here, as far as that can be told without doing it.

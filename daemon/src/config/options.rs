@@ -221,7 +221,7 @@ fn address(text: &str) -> Result<Address, String> {
 }
 
 /// A token travels in headers and addresses, and must not be guessed.
-fn token(text: &str) -> Result<String, String> {
+pub(super) fn token(text: &str) -> Result<String, String> {
     const LEAST: usize = 8;
     let fits = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
     if text.len() >= LEAST && text.chars().all(fits) {

@@ -19,6 +19,7 @@ use super::store::{self, Store};
 use super::table::Row;
 use crate::clock::now_s;
 use crate::exit::describe;
+use crate::flow::Flow;
 use crate::station::{Memory, SourceState, Station};
 
 /// How often is looked whether a song begins or ends.
@@ -31,9 +32,6 @@ const OPEN_EVERY: Duration = Duration::from_secs(10);
 const FIND_EVERY: Duration = Duration::from_secs(60);
 /// How often old rows are thinned.
 const THIN_EVERY: Duration = Duration::from_secs(600);
-/// A reading that has stood still for so many seconds is one of the past: the device is there, but
-/// gives nothing.
-const STALE_S: f64 = 2.0;
 /// Rows that wait while the disk is full; then the oldest go.
 const MOST_WAITING: usize = 3600;
 /// Seconds in a day.
@@ -90,25 +88,6 @@ impl Drop for Recorder {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
-    }
-}
-
-/// Whether readings move on.
-#[derive(Debug, Default)]
-struct Flow {
-    /// The latest reading: what changes when the scorer starts anew, and its time.
-    latest: Option<((u64, u64), f64)>,
-    /// When there was another one last, in seconds.
-    moved_s: f64,
-}
-
-impl Flow {
-    /// Takes note of a reading, and says whether there was another one lately.
-    fn note(&mut self, now_s: f64, epoch: (u64, u64), time_s: f64) -> bool {
-        if self.latest.replace((epoch, time_s)) != Some((epoch, time_s)) {
-            self.moved_s = now_s;
-        }
-        now_s - self.moved_s < STALE_S
     }
 }
 

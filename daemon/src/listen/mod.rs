@@ -5,7 +5,6 @@ mod bars;
 mod beside;
 mod big_number;
 mod feed;
-mod flow;
 mod history;
 mod lines;
 mod pace;

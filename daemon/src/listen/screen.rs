@@ -68,6 +68,7 @@ pub(super) fn show(shown: &Shown<'_>) -> anyhow::Result<Ending> {
     let mut screen = Screen::open()
         .context("cannot draw in this terminal; --json writes readings as lines instead")?;
     let (mut view, mut epoch) = (shown.view(), shown.station.epoch());
+    let begun = Instant::now();
     loop {
         let meter = shown.station.meter();
         // Asked first, so that the last reading is drawn too.
@@ -75,7 +76,12 @@ pub(super) fn show(shown: &Shown<'_>) -> anyhow::Result<Ending> {
         if shown.station.epoch() != epoch {
             (view, epoch) = (shown.view(), shown.station.epoch());
         }
-        view.update(&meter, shown.title(), shown.station.source().state, Instant::now());
+        view.update(
+            &meter,
+            shown.title(),
+            shown.station.source().state,
+            begun.elapsed().as_secs_f64(),
+        );
         screen.terminal.draw(|frame| view.draw(frame.area(), frame.buffer_mut()))?;
         if ended {
             return Ok(Ending::InputEnded);

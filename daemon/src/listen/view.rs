@@ -1,7 +1,6 @@
 //! What the terminal meter shows.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use earworm_scorer::front_end::SILENCE_DB;
 use earworm_scorer::live::Meter;
@@ -15,9 +14,9 @@ use ratatui::widgets::{Paragraph, Widget};
 
 use super::bars::{bar_line, colour, score_line};
 use super::big_number;
-use super::flow::Flow;
 use super::history::History;
 use super::rolling_mel::RollingMel;
+use crate::flow::Flow;
 use crate::station::SourceState;
 use crate::{clock, text};
 use earworm_kit::colour::{BRIGHT, DIM, HOOK, INTEGRATED, MOMENTARY, Rgb, WINDOW};
@@ -66,26 +65,22 @@ impl View {
         }
     }
 
-    /// Takes in what is new at `now`.
-    pub(super) fn update(
-        &mut self,
-        meter: &Meter,
-        title: String,
-        source: SourceState,
-        now: Instant,
-    ) {
+    /// Takes in what is new at `now_s`, on any clock that does not go back.
+    pub(super) fn update(&mut self, meter: &Meter, title: String, source: SourceState, now_s: f64) {
         self.title = title;
         self.mel.update(meter);
         if meter.readings() > 0 {
             self.take(meter.reading());
         }
-        self.look(source, now);
+        self.look(source, now_s);
     }
 
     /// Sees whether the reading is one of now.
-    fn look(&mut self, source: SourceState, now: Instant) {
+    fn look(&mut self, source: SourceState, now_s: f64) {
         self.source = source;
-        self.flows = self.flow.note(self.reading.time_s, source, now);
+        // Where the scorer starts anew, so does the view.
+        let moves = self.flow.note(now_s, (0, 0), self.reading.time_s);
+        self.flows = moves && source == SourceState::Running;
     }
 
     fn take(&mut self, reading: Arc<Reading>) {
@@ -268,7 +263,6 @@ impl View {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
-    use std::time::Duration;
 
     use earworm_scorer::{Hook, Model, ScorerOptions, live};
 
@@ -341,10 +335,10 @@ mod tests {
 
     #[test]
     fn the_number_of_a_device_that_has_gone_is_not_lit() {
-        let (mut view, start) = (View::new(&meter(), None), Instant::now());
+        let mut view = View::new(&meter(), None);
         let mut shown = |reading: Arc<Reading>, source, seconds| {
             view.take(reading);
-            view.look(source, start + Duration::from_secs(seconds));
+            view.look(source, f64::from(seconds));
             let area = Rect::new(0, 0, 80, 20);
             let mut buffer = Buffer::empty(area);
             view.draw(area, &mut buffer);

@@ -24,8 +24,9 @@ pub(super) fn path() -> anyhow::Result<PathBuf> {
 pub(super) fn text(program: &Path) -> anyhow::Result<String> {
     let program = quoted(program)?;
     // A restart helps against nothing that ends with 2, 3 or 4: wrong flags, a wrong configuration or a
-    // model or sound system in it that is none, another Earworm. Whatever else there is may pass, such as an address that this computer does not
-    // have yet at login; so it is tried again for as long as it takes.
+    // model or sound system in it that is none, another Earworm. Whatever else there is may pass, such as an
+    // address that this computer does not have yet at login, or the drive that the model is on; so it is tried
+    // again for as long as it takes, and not so often that the journal fills where it does not pass.
     Ok(format!(
         "[Unit]
 Description=Earworm, a meter for how far a song will travel
@@ -38,7 +39,7 @@ NotifyAccess=main
 ExecStart={program} listen
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=on-failure
-RestartSec=5
+RestartSec=30
 RestartPreventExitStatus=2 3 4
 SuccessExitStatus=130
 WatchdogSec=30
@@ -94,6 +95,6 @@ mod tests {
         assert_eq!(value("StartLimitIntervalSec"), Some("0"), "no limit");
         assert_eq!(value("StartLimitBurst"), None);
         let rest_s: u32 = value("RestartSec").unwrap().parse().unwrap();
-        assert!(rest_s >= 5, "it does not hurry");
+        assert!((15..=60).contains(&rest_s), "it does not hurry");
     }
 }

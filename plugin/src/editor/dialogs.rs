@@ -24,21 +24,18 @@ impl Dialog {
         Self::ask(purpose, ready, move || choose(purpose))
     }
 
-    /// Has a path chosen on a thread of its own, on macOS too: there the dialog goes from that thread to the main
-    /// one, once this frame is drawn. Opened while it is, it would have the next frame drawn within this one.
+    /// Has a path chosen once this frame is drawn: shown while it is, a dialog would have the next one drawn within it.
     fn ask(
         purpose: Purpose,
         ready: impl Fn() + Send + 'static,
         choose: impl FnOnce() -> Option<PathBuf> + Send + 'static,
     ) -> Self {
         let (send, answer) = channel();
-        let on_thread = move || {
+        let asked = out_of_the_frame(move || {
             let _ = send.send(choose());
             ready();
-        };
-        if let Err(error) =
-            std::thread::Builder::new().name("earworm-dialog".into()).spawn(on_thread)
-        {
+        });
+        if let Err(error) = asked {
             tracing::warn!(%error, "no thread for a dialog");
         }
         Self { purpose, answer }
@@ -52,6 +49,20 @@ impl Dialog {
             Err(TryRecvError::Disconnected) => Ok(None),
         }
     }
+}
+
+/// Runs something that takes its time on a thread of its own.
+#[cfg(not(target_os = "macos"))]
+fn out_of_the_frame(job: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    std::thread::Builder::new().name("earworm-dialog".into()).spawn(job).map(drop)
+}
+
+/// On the main thread, where alone macOS shows dialogs, when it comes by. From another thread rfd asks for an
+/// application that runs as Apple's own loop does, and hosts such as Ardour have loops of their own.
+#[cfg(target_os = "macos")]
+fn out_of_the_frame(job: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    dispatch2::DispatchQueue::main().exec_async(job);
+    Ok(())
 }
 
 /// Shows the system's dialog until it is answered.
@@ -79,7 +90,8 @@ fn choose(purpose: Purpose) -> Option<PathBuf> {
     }
 }
 
-#[cfg(test)]
+// On macOS nobody runs the main queue of a test.
+#[cfg(all(test, not(target_os = "macos")))]
 mod tests {
     use std::time::Duration;
 

@@ -104,9 +104,9 @@ impl History {
         self.end_s = Some(shown.to - back_s);
     }
 
-    /// Lets go of a view that was moved.
-    fn let_go(&mut self, shown: Range, now_s: f64) {
-        if (shown.to - now_s).abs() <= NEAR * shown.length() {
+    /// Lets go of a view that was moved, where one that was not would end at `unmoved_s`.
+    fn let_go(&mut self, shown: Range, unmoved_s: f64) {
+        if (shown.to - unmoved_s).abs() <= NEAR * shown.length() {
             self.end_s = None;
         }
     }
@@ -188,7 +188,8 @@ impl History {
             self.drag(shown, back_s);
         }
         if response.drag_stopped() {
-            self.let_go(shown, now_s(&sight.points, axis, playhead_s(sight)));
+            let unmoved = Self::default().range(&sight.points, axis, *span_s, playhead_s(sight));
+            self.let_go(shown, unmoved.to);
         }
         if response.double_clicked() {
             *span_s = None;

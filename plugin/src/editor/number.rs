@@ -82,7 +82,7 @@ pub(super) fn show(ui: &mut Ui, area: Rect, sight: &Sight) -> Option<Click> {
             "integrated",
             reading.integrated,
             colour::INTEGRATED,
-            "Score of everything since the reset, silence left out",
+            "Mean score of the whole windows since the reset, silence left out",
         ),
     ];
     for (name, score, rgb, about) in rows {

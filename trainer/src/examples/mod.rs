@@ -187,7 +187,7 @@ impl<'a> Songs<'a> {
         let settings = self.settings();
         let bands = settings.n_mels;
         let (mut sum, mut squares, mut count) = (vec![0.0f64; bands], vec![0.0f64; bands], 0.0f64);
-        for &song in songs.iter().step_by(songs.len().div_ceil(MEASURED).max(1)) {
+        for song in evenly(songs, MEASURED) {
             let stretch = self.stretch(song);
             let window = stretch.window(settings, 0, stretch.len());
             for frame in window.chunks_exact(bands) {
@@ -273,5 +273,24 @@ impl Examples<'_> {
             named.join(", ")
         );
         Ok(())
+    }
+}
+
+/// At most so many of the songs, as far apart as they can be.
+pub(crate) fn evenly(songs: &[usize], most: usize) -> Vec<usize> {
+    let taken = songs.len().min(most);
+    (0..taken).map(|n| songs[n * songs.len() / taken]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_is_even() {
+        let songs: Vec<usize> = (100..110).collect();
+        assert_eq!(evenly(&songs, 20), songs);
+        assert_eq!(evenly(&songs, 4), [100, 102, 105, 107]);
+        assert!(evenly(&[], 4).is_empty() && evenly(&songs, 0).is_empty());
     }
 }

@@ -2,7 +2,7 @@
 //! was right while it learnt is of crops and mixtures, and of a network that forgot at random and changed
 //! all the time.
 
-use crate::examples::Examples;
+use crate::examples::{Examples, evenly};
 use crate::run::Task;
 
 /// Most songs of sound: they tell as much as all, at a fraction of the time.
@@ -20,24 +20,5 @@ pub(super) fn asked_again(
         Examples::Rows(_) if decides => train.to_vec(),
         Examples::Songs(_) if decides && is_kept => evenly(train, MOST_SONGS),
         _ => vec![],
-    }
-}
-
-/// At most so many of the songs, as far apart as they can be.
-fn evenly(songs: &[usize], most: usize) -> Vec<usize> {
-    let taken = songs.len().min(most);
-    (0..taken).map(|n| songs[n * songs.len() / taken]).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_sample_is_even() {
-        let songs: Vec<usize> = (100..110).collect();
-        assert_eq!(evenly(&songs, 20), songs);
-        assert_eq!(evenly(&songs, 4), [100, 102, 105, 107]);
-        assert!(evenly(&[], 4).is_empty() && evenly(&songs, 0).is_empty());
     }
 }

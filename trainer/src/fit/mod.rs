@@ -28,7 +28,8 @@ use crate::catalogues;
 use crate::dataset::{Dataset, same_recordings};
 use crate::files;
 use crate::metrics::median;
-use crate::recipe::{Model, Recipe};
+use crate::output::tell;
+use crate::recipe::{Model, Recipe, SearchMetric};
 use crate::run::{RunInfo, read_json};
 use crate::split::{Part, parts};
 use crate::targets::{Target, targets};
@@ -72,6 +73,7 @@ pub fn fit(recipe: &Recipe, out: &Path, options: &FitOptions) -> Result<Ended> {
         return train();
     }
     // What is wrong with the recipe is found before anything is written, as far as that can be.
+    recipe.check_new()?;
     match &search {
         Some(search) => search.check(&data)?,
         None => check(&recipe, &data, &parts)?,
@@ -87,7 +89,7 @@ pub fn fit(recipe: &Recipe, out: &Path, options: &FitOptions) -> Result<Ended> {
     }
     let begun = run_folder::begin(&recipe, &data, &parts, &notes, out, options);
     let ended = begun.and_then(|()| {
-        notes.iter().for_each(|note| eprintln!("note: {note}"));
+        notes.iter().for_each(|note| tell(format_args!("note: {note}")));
         train()
     });
     drop(lock);
@@ -140,7 +142,13 @@ fn notes(recipe: &Recipe, data: &Data) -> Vec<String> {
 /// What the recipe sets in vain, whichever configuration of its search is taken.
 fn idle(recipe: &Recipe) -> Option<String> {
     let searched = search::recipes(recipe).unwrap_or_default();
-    let of_all = |name: &&str| searched.iter().all(|recipe| recipe.idle().contains(name));
+    // A search may choose by a loss that none of its models learns by.
+    let chosen_by_loss =
+        recipe.search.as_ref().is_some_and(|search| search.metric == SearchMetric::Loss);
+    let of_all = |name: &&str| {
+        !(chosen_by_loss && *name == "loss")
+            && searched.iter().all(|recipe| recipe.idle().contains(name))
+    };
     let first = searched.first().unwrap_or(recipe).idle();
     let names: Vec<&str> = first.into_iter().filter(of_all).collect();
     (!names.is_empty()).then(|| {

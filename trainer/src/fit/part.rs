@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use candle_core::Device;
 
 use super::again::asked_again;
@@ -13,7 +13,7 @@ use super::pool::{Shown, Workers};
 use super::rows::as_they_are;
 use crate::examples::{Examples, Rows, Songs};
 use crate::files;
-use crate::nn::{Blueprint, ModelRecipe, build, start};
+use crate::nn::{Blueprint, Diverged, ModelRecipe, build, start};
 use crate::predict::{LANES, predict};
 use crate::recipe::{Model, Recipe, SplitKind};
 use crate::run::{Outcome, PredictionRow, Task, read_json, write_predictions};
@@ -234,7 +234,13 @@ impl PartInHand<'_> {
         let window = recipe.data.window_frames;
         let say =
             |songs: &[usize]| predict(network, &examples, songs, window, LANES, &options.device);
-        self.write("predictions.csv", plan.judged, say(plan.judged)?)?;
+        let said = say(plan.judged)?;
+        // Its last step may have been the one too far.
+        ensure!(
+            said.iter().flatten().all(|raw| raw.is_finite()),
+            Diverged("the model's answers are no numbers; lower optimiser.learning_rate".into())
+        );
+        self.write("predictions.csv", plan.judged, said)?;
         // A cross-validation judges every song, so that its judged songs serve calibration better: they
         // are more, and did not decide when to stop.
         if !validation.is_empty() && recipe.split.kind != SplitKind::Folds {

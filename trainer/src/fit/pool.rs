@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use crate::output::tell;
 use crate::{interrupt, memory};
 
 /// Longest silence in a log while a training takes steps.
@@ -63,7 +64,7 @@ impl Shown<'_> {
         let Some(last) = &self.lines else { return };
         let mut last = last.lock().unwrap_or_else(|e| e.into_inner());
         if last.map_or(first, |last| last.elapsed() >= after) {
-            eprintln!("{}: {}", self.name, text());
+            tell(format_args!("{}: {}", self.name, text()));
             *last = Some(Instant::now());
         }
         if last.is_none() {
@@ -170,7 +171,11 @@ pub(super) fn in_parallel<T: Sync, R: Send>(
             let result = work(item, &shown).with_context(|| names[index].clone());
             shown.bar.finish_and_clear();
             if shown.lines.is_some() && matches!(result, Ok(Some(_))) {
-                eprintln!("{}: done in {:.1} s", names[index], begun.elapsed().as_secs_f64());
+                tell(format_args!(
+                    "{}: done in {:.1} s",
+                    names[index],
+                    begun.elapsed().as_secs_f64()
+                ));
             }
             if !matches!(result, Ok(Some(_))) {
                 next.store(items.len(), Ordering::Relaxed);

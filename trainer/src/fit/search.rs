@@ -13,6 +13,7 @@ use crate::files;
 use crate::loss::loss;
 use crate::metrics;
 use crate::nn::Diverged;
+use crate::output::tell;
 use crate::recipe::{Model, Recipe, SearchMetric, SearchRecipe};
 use crate::run::{
     PredictionRow, RunInfo, SearchEntry, Task, read_json, read_predictions, search_folder,
@@ -124,6 +125,16 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
+    /// What was chosen, if anything was trained with it: that stays, whatever would be chosen today.
+    fn chosen_before(&self, out: &Path) -> Option<&Recipe> {
+        let is_trained = |part: &str| out.join(part).join("outcome.json").exists();
+        if !(is_trained("test") || is_trained("final")) {
+            return None;
+        }
+        let chosen = std::fs::read_to_string(out.join("chosen.toml")).ok()?;
+        self.recipes.iter().find(|recipe| toml::to_string(recipe).is_ok_and(|text| text == chosen))
+    }
+
     /// Tries every configuration; returns the recipe with the best one, or `None` where Ctrl-C stopped the
     /// search.
     pub(super) fn run(
@@ -133,6 +144,9 @@ impl<'a> Search<'a> {
         options: &FitOptions,
     ) -> Result<Option<Recipe>> {
         let Self { recipe: search, configurations, recipes, folds } = self;
+        if let Some(chosen) = self.chosen_before(out) {
+            return Ok(Some(chosen.clone()));
+        }
         let jobs: Vec<(usize, usize)> =
             (0..recipes.len()).flat_map(|c| (0..folds.len()).map(move |f| (c, f))).collect();
         let names: Vec<String> = jobs
@@ -178,10 +192,10 @@ impl<'a> Search<'a> {
         if let Some(Some(first)) = failed.iter().find(|failed| failed.is_some()) {
             let count = failed.iter().flatten().count();
             ensure!(count < failed.len(), "search: every configuration fails: {first}");
-            eprintln!(
+            tell(format_args!(
                 "note: {count} of {} configurations failed and cannot be chosen; search.json says why",
                 failed.len()
-            );
+            ));
         }
 
         // A fold that no configuration can be scored in, as all its songs are of one class, says nothing.
@@ -199,7 +213,10 @@ impl<'a> Search<'a> {
             .map(|((changes, scores), failed)| {
                 let told: Vec<f64> =
                     scores.iter().zip(&says).filter(|(_, says)| **says).map(|(s, _)| *s).collect();
-                let mean = told.iter().sum::<f64>() / told.len() as f64;
+                let mean = match failed {
+                    None => told.iter().sum::<f64>() / told.len() as f64,
+                    Some(_) => f64::NAN,
+                };
                 let squares: f64 = told.iter().map(|s| (s - mean).powi(2)).sum();
                 Ok(SearchEntry {
                     config: changes

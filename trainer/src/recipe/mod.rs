@@ -122,6 +122,18 @@ impl Recipe {
         Self::from_table(table)
     }
 
+    /// Checks what runs of former versions may have, but no new one.
+    ///
+    /// # Errors
+    /// Tells what to take in place of it.
+    pub fn check_new(&self) -> Result<()> {
+        ensure!(
+            self.task() != Task::Share || self.calibration != Method::Temperature,
+            "calibration: a temperature cannot move the middle of a share; take \"platt\", or with a thousand songs or more \"isotonic\""
+        );
+        Ok(())
+    }
+
     /// The kind of answer the model gives.
     pub fn task(&self) -> Task {
         self.heads[0].task()
@@ -198,10 +210,6 @@ impl Recipe {
             ),
             _ => {}
         }
-        ensure!(
-            task != Task::Share || self.calibration != Method::Temperature,
-            "calibration: a temperature cannot move the middle of a share; take \"platt\", or with a thousand songs or more \"isotonic\""
-        );
         if let Some(search) = &self.search {
             ensure!(
                 self.split.kind != SplitKind::Folds,
@@ -303,7 +311,8 @@ mod tests {
         assert!(set("model.kind=knn").contains("missing field `k`"));
         assert!(set("model.kind=knn;model.k=3").contains("learns one target"));
         assert!(set("split.kind=column").contains("column"));
-        assert!(set("calibration=temperature").contains("take \"platt\""));
+        let old = Recipe::parse(DEFAULT, &["calibration=temperature".into()]).unwrap();
+        assert!(old.check_new().unwrap_err().to_string().contains("take \"platt\""));
         for (key, value) in [
             ("augmentation.gain_db", "nan"),
             ("augmentation.tilt_db", "1e300"),

@@ -22,6 +22,7 @@ use crate::export::export;
 use crate::files;
 use crate::fit::{Ended, FitOptions, fit};
 use crate::interrupt;
+use crate::output::tell;
 use crate::run::write_losses;
 
 pub use plan::{Form, Plan, System};
@@ -162,13 +163,19 @@ pub fn run(plan: &Plan, options: &Options) -> Result<Option<Table>> {
         if interrupt::requested() {
             return Ok(None);
         }
-        eprintln!("{} of {}: {} ({})", number + 1, systems.len(), system.name, system.form.name());
+        tell(format_args!(
+            "{} of {}: {} ({})",
+            number + 1,
+            systems.len(),
+            system.name,
+            system.form.name()
+        ));
         let out = options.out.join(&system.name);
         match train(plan, system, options, &out) {
             Ok(Ended::Finished) => trained.push((system, out)),
             Ok(Ended::Stopped) => return Ok(None),
             Err(error) => {
-                eprintln!("{} failed: {error:#}", system.name);
+                tell(format_args!("{} failed: {error:#}", system.name));
                 failed.push((system.name.clone(), format!("{error:#}")));
             }
         }
@@ -213,7 +220,7 @@ fn exported(name: &str, run: &Path) -> Exported {
         }
         Err(error) => (false, format!("{error:#}")),
     };
-    eprintln!("{name}: {words}");
+    tell(format_args!("{name}: {words}"));
     Exported { name: name.to_owned(), model, words }
 }
 

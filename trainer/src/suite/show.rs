@@ -73,12 +73,15 @@ pub(super) fn findings(table: &Table) -> Vec<String> {
             ));
         }
     }
-    let beyond = table.tests.iter().filter(|t| t.against == "genre" && t.figure == "auc");
-    let beyond: Vec<&str> = beyond
+    let tested = table.tests.iter().filter(|t| t.against == "genre" && t.figure == "auc");
+    let tested: Vec<_> = tested.collect();
+    let beyond: Vec<&str> = tested
+        .iter()
         .filter(|t| t.corrected < 0.05 && t.difference > 0.0)
         .map(|t| t.name.as_str())
         .collect();
-    if table.genre.is_some() {
+    // Of too few groups nothing is tested.
+    if table.genre.is_some() && !tested.is_empty() {
         findings.push(match beyond.as_slice() {
             [] => "No system ranks songs better than their genre does, after correction for their number.".into(),
             names => format!("Better than the genre beyond chance, after correction: {}.", names.join(", ")),

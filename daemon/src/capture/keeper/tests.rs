@@ -89,6 +89,49 @@ fn a_device_that_is_named_is_looked_for_by_its_name() {
     assert_eq!(keeper.held, None);
 }
 
+/// What has been captured under a name, for when another device fits it as well.
+#[test]
+fn what_is_captured_under_a_name_is_remembered() {
+    for follow_default in [true, false] {
+        let (mut keeper, _station) = keeper();
+        change(&mut keeper, |wish| {
+            (wish.device, wish.follow_default) = (Some("usb".into()), follow_default);
+        });
+        listen_to(&mut keeper, "usb-a.monitor");
+        for reason in [Reason::Quiet, Reason::Stalled, Reason::Gone] {
+            keeper.close(reason);
+            assert_eq!(keeper.named.as_deref(), Some("usb-a.monitor"), "{reason:?}");
+        }
+        change(&mut keeper, |wish| wish.rate = Some(RATE));
+        assert_eq!(keeper.named.as_deref(), Some("usb-a.monitor"));
+        listen_to(&mut keeper, "usb-b.monitor");
+        assert_eq!(keeper.named.as_deref(), Some("usb-b.monitor"));
+        change(&mut keeper, |wish| wish.device = Some("b.monitor".into()));
+        assert_eq!(keeper.named, None, "another name may mean another one");
+        change(&mut keeper, |wish| wish.device = None);
+        listen_to(&mut keeper, "usb-a.monitor");
+        assert_eq!(keeper.named, None, "the default is nobody's name");
+    }
+}
+
+/// With a loopback that gives nothing, once a minute.
+#[test]
+fn a_stream_that_may_be_mute_is_opened_anew_without_a_word() {
+    let (mut keeper, station) = keeper();
+    listen_to(&mut keeper, "a");
+    // It has lasted.
+    keeper.announced = None;
+    keeper.close(Reason::Mute);
+    let source = station.source();
+    assert_eq!((source.state, source.problem.as_deref()), (SourceState::Running, None));
+    assert_eq!(keeper.said, None);
+    let told = keeper.announced.clone();
+    assert_eq!(told, Some(("a".to_owned(), None)), "the next one is no news");
+    listen_to(&mut keeper, "a");
+    keeper.count_gap();
+    assert_eq!(station.tally.reconnects.load(Ordering::Relaxed), 0);
+}
+
 #[test]
 fn what_nothing_plays_into_is_held_as_well() {
     let (mut keeper, _station) = keeper();

@@ -82,6 +82,7 @@ impl Link {
         let mask = SubscriptionMask::SINK
             | SubscriptionMask::SOURCE
             | SubscriptionMask::SINK_INPUT
+            | SubscriptionMask::SOURCE_OUTPUT
             | SubscriptionMask::SERVER;
         self.send(&Command::Subscribe(mask))?;
         protocol::read_ack_message(&mut self.socket)?;
@@ -108,6 +109,8 @@ impl Link {
         let sinks: protocol::SinkInfoList = self.ask(&Command::GetSinkInfoList)?;
         let sources: protocol::SourceInfoList = self.ask(&Command::GetSourceInfoList)?;
         let inputs: protocol::SinkInputInfoList = self.ask(&Command::GetSinkInputInfoList)?;
+        let outputs: protocol::SourceOutputInfoList =
+            self.ask(&Command::GetSourceOutputInfoList)?;
         let default = server.default_sink_name.as_deref();
         let default = sinks.iter().find(|sink| Some(sink.name.as_c_str()) == default);
         let plays_into =
@@ -123,6 +126,9 @@ impl Link {
             format: format(&source.sample_spec),
             playing: source.monitor_of_sink_index.map(plays_into),
             runs: source.monitor_of_sink_index.is_some_and(runs),
+            recorded: source
+                .monitor_of_sink_index
+                .is_some_and(|sink| may_run_for_recorders(source.index, &outputs, sink, &inputs)),
         });
         let sink = |sink: &protocol::SinkInfo| SinkSeen {
             name: text(&sink.name),
@@ -137,6 +143,48 @@ impl Link {
     }
 }
 
+/// Whether an output may run only because somebody, we perhaps, records what it plays. PipeWire says that
+/// it is idle then, but not while a stream that pauses is linked to it as well.
+fn may_run_for_recorders(
+    source: u32,
+    outputs: &[protocol::SourceOutputInfo],
+    sink: u32,
+    inputs: &[protocol::SinkInputInfo],
+) -> bool {
+    outputs.iter().any(|output| output.source_index == source && !output.corked)
+        && inputs.iter().any(|input| input.sink_index == sink)
+}
+
 fn text(name: &(impl AsRef<CStr> + ?Sized)) -> String {
     CString::from(name.as_ref()).to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_output_runs_for_recorders_only_beside_a_stream_that_pauses() {
+        let recorder = |source_index, corked| protocol::SourceOutputInfo {
+            source_index,
+            corked,
+            ..Default::default()
+        };
+        let paused =
+            |sink_index| protocol::SinkInputInfo { sink_index, corked: true, ..Default::default() };
+        for (outputs, inputs, doubtful) in [
+            (vec![recorder(4, false)], vec![paused(3)], true),
+            // Nothing but a program without a stream can have made it run.
+            (vec![recorder(4, false)], vec![], false),
+            (vec![recorder(4, false)], vec![paused(7)], false),
+            (vec![], vec![paused(3)], false),
+            (vec![recorder(4, true), recorder(8, false)], vec![paused(3)], false),
+        ] {
+            assert_eq!(
+                may_run_for_recorders(4, &outputs, 3, &inputs),
+                doubtful,
+                "{outputs:?} {inputs:?}"
+            );
+        }
+    }
 }

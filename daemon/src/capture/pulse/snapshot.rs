@@ -28,6 +28,8 @@ pub(super) struct SourceSeen {
     /// For monitors: whether the output runs. PipeWire says so as well while a program without a stream
     /// is linked to it, one of JACK's, say.
     pub(super) runs: bool,
+    /// For monitors: whether the output may run only for somebody who records.
+    pub(super) recorded: bool,
 }
 
 /// Something that plays.
@@ -39,14 +41,18 @@ pub(super) struct SinkSeen {
 }
 
 impl Snapshot {
-    /// The source that is captured, by name.
-    pub(in crate::capture) fn target(&self, choice: Option<&str>) -> Option<String> {
+    /// The source that is captured, by name. One that was captured `before` stays where several are meant.
+    pub(in crate::capture) fn target(
+        &self,
+        choice: Option<&str>,
+        before: Option<&str>,
+    ) -> Option<String> {
         let there = |name: &str| self.sources.iter().any(|source| source.name == name);
         let Some(choice) = choice else {
             return self.default.clone().filter(|name| there(name));
         };
         let mut listed = self.listed();
-        let meant = choose(&listed, choice).ok()?;
+        let meant = choose(&listed, choice, before).ok()?;
         let id = listed.swap_remove(meant).id;
         there(&id).then_some(id)
     }
@@ -63,6 +69,11 @@ impl Snapshot {
     /// Whether the output that this source hears runs.
     pub(in crate::capture) fn runs(&self, source: &str) -> bool {
         self.source(source).is_some_and(|seen| seen.runs)
+    }
+
+    /// Whether that output may run only for somebody who records.
+    pub(in crate::capture) fn recorded(&self, source: &str) -> bool {
+        self.source(source).is_some_and(|seen| seen.recorded)
     }
 
     /// What tells this source from a later one of the same name.
@@ -124,6 +135,7 @@ mod tests {
             format: "44100 Hz, 2 channels, i16".into(),
             playing,
             runs: playing == Some(true),
+            recorded: false,
         };
         let sink = |name: &str, description: &str| SinkSeen {
             name: name.into(),
@@ -146,7 +158,7 @@ mod tests {
     #[test]
     fn the_target_is_the_default_or_the_named_one() {
         let snapshot = snapshot();
-        let target = |choice| snapshot.target(choice);
+        let target = |choice| snapshot.target(choice, None);
         assert_eq!(target(None).as_deref(), Some("usb.monitor"));
         for (choice, source) in [
             ("hdmi", Some("hdmi.monitor")),
@@ -161,7 +173,17 @@ mod tests {
             assert_eq!(target(Some(choice)).as_deref(), source, "{choice}");
         }
         let without = Snapshot { sources: vec![], ..snapshot.clone() };
-        assert_eq!(without.target(None), None, "its default may be named before it is there");
+        assert_eq!(without.target(None, None), None, "its default may be named before it is there");
+    }
+
+    #[test]
+    fn what_is_captured_stays_beside_others_that_fit() {
+        let mut snapshot = snapshot();
+        assert_eq!(snapshot.target(Some("monitor"), None), None);
+        let target = snapshot.target(Some("monitor"), Some("hdmi.monitor"));
+        assert_eq!(target.as_deref(), Some("hdmi.monitor"));
+        snapshot.sources.retain(|source| source.name != "hdmi.monitor");
+        assert_eq!(snapshot.target(Some("monitor"), Some("hdmi.monitor")), None, "it is gone");
     }
 
     #[test]

@@ -278,6 +278,41 @@ fn a_silent_program_that_keeps_the_output_awake_is_not_let_go_again_and_again() 
     assert_eq!(supervisor.next(now, &quiet(0)), Order::Wait(None));
 }
 
+/// On PipeWire a recorder keeps an output running that a player which pauses is linked to.
+#[test]
+fn somebody_who_records_does_not_end_the_rest() {
+    let mut supervisor = Supervisor::new(Some(ms(2000)));
+    open(&mut supervisor, ms(0), "a");
+    let recorded = |frames| Sight { runs: true, recorded: true, ..quiet(frames) };
+    assert_eq!(supervisor.next(ms(2000), &recorded(2)), Order::Close(Reason::Quiet));
+    for second in 3..3600 {
+        let order = supervisor.next(ms(1000 * second), &recorded(0));
+        assert_eq!(order, Order::Wait(None), "after {second} s");
+    }
+    // The server may take a while to notice that it has gone, however long the rest was.
+    let runs = Sight { runs: true, ..quiet(0) };
+    assert_eq!(supervisor.next(ms(4_000_000), &runs), Order::Wait(Some(SETTLE)));
+    assert_eq!(supervisor.next(ms(4_000_100), &quiet(0)), Order::Wait(None));
+    // Likewise for one that comes once the output has slept.
+    assert_eq!(supervisor.next(ms(5_000_000), &recorded(0)), Order::Wait(None));
+    assert_eq!(supervisor.next(ms(6_000_000), &runs), Order::Wait(Some(SETTLE)));
+    let still = ms(6_000_000) + SETTLE;
+    assert_eq!(supervisor.next(still, &runs), Order::Open(device("a")), "that is another program");
+    // One that goes with what it kept running leaves an output that sleeps.
+    let mut supervisor = Supervisor::new(Some(ms(2000)));
+    open(&mut supervisor, ms(0), "a");
+    assert_eq!(supervisor.next(ms(2000), &recorded(2)), Order::Close(Reason::Quiet));
+    assert_eq!(supervisor.next(ms(3000), &recorded(0)), Order::Wait(None));
+    assert_eq!(supervisor.next(ms(4000), &quiet(0)), Order::Wait(None));
+    assert_eq!(supervisor.next(ms(4001), &runs), Order::Open(device("a")), "it runs for others");
+    // What plays is heard whoever records.
+    let mut supervisor = Supervisor::new(Some(ms(2000)));
+    open(&mut supervisor, ms(0), "a");
+    assert_eq!(supervisor.next(ms(2000), &recorded(2)), Order::Close(Reason::Quiet));
+    let plays = Sight { playing: Some(true), ..recorded(0) };
+    assert_eq!(supervisor.next(ms(2001), &plays), Order::Open(device("a")));
+}
+
 /// WASAPI's loopback gives nothing while nothing plays, and nobody tells when that is.
 #[test]
 fn the_silence_of_a_loopback_is_no_stall() {
@@ -285,10 +320,24 @@ fn the_silence_of_a_loopback_is_no_stall() {
     let mute = |frames| Sight { playing: None, may_be_mute: true, ..sight(Some("a"), frames) };
     assert_eq!(supervisor.next(ms(0), &mute(0)), Order::Open(device("a")));
     supervisor.opened(ms(0), device("a"));
+    let mut opened_anew = 0;
     for second in 1..3600 {
-        let order = supervisor.next(ms(1000 * second), &mute(second.min(60)));
-        assert_eq!(order, Order::Wait(Some(LOOK_EVERY)), "after {second} s");
+        let now = ms(1000 * second);
+        // After a minute nothing plays.
+        let frames = if opened_anew == 0 { second.min(60) } else { 0 };
+        match supervisor.next(now, &mute(frames)) {
+            Order::Wait(Some(wait)) => assert!(wait <= LOOK_EVERY, "after {second} s"),
+            // It may be dead as well.
+            order => {
+                assert_eq!(order, Order::Close(Reason::Mute), "after {second} s");
+                assert_eq!(supervisor.next(now, &mute(0)), Order::Open(device("a")));
+                supervisor.opened(now, device("a"));
+                opened_anew += 1;
+            }
+        }
+        assert_eq!((supervisor.take_gap(), supervisor.missing_for(now)), (None, None));
     }
+    assert_eq!(opened_anew, 58, "once a minute");
     // That it goes is seen all the same, and its return ends the gap, with or without sound.
     let gone = Sight { target: None, ..mute(60) };
     assert_eq!(supervisor.next(ms(3_600_000), &gone), Order::Close(Reason::Gone));

@@ -72,17 +72,6 @@ fn a_reading_that_stands_still_is_no_sound() {
     assert_eq!(hearing.desk.songs.len(), 2);
 }
 
-#[test]
-fn a_scorer_that_starts_anew_moves_on() {
-    let mut flow = Flow::default();
-    assert!(flow.note(0.0, (0, 0), 5.0));
-    assert!(flow.note(1.9, (0, 0), 5.0));
-    assert!(!flow.note(2.0, (0, 0), 5.0));
-    assert!(flow.note(3.0, (0, 1), 5.0), "another reading, though of the same time");
-    assert!(flow.note(4.0, (0, 1), 0.5), "the time goes back");
-    assert!(!flow.note(6.0, (0, 1), 0.5));
-}
-
 /// What is written to a file that was removed is lost as soon as it is closed.
 #[cfg(unix)]
 #[test]

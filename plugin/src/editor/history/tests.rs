@@ -81,4 +81,11 @@ fn on_the_songs_axis_the_view_follows_the_playhead() {
     let back = look(&mut history, &points, Some(63.0));
     history.let_go(back, 63.0);
     assert_eq!(look(&mut history, &points, Some(70.0)).to, 70.0, "let go of at the playhead");
+    // Near the song's beginning, an unmoved view ends behind the playhead.
+    let beginning = look(&mut history, &points, Some(8.0));
+    history.drag(beginning, 2.0);
+    let unmoved = look(&mut History::default(), &points, Some(8.0));
+    let dragged = look(&mut history, &points, Some(8.0));
+    history.let_go(dragged, unmoved.to);
+    assert_eq!(look(&mut history, &points, Some(70.0)).to, 70.0);
 }

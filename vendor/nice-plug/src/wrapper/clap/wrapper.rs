@@ -139,6 +139,9 @@ pub struct Wrapper<P: ClapPlugin> {
     #[allow(clippy::type_complexity)]
     editor_window:
         AtomicRefCell<Option<fragile::Fragile<SpawnedEditor<<P::Editor as Editor>::Handle>>>>,
+    /// Earworm: whether the host let go of the editor while that was telling it something.
+    #[cfg(feature = "editor")]
+    editor_left: AtomicBool,
     /// The DPI scaling factor as passed to the [IPlugViewContentScaleSupport::set_scale_factor()]
     /// function. Defaults to 1.0, and will be kept there on macOS. When reporting and handling size
     /// the sizes communicated to and from the DAW should be scaled by this factor since nice-plug's
@@ -606,6 +609,8 @@ impl<P: ClapPlugin> Wrapper<P> {
             editor: AtomicRefCell::new(None),
             #[cfg(feature = "editor")]
             editor_window: AtomicRefCell::new(None),
+            #[cfg(feature = "editor")]
+            editor_left: AtomicBool::new(false),
             #[cfg(feature = "editor")]
             fallback_scale_factor: AtomicCell::new(None),
 
@@ -2417,6 +2422,13 @@ impl<P: ClapPlugin> Wrapper<P> {
                     .handle
                     .host_main_thread_callback(&editor_window.window);
             }
+            // Earworm: see `ext_gui_destroy()`.
+            if wrapper.editor_left.swap(false, Ordering::SeqCst)
+                && let Ok(mut window) = wrapper.editor_window.try_borrow_mut()
+            {
+                let window = window.take();
+                drop(window);
+            }
         }
 
         // [Self::schedule_gui] posts a task to the queue and asks the host to call this function
@@ -2901,10 +2913,16 @@ impl<P: ClapPlugin> Wrapper<P> {
         check_null_ptr!((), plugin, unsafe { (*plugin).plugin_data });
         let wrapper = unsafe { &*((*plugin).plugin_data as *const Self) };
 
-        let mut editor_handle = wrapper.editor_window.borrow_mut();
-        if editor_handle.is_some() {
-            *editor_handle = None;
-        } else {
+        // Earworm: not borrowed while the window goes. Where the window itself, which has closed, led here, it goes
+        // once that is through; as published, this panicked, which ends the host.
+        let window = match wrapper.editor_window.try_borrow_mut() {
+            Ok(mut window) => window.take(),
+            Err(_) => {
+                wrapper.editor_left.store(true, Ordering::SeqCst);
+                return;
+            }
+        };
+        if window.is_none() {
             #[cfg(debug_assertions)]
             crate::nice_warn!("Tried destroying editor while the editor was not active");
         }
