@@ -35,11 +35,10 @@ fn runtime(folder: &Path) -> Option<PathBuf> {
     found.into_iter().next()
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 
-    #[cfg(target_os = "linux")]
     #[test]
     fn the_runtime_is_told_from_other_libraries() {
         let dir = tempfile::tempdir().unwrap();
