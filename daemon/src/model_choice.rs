@@ -1,5 +1,6 @@
 //! Which model a command uses.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -33,7 +34,7 @@ pub(crate) fn load(file: Option<&Path>) -> anyhow::Result<Arc<Model>> {
 /// again and again finds the same one. A file that cannot be read may be on a drive that is not there yet.
 pub(crate) fn load_configured(file: Option<&Path>) -> anyhow::Result<Arc<Model>> {
     load(file).map_err(|error| match error.downcast_ref::<ModelError>() {
-        Some(ModelError::Read { .. }) => error,
+        Some(ModelError::Read { source, .. }) if source.kind() != ErrorKind::Other => error,
         _ => Failure::configuration(describe(&error)).into(),
     })
 }
@@ -49,6 +50,8 @@ mod tests {
         let refused = || load_configured(Some(&file)).err().unwrap();
         let missing = refused();
         assert!(missing.downcast_ref::<Failure>().is_none(), "it may come: {missing:#}");
+        let folder = load_configured(Some(dir.path())).err().unwrap();
+        assert!(folder.downcast_ref::<Failure>().is_some(), "no drive will mend that");
         std::fs::write(&file, "no model").unwrap();
         let error = refused();
         let failure = error.downcast_ref::<Failure>().expect("it has a code");

@@ -86,7 +86,8 @@ fn version(root: &Path) -> String {
     let tags = git(&["tag", "--points-at", "HEAD"]);
     // To the second, as several may be packed on one day and the later one is to be the newer.
     let commit = git(&["log", "-1", "--date=format-local:%Y%m%d%H%M%S", "--format=%cd.%h"]);
-    let changed = git(&["status", "--porcelain"]).is_some_and(|changed| !changed.trim().is_empty());
+    let changed = git(&["status", "--porcelain", "--untracked-files=no"])
+        .is_some_and(|changed| !changed.trim().is_empty());
     version_of(tags.as_deref(), commit.as_deref(), changed)
 }
 

@@ -4,6 +4,15 @@ use earworm_train::run::{Run, search_folder};
 
 use super::{fit_well, fitted, recipe, table};
 
+/// A recipe with a search, and with a model of all songs or without.
+fn searched(text: String, last: bool) -> String {
+    let split = format!(
+        "kind = \"column\"\ncolumn = \"side\"\ntrain = \"train\"\ntest = \"test\"\nstratified = true\nlast = {last}"
+    );
+    let search = "[search]\nmetric = \"auc\"\nfolds = 3\ngrid = { \"model.c\" = [0.1, 1.0] }\n";
+    text.replace("folds = 2", &split) + search
+}
+
 /// A fold whose songs are all of one class has no AUC: the others decide, and the run can be read.
 #[test]
 fn a_fold_of_one_class_in_a_search() {
@@ -12,11 +21,7 @@ fn a_fold_of_one_class_in_a_search() {
     table(dir.path(), |n, row| {
         row[4] = if [1, 2, 4].contains(&(n / 2)) { "90" } else { "1" }.into();
     });
-    recipe(dir.path(), |text| {
-        let split = "kind = \"column\"\ncolumn = \"side\"\ntrain = \"train\"\ntest = \"test\"\nstratified = true";
-        let search = "[search]\nmetric = \"auc\"\nfolds = 3\ngrid = { \"model.c\" = [0.1, 1.0] }\n";
-        text.replace("folds = 2", split) + search
-    });
+    recipe(dir.path(), |text| searched(text, false));
     fit_well(dir.path());
     let run = Run::open(&dir.path().join("run")).unwrap();
     let search = run.search.unwrap();
@@ -46,6 +51,11 @@ fn a_fold_of_one_class_in_a_search() {
     }
     fit_well(dir.path());
     assert_eq!(std::fs::read_to_string(&chosen).unwrap(), before);
+    // Also where the model of all songs is asked for later.
+    recipe(dir.path(), |text| searched(text, true));
+    fit_well(dir.path());
+    assert_eq!(std::fs::read_to_string(&chosen).unwrap(), before);
+    assert!(dir.path().join("run/final/outcome.json").exists());
 }
 
 /// Grids reach beyond what works. What is left of them is chosen from, and the report says what failed.
