@@ -49,14 +49,13 @@ fn stopped_after_a_part(mut command: Command) -> (Option<i32>, String) {
     (child.wait().unwrap().code(), said)
 }
 
-/// A table of 60 songs, and a recipe over it.
-fn table_and_recipe(folder: &Path, values: usize) -> PathBuf {
+/// A table of so many songs, and a recipe over it that ends like this.
+fn table_and_recipe(folder: &Path, songs: usize, rest: &str) -> PathBuf {
     let mut text = "song,tempo,energy,plays\n".to_owned();
-    for n in 0..60usize {
+    for n in 0..songs {
         text += &format!("s{n},{},{},{}\n", 90 + n % 13, n % 7, n * 37 % 101);
     }
     std::fs::write(folder.join("songs.csv"), text).unwrap();
-    let grid: Vec<String> = (1..=values).map(|n| format!("{}", n as f64 / 10.0)).collect();
     let recipe = format!(
         r#"
         name = "small"
@@ -70,15 +69,9 @@ fn table_and_recipe(folder: &Path, values: usize) -> PathBuf {
         above = {{ column = "plays", threshold = 50 }}
         [split]
         kind = "random"
-        [model]
-        kind = "logistic"
-        c = 1.0
-        [search]
-        folds = 3
-        grid = {{ "model.c" = [{}] }}
+        {rest}
         "#,
-        folder.join("songs.csv"),
-        grid.join(", ")
+        folder.join("songs.csv")
     );
     let path = folder.join("recipe.toml");
     std::fs::write(&path, recipe).unwrap();
@@ -88,7 +81,10 @@ fn table_and_recipe(folder: &Path, values: usize) -> PathBuf {
 #[test]
 fn a_search_over_table_models_stops_and_goes_on() {
     let dir = tempfile::tempdir().unwrap();
-    let recipe = table_and_recipe(dir.path(), 200);
+    let values: Vec<String> = (1..=200).map(|n| format!("{}", n as f64 / 10.0)).collect();
+    let model = "[model]\nkind = \"logistic\"\nc = 1.0";
+    let search = format!("[search]\nfolds = 3\ngrid = {{ \"model.c\" = [{}] }}", values.join(", "));
+    let recipe = table_and_recipe(dir.path(), 60, &format!("{model}\n{search}"));
     let (recipe, run) = (recipe.to_str().unwrap(), dir.path().join("run"));
     let out = run.to_str().unwrap();
     let (code, said) = stopped_after_a_part(program(&["cv", recipe, "--out", out]));
@@ -109,37 +105,9 @@ fn a_network_stops_within_a_pass_and_goes_on() {
     const SONGS: usize = 15_000;
     const STEPS: usize = SONGS * 4 / 5 / 8;
     let dir = tempfile::tempdir().unwrap();
-    let mut text = "song,tempo,energy,plays\n".to_owned();
-    for n in 0..SONGS {
-        text += &format!("s{n},{},{},{}\n", 90 + n % 13, n % 7, n * 37 % 101);
-    }
-    std::fs::write(dir.path().join("songs.csv"), text).unwrap();
-    let recipe = dir.path().join("recipe.toml");
-    let text = format!(
-        r#"
-        name = "small"
-        [data]
-        table = {:?}
-        id = "song"
-        name = "made rows"
-        [[heads]]
-        name = "played"
-        meaning = "played more than 50 times"
-        above = {{ column = "plays", threshold = 50 }}
-        [split]
-        kind = "random"
-        last = false
-        [model]
-        kind = "mlp"
-        widths = [8]
-        dropout = 0.2
-        [budget]
-        epochs = 2
-        batch = 8
-        "#,
-        dir.path().join("songs.csv")
-    );
-    std::fs::write(&recipe, text).unwrap();
+    let model = "[model]\nkind = \"mlp\"\nwidths = [8]\ndropout = 0.2";
+    let rest = format!("last = false\n{model}\n[budget]\nepochs = 2\nbatch = 8");
+    let recipe = table_and_recipe(dir.path(), SONGS, &rest);
     let fit = |out: &Path| {
         let mut command = program(&["fit"]);
         command.arg(&recipe).arg("--out").arg(out);

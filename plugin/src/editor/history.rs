@@ -58,7 +58,7 @@ fn extent(points: &[Point], axis: Axis) -> (f64, f64) {
     if extent.0 > extent.1 { (0.0, 0.0) } else { extent }
 }
 
-/// Where an unmoved view ends: at what was heard last. That need not be the end of the song, so that there it is
+/// What an unmoved view follows: what was heard last. That need not be the end of the song, so that there it is
 /// at the playhead, if there is one.
 fn now_s(points: &[Point], axis: Axis, playhead_s: Option<f64>) -> f64 {
     let latest = || {
@@ -67,6 +67,18 @@ fn now_s(points: &[Point], axis: Axis, playhead_s: Option<f64>) -> f64 {
     };
     let in_song = if axis == Axis::Song { playhead_s.or_else(latest) } else { None };
     in_song.unwrap_or_else(|| extent(points, axis).1)
+}
+
+/// Where all views begin that show the whole.
+fn first_s(points: &[Point], axis: Axis) -> f64 {
+    if axis == Axis::Elapsed { 0.0 } else { extent(points, axis).0 }
+}
+
+/// Where a view of so many seconds ends at the earliest, and where one does that was not moved.
+fn ends_s(points: &[Point], axis: Axis, span_s: f64, playhead_s: Option<f64>) -> (f64, f64) {
+    let now = now_s(points, axis, playhead_s);
+    let least = first_s(points, axis).min(now) + span_s;
+    (least, now.max(least))
 }
 
 /// The song's position that the view follows; what is held does not move.
@@ -82,20 +94,16 @@ impl History {
         span_s: Option<f64>,
         playhead_s: Option<f64>,
     ) -> Range {
-        let (mut first, mut last) = extent(points, axis);
-        if axis == Axis::Elapsed {
-            first = 0.0;
-        }
+        let (first, last) = (first_s(points, axis), extent(points, axis).1);
         let Some(span) = span_s else {
             self.end_s = None;
             return Range { from: first, to: last.max(first + FIRST_S) };
         };
-        let now = now_s(points, axis, playhead_s);
-        (first, last) = (first.min(now), last.max(now));
-        let least = first + span;
+        let (least, unmoved) = ends_s(points, axis, span, playhead_s);
+        let last = last.max(unmoved);
         // Also where a reset has taken away what it was moved to.
         self.end_s = self.end_s.filter(|_| least < last).map(|end| end.clamp(least, last));
-        let to = self.end_s.unwrap_or_else(|| now.max(least));
+        let to = self.end_s.unwrap_or(unmoved);
         Range { from: to - span, to }
     }
 
@@ -188,8 +196,8 @@ impl History {
             self.drag(shown, back_s);
         }
         if response.drag_stopped() {
-            let unmoved = Self::default().range(&sight.points, axis, *span_s, playhead_s(sight));
-            self.let_go(shown, unmoved.to);
+            let (_, unmoved) = ends_s(&sight.points, axis, shown.length(), playhead_s(sight));
+            self.let_go(shown, unmoved);
         }
         if response.double_clicked() {
             *span_s = None;
