@@ -276,6 +276,21 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"third");
     }
 
+    /// The system has no disk for `/dev/null` to be brought to, and says so to whoever asks.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_does_not_come_to_the_disk_is_not_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("scores.csv");
+        let prepared = prepare(&path, |temporary| {
+            std::fs::remove_file(temporary)?;
+            Ok(std::os::unix::fs::symlink("/dev/null", temporary)?)
+        });
+        let message = format!("{:#}", prepared.err().expect("nobody asked for the disk"));
+        assert!(message.contains("scores.csv"), "{message}");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
     #[cfg(unix)]
     #[test]
     fn files_are_for_all_whom_the_umask_lets_read_them() {

@@ -1,13 +1,16 @@
 //! Audio files as a stream of blocks: wav, flac, mp3, ogg and m4a/aac through symphonia.
 
+mod endless_wav;
+
 use std::fs::File;
-use std::io::{Cursor, ErrorKind};
+use std::io::{Cursor, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use symphonia::core::codecs::audio::well_known::{CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3};
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as SymphoniaError;
 use symphonia::core::formats::probe::Hint;
+use symphonia::core::formats::well_known::FORMAT_ID_WAVE;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::{MediaSourceStream, ReadOnlySource};
 use symphonia::core::meta::MetadataOptions;
@@ -15,6 +18,7 @@ use symphonia::core::packet::Packet;
 use symphonia::core::units::Duration;
 
 use crate::guard::guarded;
+use endless_wav::EndlessWav;
 
 /// What is said to have given up where symphonia panics.
 const DECODER: &str = "the decoder";
@@ -102,21 +106,24 @@ impl AudioFile {
         }
         let file = File::open(path).map_err(io)?;
         let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("");
-        let stream = MediaSourceStream::new(Box::new(file), Default::default());
+        let stream = if meta.is_file() {
+            MediaSourceStream::new(Box::new(file), Default::default())
+        } else {
+            piped(file)
+        };
         Self::from_stream(stream, path.to_owned(), extension)
     }
 
-    /// Decodes from a pipe, such as standard input, that cannot seek. `name` is used in messages.
+    /// Decodes from a pipe, such as standard input, that cannot seek. `name` is used in messages. A length that
+    /// a WAV header announces is not believed: the pipe ends where it ends.
     ///
     /// # Errors
     /// See [`DecodeError`].
     pub fn from_reader(
-        reader: impl std::io::Read + Send + Sync + 'static,
+        reader: impl Read + Send + Sync + 'static,
         name: &str,
     ) -> Result<Self, DecodeError> {
-        let stream =
-            MediaSourceStream::new(Box::new(ReadOnlySource::new(reader)), Default::default());
-        Self::from_stream(stream, PathBuf::from(name), "")
+        Self::from_stream(piped(reader), PathBuf::from(name), "")
     }
 
     /// Decodes a whole file that is in memory already. `name` is used in messages, and its ending as that of
@@ -226,7 +233,7 @@ impl AudioFile {
                 Ok(None) => return Ok(false),
                 // A file cut off in the middle of a packet ends where its last whole packet ends.
                 Err(SymphoniaError::IoError(e)) if e.kind() == ErrorKind::UnexpectedEof => {
-                    self.damaged += 1;
+                    self.damaged += u64::from(!self.may_end_anywhere());
                     return Ok(false);
                 }
                 Err(SymphoniaError::IoError(source)) => {
@@ -281,6 +288,11 @@ impl AudioFile {
         }
     }
 
+    /// Whether it does not say where it ends, so that nothing is missing there: WAV that was written to a pipe.
+    fn may_end_anywhere(&self) -> bool {
+        self.expected_frames.is_none() && self.reader.format_info().format == FORMAT_ID_WAVE
+    }
+
     /// Keeps symphonia from throwing away all that lies behind an announced end of an mp3, which may be a guess
     /// from the first packets, or that of the first of several files one behind the other.
     fn untrimmed(&mut self, mut packet: Packet) -> Packet {
@@ -304,6 +316,12 @@ impl AudioFile {
         self.reader.metadata().skip_to_latest();
         Ok(())
     }
+}
+
+/// What comes through a pipe.
+fn piped(reader: impl Read + Send + Sync + 'static) -> MediaSourceStream<'static> {
+    let source = ReadOnlySource::new(EndlessWav::new(reader));
+    MediaSourceStream::new(Box::new(source), Default::default())
 }
 
 /// An audio track: its number, its announced length, and what decodes it.

@@ -42,8 +42,9 @@ pub struct Reading {
     pub momentary: Option<f32>,
     /// Score of the last window (about 30 s), 0 to 100.
     pub window: Option<f32>,
-    /// Mean score of the whole windows since the reset, one every window divided by the lanes, silence left
-    /// out, 0 to 100: what came since the last of them is not in it yet. Before the first, the window's score.
+    /// Mean score of the whole windows since the reset, silence left out, 0 to 100: one every window divided by
+    /// the lanes, or of models without states one about every three seconds (every window where that is
+    /// shorter). What came since the last of them is not in it yet. Before the first, the window's score.
     pub integrated: Option<f32>,
     /// The best window so far.
     pub hook: Option<Hook>,

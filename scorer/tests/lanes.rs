@@ -5,7 +5,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{Log, Noise, push_in_blocks, with_metadata};
+use common::{Log, Noise, close, push_in_blocks, with_metadata};
 use earworm_scorer::model::Model;
 use earworm_scorer::{Scorer, ScorerOptions, Status, score_offline};
 use proptest::prelude::*;
@@ -69,7 +69,7 @@ fn check(model: &Arc<Model>, options: ScorerOptions) {
     for (&start, (_, raw)) in completed.iter().zip(&log.windows) {
         let until = (start + window - 1) * HOP + N_FFT;
         let offline = score_offline(model, &samples[start * HOP..until]).unwrap();
-        assert!(raw.iter().zip(&offline).all(|(a, b)| (a - b).abs() < 1e-4), "{what}, at {start}");
+        assert!(close(raw, &offline, 1e-4), "{what}, at {start}");
     }
 
     // Once there is a score, there always is one.
@@ -150,7 +150,7 @@ fn chunks_and_blocks_do_not_matter() {
     assert_eq!(live.windows.len(), file.windows.len());
     for (a, b) in live.windows.iter().zip(&file.windows) {
         assert_eq!(a.0, b.0);
-        assert!(a.1.iter().zip(&b.1).all(|(x, y)| (x - y).abs() < 1e-4));
+        assert!(close(&a.1, &b.1, 1e-4));
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Noise, music, tiny_streaming};
+use common::{Noise, close, music, tiny_streaming};
 use earworm_scorer::{
     CompletedWindow, Observer, Reading, Scorer, ScorerOptions, Span, score_offline,
 };
@@ -70,7 +70,7 @@ fn a_day_of_anything_stays_in_range_and_exact() {
     let (span, raw) = watch.last.expect("windows were completed");
     let at = |time_s: f64| ((time_s - begin_s) * RATE as f64).round() as usize;
     let offline = score_offline(&model, &song[at(span.start_s)..at(span.end_s)]).unwrap();
-    assert!(raw.iter().zip(&offline).all(|(a, b)| (a - b).abs() < 1e-4), "{raw:?}, {offline:?}");
+    assert!(close(&raw, &offline, 1e-4), "{raw:?}, {offline:?}");
     assert!((scorer.reading().time_s - begin_s - 60.0).abs() < 0.5);
     assert!(watch.readings > 100_000, "{} readings", watch.readings);
     let invalid = (MINUTES / minutes.len() * 60 * RATE / 1000) as u64;

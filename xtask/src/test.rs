@@ -16,7 +16,7 @@ use crate::workspace::{Workspace, shown, succeed, succeeds};
 
 /// Integration tests that other systems can run: all that do not take minutes, or need a browser, a sound server,
 /// Python or a shell.
-const PORTABLE: [&str; 35] = [
+const PORTABLE: [&str; 37] = [
     "listen",
     "score",
     "pass_through",
@@ -26,10 +26,12 @@ const PORTABLE: [&str; 35] = [
     "bad_models",
     "chained_ogg",
     "features",
+    "figures",
     "formats",
     "golden",
     "lanes",
     "live",
+    "resets",
     "scoring",
     "session_states",
     "tap_no_alloc",

@@ -1,4 +1,7 @@
 //! How often a model is evaluated that has no state, and so costs a whole window each time.
+//!
+//! The trainer judges songs by windows that start every quarter of one, whatever the model: what it writes down of a
+//! song is a mean of other windows than the reading's.
 
 use crate::model::Metadata;
 

@@ -76,6 +76,25 @@ mod tests {
     }
 
     #[test]
+    fn frames_are_relative_to_the_mean_power_so_far() {
+        let settings =
+            LevelSettings { kind: LevelKind::RunningMean, gate_db: -70.0, floor_db: 50.0 };
+        let mut level = LevelNormaliser::new(settings);
+        // 10 log10 of 0.01, 0.01, (0.01 + 0.01 + 0.1) / 3 and (0.01 + 0.01 + 0.1 + 0.1) / 4.
+        let references = [(-20.0, -20.0), (-20.0, -20.0), (-10.0, -13.979_4), (-10.0, -12.596_373)];
+        for start in 0..2 {
+            for (level_db, reference) in references {
+                let mut out = [0.0; 3];
+                level.next_frame(&[-25.0, 0.0, -99.0], level_db, &mut out);
+                let expected = [-25.0 - reference, -reference, -50.0f32];
+                let near = out.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-4);
+                assert!(near, "start {start}: {out:?} is not {expected:?}");
+            }
+            level.reset();
+        }
+    }
+
+    #[test]
     fn without_normalisation_only_the_floor_acts() {
         let settings = LevelSettings { kind: LevelKind::None, gate_db: -70.0, floor_db: 80.0 };
         let mut out = [0.0; 2];

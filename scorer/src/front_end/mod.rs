@@ -160,3 +160,41 @@ impl Frames {
             .map(|(mel_db, &level_db)| Frame { mel_db, level_db })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The levels of a second of a sine in the default model's frames.
+    fn levels_of_sine(hz: f64, peak: f64) -> Vec<f32> {
+        let settings = FrontEndSettings::default_model();
+        let step = std::f64::consts::TAU * hz / f64::from(settings.sample_rate);
+        let samples: Vec<f32> = (0..settings.sample_rate)
+            .map(|i| (peak * (step * f64::from(i)).sin()) as f32)
+            .collect();
+        let frames = FrontEnd::new(&settings).unwrap().frames_of(&samples);
+        assert_eq!(frames.len(), 20);
+        frames.iter().map(|frame| frame.level_db).collect()
+    }
+
+    #[test]
+    fn a_full_scale_sine_reads_its_mean_square() {
+        for hz in [100.0, 440.0, 1000.0, 9000.0] {
+            for level_db in levels_of_sine(hz, 1.0) {
+                assert!((level_db + 3.0103).abs() < 0.01, "{hz} Hz: {level_db} dBFS");
+            }
+        }
+    }
+
+    #[test]
+    fn the_gate_lies_where_the_settings_say() {
+        let settings = FrontEndSettings::default_model().level;
+        for (beside_gate_db, silent) in [(-1.0, true), (1.0, false)] {
+            let level_db = f64::from(settings.gate_db) + beside_gate_db;
+            let peak = 10f64.powf((level_db + 3.0103) / 20.0);
+            for found in levels_of_sine(1000.0, peak) {
+                assert_eq!(is_silent(&settings, found), silent, "{found} dBFS for {level_db}");
+            }
+        }
+    }
+}

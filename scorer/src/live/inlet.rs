@@ -68,6 +68,21 @@ impl Inlet {
         }
     }
 
+    /// How many samples the tap has written until now; without end once it is gone, as its end is to be
+    /// taken as well.
+    pub(super) fn written(&self) -> u64 {
+        // Asked first, as in a turn.
+        if !self.open.load(Ordering::Acquire) {
+            return u64::MAX;
+        }
+        self.taken + self.samples.occupied_len() as u64
+    }
+
+    /// Whether so many samples have been taken, and the marks between them and behind the last.
+    pub(super) fn has_taken(&self, samples: u64) -> bool {
+        self.taken >= samples && self.marks.try_peek().is_none_or(|mark| mark.at > samples)
+    }
+
     fn take_samples(&mut self, sink: &mut impl Sink) -> usize {
         // A mark that is not yet visible lies behind every sample that already is; one that is
         // limits how far to read.

@@ -34,6 +34,16 @@ impl Stream {
         self.inlet.turn(&mut self.scoring)
     }
 
+    /// See [`Inlet::written`].
+    pub(super) fn written(&self) -> u64 {
+        self.inlet.written()
+    }
+
+    /// See [`Inlet::has_taken`].
+    pub(super) fn has_taken(&self, samples: u64) -> bool {
+        self.inlet.has_taken(samples)
+    }
+
     /// Whether somebody looks at its meter.
     pub(super) fn is_watched(&self) -> bool {
         self.scoring.out.publisher.is_watched()

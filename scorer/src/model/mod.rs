@@ -121,7 +121,10 @@ impl Model {
             return Err(ModelError::TooLarge { origin, bytes });
         }
         let content = std::fs::read(path).map_err(read)?;
-        Self::parse(&content, &origin, Some(path))
+        let model = Self::parse(&content, &origin, Some(path))?;
+        // What is run has weights of its own; a large file must not lie in memory beside them.
+        drop(content);
+        model.tried()
     }
 
     /// Reads a model from memory; `origin` stands for the file in messages.
@@ -129,7 +132,7 @@ impl Model {
     /// # Errors
     /// See [`ModelError`].
     pub fn from_bytes(content: &[u8], origin: &str) -> Result<Arc<Self>, ModelError> {
-        Self::parse(content, origin, None)
+        Self::parse(content, origin, None)?.tried()
     }
 
     /// The model that comes with Earworm, loaded once for the whole process.
@@ -145,6 +148,7 @@ impl Model {
         MODEL.get_or_init(load).clone()
     }
 
+    /// A model that has not been run yet. All that was read to make it is gone again.
     fn parse(content: &[u8], origin: &str, path: Option<&Path>) -> Result<Arc<Self>, ModelError> {
         let checked = check::check(content).map_err(|e| e.into_model_error(origin))?;
         let graph = plan::guarded(|| {
@@ -153,7 +157,7 @@ impl Model {
             onnx.model_for_proto_model(&checked.proto).map_err(|e| format!("{e:#}"))
         })
         .map_err(|reason| ModelError::Onnx { origin: origin.to_owned(), reason })?;
-        let model = Arc::new(Self {
+        Ok(Arc::new(Self {
             origin: origin.to_owned(),
             path: path.map(Path::to_owned),
             sha256: Sha256::digest(content).iter().map(|b| format!("{b:02x}")).collect(),
@@ -161,14 +165,17 @@ impl Model {
             states: checked.states,
             graph,
             plans: Mutex::default(),
-        });
-        // A model that cannot run one window must fail now, not on the first sound.
-        let rows = match model.metadata.contract {
+        }))
+    }
+
+    /// A model that cannot run one window must fail now, not on the first sound.
+    fn tried(self: Arc<Self>) -> Result<Arc<Self>, ModelError> {
+        let rows = match self.metadata.contract {
             Contract::Streaming => 1,
-            Contract::Window => model.metadata.input_rows(),
+            Contract::Window => self.metadata.input_rows(),
         };
-        model.session(1, rows)?.run(&vec![0.0; rows * model.metadata.input_width()])?;
-        Ok(model)
+        self.session(1, rows)?.run(&vec![0.0; rows * self.metadata.input_width()])?;
+        Ok(self)
     }
 
     /// Where the model came from, for messages.

@@ -158,8 +158,10 @@ impl Session {
                 if values.len() != target.len() {
                     return Err(format!("an output has the shape {:?}", values.shape()));
                 }
-                target.clear();
-                target.extend(values.iter());
+                match values.as_slice() {
+                    Some(values) => target.copy_from_slice(values),
+                    None => target.iter_mut().zip(values).for_each(|(to, &value)| *to = value),
+                }
             }
             Ok(())
         })

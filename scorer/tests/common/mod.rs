@@ -47,6 +47,11 @@ pub fn tiny_window() -> Arc<Model> {
     Model::load(fixture("tiny_window.onnx")).expect("the fixture loads")
 }
 
+/// Whether two rows of numbers are of one length and nowhere `within` apart or more.
+pub fn close(a: &[f32], b: &[f32], within: f32) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < within)
+}
+
 /// Keeps every completed window and reading.
 #[derive(Debug, Default, PartialEq)]
 pub struct Log {

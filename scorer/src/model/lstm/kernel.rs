@@ -106,13 +106,13 @@ impl WithSimd for Running<'_> {
         let (hidden, wide) = (layer.hidden, layer.bias.len());
         let batch = work.hidden.len() / hidden;
         let frames = (ROWS / batch).max(1).min(work.inputs.len() / (batch * layer.inputs));
-        let mut gates = vec![0.0; frames * batch * wide];
+        let mut gates = Vec::with_capacity(frames * batch * wide);
         let mut turned = Vec::with_capacity(frames * batch * layer.inputs.max(hidden));
         let pieces = work.inputs.chunks(frames * batch * layer.inputs);
         for (inputs, outputs) in pieces.zip(work.outputs.chunks_mut(frames * batch * hidden)) {
-            let gates = &mut gates[..inputs.len() / layer.inputs * wide];
-            gates.chunks_exact_mut(wide).for_each(|row| row.copy_from_slice(&layer.bias));
-            add_product(simd, &layer.of_inputs, inputs, gates, &mut turned);
+            gates.clear();
+            (0..inputs.len() / layer.inputs).for_each(|_| gates.extend_from_slice(&layer.bias));
+            add_product(simd, &layer.of_inputs, inputs, &mut gates, &mut turned);
             let steps = gates.chunks_exact_mut(batch * wide);
             for (gates, outputs) in steps.zip(outputs.chunks_exact_mut(batch * hidden)) {
                 add_product(simd, &layer.of_states, work.hidden, gates, &mut turned);
@@ -238,7 +238,8 @@ fn tile<S: Simd, const R: usize, const V: usize>(
     R
 }
 
-/// One step of one sequence: the cells and the output from the sums at the gates.
+/// One step of one sequence: the cells and the output from the sums at the gates. All that is divided is divided
+/// at once, as a division takes as long as some ten products.
 #[inline(always)]
 fn cell<S: Simd>(simd: S, gates: &[f32], cells: &mut [f32], outputs: &mut [f32]) {
     let hidden = cells.len();
@@ -247,25 +248,35 @@ fn cell<S: Simd>(simd: S, gates: &[f32], cells: &mut [f32], outputs: &mut [f32])
         let to = (at + S::F32_LANES).min(hidden);
         let gate = |n: usize| simd.partial_load_f32s(&gates[n * hidden + at..n * hidden + to]);
         let old = simd.partial_load_f32s(&cells[at..to]);
-        let kept = simd.mul_f32s(sigmoid(simd, gate(2)), old);
-        let new = simd.mul_add_e_f32s(sigmoid(simd, gate(0)), tanh(simd, gate(3)), kept);
-        let output = simd.mul_f32s(sigmoid(simd, gate(1)), tanh(simd, new));
+        let (input, input_d) = sigmoid(simd, gate(0));
+        let (forget, forget_d) = sigmoid(simd, gate(2));
+        let (cell, cell_d) = tanh(simd, gate(3));
+        // forget · old + input · cell, over the product of their divisors.
+        let added_d = simd.mul_f32s(input_d, cell_d);
+        let added = simd.mul_f32s(simd.mul_f32s(input, cell), forget_d);
+        let sum = simd.mul_add_e_f32s(simd.mul_f32s(forget, old), added_d, added);
+        let new = simd.div_f32s(sum, simd.mul_f32s(forget_d, added_d));
+        let (gain, gain_d) = sigmoid(simd, gate(1));
+        let (level, level_d) = tanh(simd, new);
+        let output = simd.div_f32s(simd.mul_f32s(gain, level), simd.mul_f32s(gain_d, level_d));
         simd.partial_store_f32s(&mut cells[at..to], new);
         simd.partial_store_f32s(&mut outputs[at..to], output);
         at = to;
     }
 }
 
+/// The logistic function, as dividend and divisor.
 #[inline(always)]
-fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> (S::f32s, S::f32s) {
     let half = simd.splat_f32s(0.5);
-    simd.mul_add_e_f32s(half, tanh(simd, simd.mul_f32s(half, x)), half)
+    let (dividend, divisor) = tanh(simd, simd.mul_f32s(half, x));
+    (simd.mul_f32s(half, simd.add_f32s(dividend, divisor)), divisor)
 }
 
-/// Hyperbolic tangent by a ratio of polynomials, right within a few units in the last place. The
-/// coefficients are those of Eigen's `generic_fast_tanh_float`.
+/// Hyperbolic tangent as dividend and divisor, polynomials whose ratio is right within a few units in the last
+/// place; the divisor lies between 0.0048 and 0.9. The coefficients are those of Eigen's `generic_fast_tanh_float`.
 #[inline(always)]
-fn tanh<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+fn tanh<S: Simd>(simd: S, x: S::f32s) -> (S::f32s, S::f32s) {
     const EDGE: f32 = 7.905_311;
     const ODD: [f32; 7] = [
         -2.760_768_5e-16,
@@ -286,7 +297,7 @@ fn tanh<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
             simd.mul_add_e_f32s(sum, square, simd.splat_f32s(coefficient))
         })
     };
-    simd.div_f32s(simd.mul_f32s(x, polynomial(&ODD)), polynomial(&EVEN))
+    (simd.mul_f32s(x, polynomial(&ODD)), polynomial(&EVEN))
 }
 
 #[cfg(test)]

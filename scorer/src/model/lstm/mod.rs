@@ -158,6 +158,11 @@ impl Lstm {
     }
 }
 
+/// A tensor's values in their order.
+fn values(tensor: &TValue) -> TractResult<&[f32]> {
+    tensor.try_as_plain_ram()?.as_slice()
+}
+
 /// A forward LSTM layer. Reads frames `[frames, batch, inputs]` and the states before them, hidden and cells,
 /// each `[1, batch, hidden]`; gives what ONNX's LSTM does: `Y`, `Y_h` and `Y_c`.
 #[derive(Clone)]
@@ -205,23 +210,20 @@ impl EvalOp for LstmLayer {
             x.shape(),
             h.shape()
         );
-        let own = |tensor: &TValue| -> TractResult<Vec<f32>> {
-            Ok(tensor.to_plain_array_view::<f32>()?.iter().copied().collect())
-        };
-        let x = x.to_plain_array_view::<f32>()?;
-        let x = x.as_slice().context("tensors lie in memory in their own order")?;
-        let (mut h, mut c) = (own(h)?, own(c)?);
-        let mut y = vec![0.0; frames * batch * hidden];
-        if !x.is_empty() {
-            let work = Work { inputs: x, outputs: &mut y, hidden: &mut h, cells: &mut c };
-            self.layer.run(work);
-        }
         let state = [1, batch, hidden];
-        Ok(tvec!(
-            Tensor::from_shape(&[frames, 1, batch, hidden], &y)?.into_tvalue(),
-            Tensor::from_shape(&state, &h)?.into_tvalue(),
-            Tensor::from_shape(&state, &c)?.into_tvalue(),
-        ))
+        let mut y = Tensor::zero::<f32>(&[frames, 1, batch, hidden])?;
+        let mut h = Tensor::from_shape(&state, values(h)?)?;
+        let mut c = Tensor::from_shape(&state, values(c)?)?;
+        let x = values(x)?;
+        if !x.is_empty() {
+            self.layer.run(Work {
+                inputs: x,
+                outputs: y.try_as_plain_ram_mut()?.as_slice_mut()?,
+                hidden: h.try_as_plain_ram_mut()?.as_slice_mut()?,
+                cells: c.try_as_plain_ram_mut()?.as_slice_mut()?,
+            });
+        }
+        Ok(tvec!(y.into_tvalue(), h.into_tvalue(), c.into_tvalue()))
     }
 }
 
