@@ -1,5 +1,7 @@
 //! The meter in a window of its own: with the sound system's input, or playing a file through itself.
 
+use std::ffi::OsString;
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -19,7 +21,8 @@ use nice_plug::prelude::ProcessMode;
 const HELP: &str = "\
 earworm-meter: the meter in a window
 
-  earworm-meter [OPTIONS]         meters the sound system's input; --help-audio lists the options
+  earworm-meter [OPTIONS]         meters the sound system's input, the default one unless the options
+                                  say another; --help-audio lists them
   earworm-meter --file FILE       meters a file (wav, flac, mp3, ogg, m4a) at the pace of its sound,
                                   without playing it aloud
 
@@ -42,7 +45,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    let mut args: Vec<String> = std::env::args().collect();
+    let args: Vec<OsString> = std::env::args_os().collect();
     if args.iter().any(|arg| arg == "--help" || arg == "-h") {
         print!("{HELP}");
         return ExitCode::SUCCESS;
@@ -50,37 +53,66 @@ fn main() -> ExitCode {
     if args.iter().any(|arg| arg == "--file") {
         return match parse(&args[1..]).and_then(|args| play(&args)) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("earworm-meter: {error:#}");
-                ExitCode::FAILURE
-            }
+            Err(error) => fail(&error),
         };
     }
-    for arg in &mut args {
-        if arg == "--help-audio" {
-            *arg = "--help".into();
-        }
-    }
-    if nice_plug::prelude::nice_export_standalone_with_args::<Earworm, _>(args) {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+    match listen(args) {
+        Ok(true) => ExitCode::SUCCESS,
+        // Why has been said.
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => fail(&error),
     }
 }
 
-fn parse(args: &[String]) -> anyhow::Result<Args> {
+fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("earworm-meter: {error:#}");
+    ExitCode::FAILURE
+}
+
+/// Meters the sound system's input until the window is closed. False when that cannot be.
+fn listen(args: Vec<OsString>) -> anyhow::Result<bool> {
+    let text = |arg: OsString| match arg.into_string() {
+        Ok(arg) if arg == "--help-audio" => Ok("--help".to_owned()),
+        Ok(arg) => Ok(arg),
+        Err(arg) => bail!("{} is not UTF-8; see --help", arg.to_string_lossy()),
+    };
+    let args: Vec<String> = args.into_iter().map(text).collect::<anyhow::Result<_>>()?;
+    log_to_standard_error();
+    Ok(nice_plug::prelude::nice_export_listener_with_args::<Earworm, _>(args))
+}
+
+/// Has it said which input is listened to, and what is wrong with it. Where `NICE_LOG` is set, nice-plug does so itself.
+fn log_to_standard_error() {
+    if std::env::var_os("NICE_LOG").is_some() {
+        return;
+    }
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
+    let filter = filter.unwrap_or_else(|_| "error,earworm_plugin=warn,nice_plug=info".into());
+    // Fails only where there is a logger already.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .without_time()
+        .try_init();
+}
+
+fn parse(args: &[OsString]) -> anyhow::Result<Args> {
     let mut parsed = Args { file: PathBuf::new(), speed: 1.0, view: 0.0, size: None, print: false };
     let mut args = args.iter();
     while let Some(arg) = args.next() {
+        let arg = arg.to_string_lossy();
         let mut value = || args.next().with_context(|| format!("{arg} wants a value; see --help"));
-        match arg.as_str() {
+        match &*arg {
             "--file" => parsed.file = value()?.into(),
             "--speed" => {
-                parsed.speed = value()?.parse().context("--speed wants a number")?;
+                let speed = value()?.to_string_lossy();
+                parsed.speed = speed.parse().context("--speed wants a number")?;
                 anyhow::ensure!(parsed.speed > 0.0, "--speed must be more than nothing");
             }
             "--view" => {
-                parsed.view = match value()?.as_str() {
+                parsed.view = match &*value()?.to_string_lossy() {
                     "meter" => 0.0,
                     "influence" => 0.5,
                     "compare" => 1.0,
@@ -88,7 +120,7 @@ fn parse(args: &[String]) -> anyhow::Result<Args> {
                 }
             }
             "--size" => {
-                let text = value()?;
+                let text = value()?.to_string_lossy();
                 let (width, height) = text.split_once('x').context("--size wants WIDTHxHEIGHT")?;
                 let number = |text: &str| text.parse().context("--size wants WIDTHxHEIGHT");
                 parsed.size = Some(Size(number(width)?, number(height)?));
@@ -265,6 +297,40 @@ mod tests {
         wav.extend(bytes.to_le_bytes());
         wav.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
         std::fs::write(path, wav).unwrap();
+    }
+
+    fn parsed(args: &[&str]) -> anyhow::Result<Args> {
+        parse(&args.iter().map(OsString::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn options_are_understood_or_named() {
+        let args = ["--file", "mix.wav", "--speed", "4", "--view", "compare", "--size", "900x500"];
+        let all = parsed(&[args.as_slice(), &["--print"]].concat()).unwrap();
+        assert_eq!(all.file, PathBuf::from("mix.wav"));
+        assert_eq!((all.speed, all.view, all.print), (4.0, 1.0, true));
+        assert_eq!(all.size, Some(Size(900.0, 500.0)));
+        for wrong in [
+            ["--speed", "0"],
+            ["--speed", "fast"],
+            ["--view", "all"],
+            ["--size", "900"],
+            ["--file", "--louder"],
+        ] {
+            let error = parsed(&[wrong.as_slice(), &["--louder"]].concat()).err().unwrap();
+            let name = if wrong[0] == "--file" { "--louder" } else { &wrong[0][2..] };
+            assert!(format!("{error:#}").contains(name), "{wrong:?}: {error:#}");
+        }
+    }
+
+    /// Other systems have no such names.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_may_have_a_name_that_is_no_text() {
+        use std::os::unix::ffi::OsStringExt as _;
+
+        let name = OsString::from_vec(b"m\xfcsic.wav".to_vec());
+        assert_eq!(parse(&["--file".into(), name.clone()]).unwrap().file, PathBuf::from(name));
     }
 
     #[test]

@@ -220,6 +220,61 @@ mod tests {
         assert!(wait(&none).unwrap_err().contains("Cargo.toml"));
     }
 
+    /// Noise and a tone of so many frames at 48 kHz, as a file.
+    fn write_wav(path: &Path, frames: usize) {
+        let mut noise = 1u32;
+        let samples = (0..frames).map(|i| {
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let hiss = (noise >> 8) as f32 / (1 << 24) as f32 - 0.5;
+            ((hiss * 0.2 + (i as f32 * 0.03).sin() * 0.3) * 32_767.0) as i16
+        });
+        let bytes = 2 * frames as u32;
+        let mut wav: Vec<u8> = Vec::new();
+        wav.extend(b"RIFF");
+        wav.extend((36 + bytes).to_le_bytes());
+        wav.extend(b"WAVEfmt ");
+        wav.extend(16u32.to_le_bytes());
+        wav.extend([1u16, 1].map(u16::to_le_bytes).concat());
+        wav.extend([48_000u32, 96_000].map(u32::to_le_bytes).concat());
+        wav.extend([2u16, 16].map(u16::to_le_bytes).concat());
+        wav.extend(b"data");
+        wav.extend(bytes.to_le_bytes());
+        wav.extend(samples.flat_map(i16::to_le_bytes));
+        std::fs::write(path, wav).unwrap();
+    }
+
+    /// What `earworm score` does, with or without its last step.
+    fn by_hand(path: &Path, finishes: bool) -> Reading {
+        let mut file = AudioFile::open(path).unwrap();
+        let format = file.format();
+        let (model, options) = (Model::embedded(), ScorerOptions::FILE);
+        let mut scorer = Scorer::new(model, format.sample_rate, options).unwrap();
+        while let Some(block) = file.next_block().unwrap() {
+            scorer.push_interleaved(block, format.channels, &mut ()).unwrap();
+        }
+        if finishes {
+            scorer.finish(&mut ()).unwrap();
+        }
+        scorer.reading().clone()
+    }
+
+    /// Also one that is hardly long enough.
+    #[test]
+    fn a_file_is_scored_to_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("short.wav");
+        let metadata = Model::embedded().metadata().clone();
+        for more in [5, 100] {
+            let seconds = metadata.front_end.seconds(metadata.warm_up_frames + more);
+            write_wav(&path, (seconds * 48_000.0) as usize);
+            let scored = FileScore::start(&path, Model::embedded(), || {}).unwrap();
+            let reading = wait(&scored).unwrap();
+            assert_eq!(reading, by_hand(&path, true), "{more} frames more");
+            assert_ne!(reading, by_hand(&path, false), "the end is missing in both");
+            assert!(reading.integrated.is_some() && reading.hook.is_some(), "{reading:?}");
+        }
+    }
+
     #[test]
     fn results_are_remembered_and_work_can_be_given_up() {
         let folder = tempfile::tempdir().unwrap();

@@ -76,6 +76,7 @@ impl WindowLength {
 /// a project.
 pub struct ChosenModel {
     setting: RwLock<ModelSetting>,
+    choices: AtomicU64,
     changes: Arc<AtomicU64>,
 }
 
@@ -85,9 +86,15 @@ impl ChosenModel {
         self.setting.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// How many choices there have been.
+    pub fn choices(&self) -> u64 {
+        self.choices.load(Ordering::Acquire)
+    }
+
     /// Chooses.
     pub fn set(&self, setting: ModelSetting) {
         *self.setting.write().unwrap_or_else(PoisonError::into_inner) = setting;
+        self.choices.fetch_add(1, Ordering::Release);
         // Only now: whoever sees the count sees what was counted.
         self.changes.fetch_add(1, Ordering::Release);
     }
@@ -194,7 +201,11 @@ impl Default for EarwormParams {
             write: BoolParam::new("Write score", false).with_callback(switched),
             score: FloatParam::new("Score", 0.0, FloatRange::Linear { min: 0.0, max: 100.0 })
                 .with_step_size(0.1),
-            model: ChosenModel { setting: RwLock::default(), changes: changes.clone() },
+            model: ChosenModel {
+                setting: RwLock::default(),
+                choices: AtomicU64::new(0),
+                changes: changes.clone(),
+            },
             looks: RwLock::default(),
             snapshots: RwLock::default(),
             resets,

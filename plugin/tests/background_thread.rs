@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use nice_plug::prelude::*;
@@ -55,6 +56,15 @@ struct Parameters {
 /// A plugin with nothing but work.
 #[derive(Default)]
 struct Worker;
+
+/// On which thread the plugin ended that did so last.
+static ENDED: Mutex<Option<ThreadId>> = Mutex::new(None);
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        *lock(&ENDED) = Some(thread::current().id());
+    }
+}
 
 /// What the instance that was made last has its work done with.
 static EXECUTOR: Mutex<Option<AsyncExecutor<Worker>>> = Mutex::new(None);
@@ -149,7 +159,7 @@ fn the_last_instance_may_end_on_the_thread_itself() {
     let (busy, watch) = work();
     does.execute_background(busy);
     watch.begun.recv_timeout(LIMIT).unwrap();
-    // From now on the thread holds the last of it.
+    // A host waits for a second. From then on the thread holds the last of it.
     drop(only);
     drop(watch.let_go);
     assert_eq!(watch.thread.recv_timeout(LIMIT), Err(RecvTimeoutError::Disconnected));
@@ -159,4 +169,24 @@ fn the_last_instance_may_end_on_the_thread_itself() {
     let (next, watch) = work();
     does.execute_background(next);
     watch.begun.recv_timeout(LIMIT).unwrap();
+}
+
+/// Hosts free what plugins may call once an instance is gone.
+#[test]
+fn an_instance_ends_on_the_thread_that_lets_go_of_it() {
+    let _turn = lock(&TURN);
+    let (only, does) = instance();
+    let (busy, watch) = work();
+    does.execute_background(busy);
+    watch.begun.recv_timeout(LIMIT).unwrap();
+    thread::scope(|scope| {
+        let let_go = watch.let_go;
+        scope.spawn(move || {
+            // Nothing tells that the host waits; let go earlier, there is nothing to wait for.
+            thread::sleep(Duration::from_millis(20));
+            drop(let_go);
+        });
+        drop(only);
+    });
+    assert_eq!(*lock(&ENDED), Some(thread::current().id()));
 }

@@ -1,9 +1,10 @@
-//! Hosts that break the rules: audio before activation, and channels that were not agreed on. nice-plug 0.4.2 as
-//! published ends the process, or reads and writes what is not the plugin's; see `vendor`.
+//! Hosts that break the rules: audio before activation, channels that were not agreed on, parameters that there are
+//! none, an editor without the host's part of it. nice-plug 0.4.2 as published ends the process, or reads and writes
+//! what is not the plugin's; see `vendor`.
 
 mod common;
 
-use std::ffi::{c_char, c_void};
+use std::ffi::{CStr, c_char, c_void};
 use std::ptr::{dangling_mut, null, null_mut};
 
 use earworm_plugin::Earworm;
@@ -13,12 +14,18 @@ use nice_plug::wrapper::clap::clap_sys::events::{
     CLAP_CORE_EVENT_SPACE_ID, CLAP_EVENT_TRANSPORT, clap_event_header, clap_event_transport,
     clap_input_events,
 };
+use nice_plug::wrapper::clap::clap_sys::ext::params::{
+    CLAP_EXT_PARAMS, clap_param_info, clap_plugin_params,
+};
 use nice_plug::wrapper::clap::clap_sys::host::clap_host;
 use nice_plug::wrapper::clap::clap_sys::plugin::clap_plugin;
 use nice_plug::wrapper::clap::clap_sys::process::{CLAP_PROCESS_ERROR, clap_process};
 use nice_plug::wrapper::clap::clap_sys::version::CLAP_VERSION;
 use nice_plug::wrapper::vst3::Wrapper as Vst3Wrapper;
-use nice_plug::wrapper::vst3::vst3::Steinberg::Vst::{AudioBusBuffers, ProcessModes_};
+use nice_plug::wrapper::vst3::vst3::Steinberg::Vst::{
+    AudioBusBuffers, IEditControllerTrait as _, ParameterInfo, ProcessModes_,
+};
+use nice_plug::wrapper::vst3::vst3::Steinberg::{kInvalidArgument, kResultOk};
 
 use common::vst3;
 
@@ -96,6 +103,16 @@ fn a_vst3_host_may_break_the_rules() {
         |input: &mut Bus, output: &mut Bus| block(vst3_bus(input), vst3_bus(output), FRAMES as i32);
     let (mut input, mut output) = Bus::pair();
     assert!(!process(&mut input, &mut output), "nothing has been set up");
+    // SAFETY: a structure of numbers and texts, which lives until after the calls.
+    unsafe {
+        let count = plugin.getParameterCount();
+        let mut info: ParameterInfo = std::mem::zeroed();
+        for (index, said) in
+            [(count - 1, kResultOk), (count, kInvalidArgument), (-1, kInvalidArgument)]
+        {
+            assert_eq!(plugin.getParameterInfo(index, &mut info), said, "parameter {index}");
+        }
+    }
     vst3::set_up(&plugin, live, 48_000, FRAMES);
     // Nor is it active yet. What comes of that does not matter.
     process(&mut input, &mut output);
@@ -162,10 +179,10 @@ unsafe fn clap_run(
     unsafe { (*plugin).process.unwrap()(plugin, &process) != CLAP_PROCESS_ERROR }
 }
 
-#[test]
-fn a_clap_host_may_break_the_rules() {
+/// A host without any extension.
+fn bare_host() -> clap_host {
     let text = c"a host".as_ptr();
-    let host = clap_host {
+    clap_host {
         clap_version: CLAP_VERSION,
         host_data: null_mut(),
         name: text,
@@ -176,7 +193,62 @@ fn a_clap_host_may_break_the_rules() {
         request_restart: Some(nothing),
         request_process: Some(nothing),
         request_callback: Some(nothing),
+    }
+}
+
+/// What a plugin offers under a name.
+///
+/// # Safety
+/// The plugin exists, and this is what the name stands for.
+unsafe fn extension<'a, T>(plugin: *const clap_plugin, name: &CStr) -> &'a T {
+    // SAFETY: as it is for this.
+    unsafe { (*plugin).get_extension.unwrap()(plugin, name.as_ptr()).cast::<T>().as_ref().unwrap() }
+}
+
+#[test]
+fn a_clap_host_may_ask_for_a_parameter_that_there_is_none() {
+    let host = bare_host();
+    // SAFETY: the host outlives it.
+    let wrapper = unsafe { ClapWrapper::<Earworm>::new(&host) };
+    let plugin: *const clap_plugin = wrapper.clap_plugin.as_ptr();
+    // SAFETY: the wrapper lives, and the structure of numbers and texts until after the calls.
+    unsafe {
+        assert!((*plugin).init.unwrap()(plugin));
+        let params: &clap_plugin_params = extension(plugin, CLAP_EXT_PARAMS);
+        let count = params.count.unwrap()(plugin);
+        let mut info: clap_param_info = std::mem::zeroed();
+        for (index, there) in [(count - 1, true), (count, false), (u32::MAX, false)] {
+            assert_eq!(params.get_info.unwrap()(plugin, index, &mut info), there, "{index}");
+        }
+    }
+}
+
+/// Elsewhere windows are for the main thread alone, which no test has.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_clap_host_may_open_an_editor_that_it_has_no_extension_for() {
+    use nice_plug::wrapper::clap::clap_sys::ext::gui::{
+        CLAP_EXT_GUI, CLAP_WINDOW_API_X11, clap_plugin_gui,
     };
+
+    let host = bare_host();
+    // SAFETY: the host outlives it.
+    let wrapper = unsafe { ClapWrapper::<Earworm>::new(&host) };
+    let plugin: *const clap_plugin = wrapper.clap_plugin.as_ptr();
+    // SAFETY: the wrapper lives, and this is its own plugin.
+    unsafe {
+        assert!((*plugin).init.unwrap()(plugin));
+        let gui: &clap_plugin_gui = extension(plugin, CLAP_EXT_GUI);
+        // Where there is no screen, there is no editor. Either way the host goes on.
+        if gui.create.unwrap()(plugin, CLAP_WINDOW_API_X11.as_ptr(), false) {
+            gui.destroy.unwrap()(plugin);
+        }
+    }
+}
+
+#[test]
+fn a_clap_host_may_break_the_rules() {
+    let host = bare_host();
     // SAFETY: the host outlives it.
     let wrapper = unsafe { ClapWrapper::<Earworm>::new(&host) };
     let plugin: *const clap_plugin = wrapper.clap_plugin.as_ptr();

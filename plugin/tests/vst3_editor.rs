@@ -8,7 +8,7 @@ mod common;
 use std::convert::Infallible;
 use std::error::Error;
 use std::ptr::{dangling_mut, null, null_mut};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -98,7 +98,18 @@ impl EditorHandle for Blank {
     fn param_modulation_changed(&self, _id: &str, _offset: f32) {}
 }
 
-/// A plugin with one parameter, and with work that says when it is done.
+type Task = Box<dyn FnOnce() + Send>;
+
+/// A task that says when it is done.
+fn task() -> (Task, Receiver<()>) {
+    let (done, is_done) = channel();
+    let tell = move || {
+        let _ = done.send(());
+    };
+    (Box::new(tell), is_done)
+}
+
+/// A plugin with one parameter, and with work to do.
 #[derive(Default)]
 struct Plain {
     params: Arc<Parameters>,
@@ -125,12 +136,10 @@ impl Plugin for Plain {
 
     type Editor = Blank;
     type SysExMessage = ();
-    type BackgroundTask = Sender<()>;
+    type BackgroundTask = Task;
 
     fn task_executor(&mut self) -> TaskExecutor<Self> {
-        Box::new(|done| {
-            let _ = done.send(());
-        })
+        Box::new(|task| task())
     }
 
     fn params(&self) -> Arc<dyn Params> {
@@ -312,8 +321,8 @@ fn what_is_for_an_open_editor_does_not_end_the_thread_for_tasks() {
         let set = || unsafe { instance.plugin.setParamNormalized(instance.on, 1.0) };
         assert_eq!(scope.spawn(set).join().unwrap(), kResultOk);
     });
-    let (done, is_done) = channel();
-    instance.given.executor.execute_background(done);
+    let (task, is_done) = task();
+    instance.given.executor.execute_background(task);
     is_done.recv_timeout(LIMIT).expect("the thread goes on");
     remove(&view);
 }
@@ -346,4 +355,18 @@ fn the_audio_thread_leaves_an_open_editor_alone() {
     assert_eq!(frame.turn(), 0, "nobody is woken");
     vst3::stop(&instance.plugin);
     remove(&view);
+}
+
+/// As when a task tells the host of a value, which asks something in a window of its own and has its loop run meanwhile.
+#[test]
+fn a_task_may_have_another_one_done() {
+    let _turn = lock(&TURN);
+    let (task, is_done) = task();
+    // On a thread that is given up if it never comes back.
+    thread::spawn(move || {
+        let instance = Instance::new();
+        let inner = instance.given.executor.clone();
+        instance.given.executor.execute_gui(Box::new(move || inner.execute_gui(task)));
+    });
+    is_done.recv_timeout(LIMIT).expect("it does not wait for the first one's end");
 }

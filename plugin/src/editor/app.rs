@@ -13,14 +13,13 @@ use egui::{Key, Rect, pos2, vec2};
 use nice_plug::context::gui::GuiContext;
 use nice_plug_egui::{Frame, KeyCapture, NiceEguiApp, baseview};
 
-use super::dialogs::Dialog;
 use super::footer::{self, Messages};
 use super::header::{self, Click, MenuState};
 use super::history::History;
 use super::mel::MelPicture;
 use super::sight::{Eye, Sight};
 use super::theme::{self, GAP, ink};
-use super::{compare, heads, number, regions};
+use super::{compare, file_name, fonts, heads, number, regions};
 use crate::influence::{Observer, absence};
 use crate::params::View;
 use crate::session::Session;
@@ -45,7 +44,6 @@ pub(crate) struct App {
     history: History,
     mel: MelPicture,
     observer: Option<Observer>,
-    dialog: Option<Dialog>,
     loading: Option<Loading>,
     /// The model chosen last, kept until it scores, so that it is not loaded twice.
     loaded: Option<Arc<Model>>,
@@ -67,7 +65,6 @@ impl App {
             history: History::default(),
             mel: MelPicture::default(),
             observer: None,
-            dialog: None,
             loading: None,
             loaded: None,
             messages: Messages::default(),
@@ -92,10 +89,11 @@ impl App {
     fn keys(&mut self, ctx: &egui::Context) {
         // Also while somebody types: what is still held down afterwards is not pressed anew.
         let pressed = self.keyboard.pressed(ctx);
-        self.typing = ctx.egui_wants_keyboard_input();
+        self.typing = ctx.text_edit_focused();
         if self.typing {
             return;
         }
+        keyboard::let_go_of_buttons(ctx);
         for key in pressed {
             match key {
                 Key::R => self.do_click(Click::Reset),
@@ -223,7 +221,7 @@ impl App {
         self.views(ui, right, &sight);
         let trouble = self.session.trouble();
         let work = self.session.desk.running();
-        let work = work.map(|(path, progress)| (path.display().to_string(), progress));
+        let work = work.map(|(path, progress)| (file_name(&path), progress));
         let work = work.as_ref().map(|(name, progress)| (name.as_str(), *progress));
         if footer::show(ui, foot, &sight, &self.messages, trouble.as_deref(), work) {
             self.do_click(Click::StopFile);
@@ -254,6 +252,7 @@ impl NiceEguiApp for App {
         frame: &mut Frame,
     ) -> Result<(), baseview::HandlerError> {
         theme::apply(&egui);
+        fonts::add_to(&egui);
         frame.set_clear_color(ink(colour::BACKGROUND).into());
         self.context = Some(context);
         Ok(())

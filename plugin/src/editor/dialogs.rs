@@ -2,28 +2,59 @@
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::sync::{Mutex, PoisonError};
 
 /// What a dialog is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(crate) enum Purpose {
     Model,
     Song,
     Table,
     Picture,
 }
 
+/// The dialog of one instance, while one is open. It outlives the editor that asked: closed and opened again, an editor
+/// gets the answer all the same.
+#[derive(Default)]
+pub(crate) struct Dialogs(Mutex<Option<Dialog>>);
+
+impl Dialogs {
+    /// Opens one, unless one is open; `ready` is called when it has been answered. Whether it was opened.
+    pub(super) fn open(&self, purpose: Purpose, ready: impl Fn() + Send + 'static) -> bool {
+        self.ask(purpose, ready, move || choose(purpose))
+    }
+
+    /// The same with somebody else to choose the path.
+    pub(super) fn ask(
+        &self,
+        purpose: Purpose,
+        ready: impl Fn() + Send + 'static,
+        choose: impl FnOnce() -> Option<PathBuf> + Send + 'static,
+    ) -> bool {
+        let mut dialog = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if dialog.is_some() {
+            return false;
+        }
+        *dialog = Some(Dialog::ask(purpose, ready, choose));
+        true
+    }
+
+    /// What was chosen since the last call, if something was.
+    pub(super) fn answer(&self) -> Option<(Purpose, PathBuf)> {
+        let mut dialog = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = dialog.as_ref()?.answer().ok()?;
+        *dialog = None;
+        answer
+    }
+}
+
 /// An open dialog.
-pub(super) struct Dialog {
+struct Dialog {
     purpose: Purpose,
     answer: Receiver<Option<PathBuf>>,
 }
 
 impl Dialog {
-    /// Opens one; `ready` is called when it has been answered.
-    pub(super) fn open(purpose: Purpose, ready: impl Fn() + Send + 'static) -> Self {
-        Self::ask(purpose, ready, move || choose(purpose))
-    }
-
     /// Has a path chosen once this frame is drawn: shown while it is, a dialog would have the next one drawn within it.
     fn ask(
         purpose: Purpose,
@@ -42,7 +73,7 @@ impl Dialog {
     }
 
     /// The answer, once there is one: `Err(())` while it is open.
-    pub(super) fn answer(&self) -> Result<Option<(Purpose, PathBuf)>, ()> {
+    fn answer(&self) -> Result<Option<(Purpose, PathBuf)>, ()> {
         match self.answer.try_recv() {
             Ok(path) => Ok(path.map(|path| (self.purpose, path))),
             Err(TryRecvError::Empty) => Err(()),

@@ -37,7 +37,8 @@ impl Messages {
     }
 }
 
-/// Draws it. `work` is a running task and how far it is. Whether that is to be given up.
+/// Draws it. `work` is a file that is being scored and how far that is; what is wrong or was done is said beside it, in
+/// the place of its name. Whether it is to be given up.
 pub(super) fn show(
     ui: &mut Ui,
     area: Rect,
@@ -67,27 +68,77 @@ pub(super) fn show(
         font(11.5),
         ink(colour::DIM),
     );
-    let left = Rect::from_min_max(area.min, pos2(drawn.left() - 14.0, area.bottom()));
+    let mut left = Rect::from_min_max(area.min, pos2(drawn.left() - 14.0, area.bottom()));
+    let mut stopped = false;
     if let Some((name, progress)) = work {
-        let track = Rect::from_min_size(pos2(left.left(), left.center().y - 2.5), vec2(110.0, 5.0));
-        super::number::bar(&painter, track, Some(progress), colour::INTEGRATED, true);
-        let at = pos2(track.right() + 10.0, left.center().y);
-        let cross = Rect::from_center_size(at + vec2(4.0, 0.0), vec2(18.0, 18.0));
-        let stop = ui.interact(cross, ui.scope_id().with("stop"), Sense::click());
-        let rgb = if stop.hovered() { colour::HOOK } else { colour::DIM };
-        painter.text(cross.center(), Align2::CENTER_CENTER, "×", font(15.0), ink(rgb));
-        let name_at = pos2(cross.right() + 4.0, at.y);
-        ui.painter_at(left).text(name_at, Align2::LEFT_CENTER, name, font(11.5), ink(colour::DIM));
-        return stop.on_hover_text("Stop scoring this file").clicked();
+        stopped = show_work(ui, &mut left, name, progress);
     }
-    let (text, rgb) = match (messages.current(), trouble) {
-        (Some((text, rgb)), _) => (text, rgb),
-        (None, Some(text)) => (text, colour::WARNING),
-        (None, None) => return false,
+    let (text, rgb) = match (messages.current(), trouble, work) {
+        (Some((text, rgb)), ..) => (text, rgb),
+        (None, Some(text), _) => (text, colour::WARNING),
+        (None, None, Some((name, _))) => (name, colour::DIM),
+        (None, None, None) => return false,
     };
     let galley = painter.layout_no_wrap(text.to_owned(), font(11.5), ink(rgb));
     let at = pos2(left.left(), left.center().y - galley.size().y / 2.0);
     ui.painter_at(left).galley(at, galley, ink(rgb));
     ui.interact(left, ui.scope_id().with("message"), Sense::hover()).on_hover_text(text);
-    false
+    stopped
+}
+
+/// Draws how far a file is at the left, and takes that from the place for words. Whether it is to be given up.
+fn show_work(ui: &Ui, left: &mut Rect, name: &str, progress: f32) -> bool {
+    let painter = ui.painter_at(*left);
+    let track = Rect::from_min_size(pos2(left.left(), left.center().y - 2.5), vec2(110.0, 5.0));
+    super::number::bar(&painter, track, Some(progress), colour::INTEGRATED, true);
+    let at = pos2(track.right() + 14.0, left.center().y);
+    let cross = Rect::from_center_size(at, vec2(18.0, 18.0));
+    let stop = ui.interact(cross, ui.scope_id().with("stop"), Sense::click());
+    let rgb = if stop.hovered() { colour::HOOK } else { colour::DIM };
+    painter.text(cross.center(), Align2::CENTER_CENTER, "×", font(15.0), ink(rgb));
+    left.min.x = cross.right() + 4.0;
+    stop.on_hover_text(format!("Stop scoring {name}")).clicked()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use egui::{Pos2, RawInput, Shape};
+
+    use super::super::sight::Eye;
+    use super::*;
+    use crate::session::Session;
+
+    fn shown(messages: &Messages, trouble: Option<&str>, work: Option<(&str, f32)>) -> Vec<String> {
+        let sight = Eye::new().look(&Session::new(Arc::default()));
+        let area = Rect::from_min_size(Pos2::ZERO, vec2(700.0, HEIGHT));
+        let output = egui::Context::default().run_ui(RawInput::default(), |ui| {
+            show(ui, area, &sight, messages, trouble, work);
+        });
+        let text = |shape: &Shape| match shape {
+            Shape::Text(text) => Some(text.galley.text().to_owned()),
+            _ => None,
+        };
+        output.shapes.iter().filter_map(|clipped| text(&clipped.shape)).collect()
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_while_a_file_is_scored() {
+        let has = |shown: &[String], text: &str| shown.iter().any(|found| found == text);
+        let (quiet, work) = (Messages::default(), Some(("song.flac", 0.5)));
+        let mut messages = Messages::default();
+        messages.say("stored as A");
+        let alone = shown(&quiet, None, work);
+        assert!(has(&alone, "song.flac") && has(&alone, "×"), "{alone:?}");
+        for (messages, trouble, said) in [
+            (&messages, None, "stored as A"),
+            (&quiet, Some("the model is gone"), "the model is gone"),
+        ] {
+            let busy = shown(messages, trouble, work);
+            assert!(has(&busy, said) && has(&busy, "×"), "{busy:?}");
+            let idle = shown(messages, trouble, None);
+            assert!(has(&idle, said) && !has(&idle, "×"), "{idle:?}");
+        }
+    }
 }

@@ -4,6 +4,7 @@
 mod app;
 mod compare;
 mod dialogs;
+mod fonts;
 mod footer;
 mod header;
 mod heads;
@@ -15,6 +16,7 @@ mod sight;
 mod theme;
 
 use std::error::Error;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nice_plug::context::gui::GuiContext;
@@ -31,6 +33,7 @@ use nice_plug_egui::{
 use crate::session::Session;
 use crate::state::SMALLEST;
 use app::App;
+pub(crate) use dialogs::Dialogs;
 
 /// Whether windows are those of X11. There, baseview would lay a new window out at the host's scale, but size it
 /// as without; told afterwards, it does both.
@@ -124,6 +127,11 @@ pub struct EarwormEditor {
 /// An editor for a session.
 pub(crate) fn create(session: Arc<Session>) -> EarwormEditor {
     EarwormEditor { session, extent: Extent::default() }
+}
+
+/// What a file is called, without where it is.
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
 /// The size that was saved last, in points.

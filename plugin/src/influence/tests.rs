@@ -60,6 +60,27 @@ fn the_score_is_the_offline_score_and_every_region_is_judged() {
     assert_eq!(occlude(&model, &frames, 0, false).unwrap(), None);
 }
 
+/// What is left out and what is turned down in the sound itself are the same, to the sign.
+#[test]
+fn a_region_adds_what_is_lost_without_it() {
+    let model = Model::embedded();
+    let (frames, bands) = (frames_of(&model), model.metadata().front_end.n_mels);
+    let found = occlude(&model, &frames, frames.len(), false).unwrap().unwrap();
+    let points = |region: usize| found.regions[region];
+    let strongest = (0..REGIONS).max_by(|&a, &b| points(a).abs().total_cmp(&points(b).abs()));
+    let region = strongest.unwrap();
+    let mut without = frames.clone();
+    for frame in &mut without {
+        for db in &mut frame.mel_db[region * bands / REGIONS..(region + 1) * bands / REGIONS] {
+            *db -= DOWN_DB;
+        }
+    }
+    let left = occlude(&model, &without, frames.len(), false).unwrap().unwrap().score;
+    let lost = found.score - left;
+    assert!(lost.abs() > 0.1, "nothing is to be seen of region {region}");
+    assert!((points(region) - lost).abs() < 0.02, "{} and {lost}", points(region));
+}
+
 /// Silence is kept too, and what it pushed out is missing at the window's beginning.
 #[test]
 fn a_pause_costs_only_what_it_pushed_out() {

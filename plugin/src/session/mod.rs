@@ -20,6 +20,7 @@ use nice_plug_egui::RepaintNotifier;
 use ringbuf::HeapProd;
 
 use crate::curve::{Curve, Point};
+use crate::editor::Dialogs;
 use crate::offline::Desk;
 use crate::params::EarwormParams;
 use crate::song_map::Anchor;
@@ -103,6 +104,8 @@ pub struct Session {
     pub notifier: RepaintNotifier,
     /// Audio files that are scored beside the live meter.
     pub desk: Desk,
+    /// The file dialog that an editor has opened.
+    pub(crate) dialogs: Dialogs,
     editor_open: AtomicBool,
     /// Whether the host renders offline.
     offline: AtomicBool,
@@ -141,6 +144,7 @@ impl Session {
             params,
             pulse,
             desk: Desk::default(),
+            dialogs: Dialogs::default(),
             editor_open: AtomicBool::new(false),
             offline: AtomicBool::new(false),
             pace_due: AtomicBool::new(false),

@@ -1,5 +1,6 @@
 //! Opening streams: one thread of the process loads models and opens what instances ask for.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -119,7 +120,7 @@ impl Session {
         let changes = self.params.changes.load(Ordering::Acquire);
         let wanted = self.wanted();
         let is_due = lock(&self.opening).is_due(&wanted);
-        let opened = is_due.then(|| self.open_as(&wanted));
+        let opened = is_due.then(|| self.open_guarded(&wanted));
         let mut opening = lock(&self.opening);
         if let Some((missing, trouble)) = opened {
             opening.present = Some(wanted);
@@ -134,6 +135,26 @@ impl Session {
             self.notifier.request_repaint();
         }
         changes
+    }
+
+    /// As [`open_as`](Self::open_as). One thread opens for all instances of the process, which a fault in the
+    /// opening of one must not end.
+    fn open_guarded(self: &Arc<Self>, setup: &Setup) -> (bool, Option<String>) {
+        let open = || {
+            #[cfg(test)]
+            assert_ne!(setup.rate, FAULTY, "as asked for");
+            self.open_as(setup)
+        };
+        catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|_| {
+            self.lines.send(None);
+            (
+                false,
+                Some(
+                    "Opening the model failed inside Earworm: choose it again, or another one"
+                        .into(),
+                ),
+            )
+        })
     }
 
     /// Whether the model's file is missing, and what is wrong.
@@ -189,6 +210,10 @@ impl Session {
         self.refresh();
     }
 }
+
+/// A rate at which opening fails inside Earworm.
+#[cfg(test)]
+pub(crate) const FAULTY: u32 = 12_345;
 
 /// How an instance runs its model.
 pub(super) fn options(model: &Model, window: WindowLength) -> ScorerOptions {
@@ -275,4 +300,24 @@ pub(crate) fn occupy_opener() -> Sender<()> {
     let (busy, until) = channel();
     let _ = opener().send(Job::Wait(until));
     busy
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fails_inside_earworm_ends_no_other_instances_opening() {
+        let patience = Duration::from_secs(30);
+        let faulty = Session::new(Arc::default());
+        faulty.activate(FAULTY, patience);
+        assert!(!faulty.is_opening(), "an answer came");
+        assert!(faulty.trouble().is_some_and(|trouble| trouble.contains("inside Earworm")));
+        assert!(faulty.meter().is_none());
+        let other = Session::new(Arc::default());
+        other.activate(48_000, patience);
+        assert!(other.meter().is_some());
+        faulty.activate(48_000, patience);
+        assert!(faulty.meter().is_some() && faulty.trouble().is_none());
+    }
 }

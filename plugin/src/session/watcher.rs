@@ -146,6 +146,22 @@ mod tests {
     }
 
     #[test]
+    fn every_score_is_logged_as_what_it_is() {
+        let session = Session::new(Arc::default());
+        session.activate(48_000, Duration::from_secs(30));
+        watcher(&session, 1).reading(&Reading {
+            momentary: Some(11.0),
+            window: Some(22.0),
+            integrated: Some(33.0),
+            level_db: -44.0,
+            ..reading(0.0)
+        });
+        let point = session.with_log(|log| log.latest).unwrap();
+        assert_eq!((point.momentary, point.window, point.integrated), (11.0, 22.0, 33.0));
+        assert_eq!((point.level_db, point.coverage), (-44.0, 1.0));
+    }
+
+    #[test]
     fn a_rate_that_cannot_be_heard_ends_the_stream() {
         let session = Session::new(Arc::default());
         session.activate(48_000, Duration::from_secs(30));

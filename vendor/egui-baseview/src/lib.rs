@@ -7,6 +7,8 @@ pub use baseview;
 use baseview::WindowSize;
 pub use keyboard_types::Key;
 pub use renderer::GraphicsConfig;
+#[doc(hidden)]
+pub use translate::translate_virtual_key;
 pub use window::{EguiWindow, EguiWindowSettings, Frame, KeyCapture, RepaintNotifier};
 
 /// Implement this trait to run an app with egui-baseview.

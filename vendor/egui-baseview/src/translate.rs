@@ -7,7 +7,8 @@ pub(crate) fn translate_mouse_button(button: baseview::MouseButton) -> Option<eg
     }
 }
 
-pub(crate) fn translate_virtual_key(key: &keyboard_types::Key) -> Option<egui::Key> {
+// Earworm: public, for tests.
+pub fn translate_virtual_key(key: &keyboard_types::Key) -> Option<egui::Key> {
     use egui::Key;
     use keyboard_types::Key as K;
     use keyboard_types::NamedKey;
@@ -30,7 +31,8 @@ pub(crate) fn translate_virtual_key(key: &keyboard_types::Key) -> Option<egui::K
         K::Named(NamedKey::PageUp) => Key::PageUp,
         K::Named(NamedKey::PageDown) => Key::PageDown,
 
-        K::Character(s) => match s.chars().next()? {
+        // Earworm: in either case, as the letters of Caps Lock are the same keys.
+        K::Character(s) => match s.chars().next()?.to_ascii_lowercase() {
             ' ' => Key::Space,
             '0' => Key::Num0,
             '1' => Key::Num1,

@@ -966,7 +966,8 @@ impl<A: App> WindowHandler for EguiWindow<A> {
                     && self.modifiers.get().is_none();
                 if return_status == EventStatus::Captured
                     && !is_named
-                    && !egui_ctx.egui_wants_keyboard_input()
+                    // Earworm: upstream asks whether anything has the focus, which Tab gives to any button.
+                    && !egui_ctx.text_edit_focused()
                 {
                     EventStatus::Ignored
                 } else {

@@ -1,6 +1,8 @@
 //! An internal event loop for spooling tasks to the/a GUI thread.
 
+use std::cell::Cell;
 use std::sync::Weak;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 mod background_thread;
 
@@ -24,13 +26,19 @@ pub(crate) use self::macos::MacOSEventLoop as OsEventLoop;
 pub(crate) use self::windows::WindowsEventLoop as OsEventLoop;
 
 // Earworm: tells threads apart without allocating, as `thread::current()` does on its first call on a
-// thread, which may be the audio thread's first parameter event. The number is an address that only this
-// thread has.
-pub(crate) fn this_thread() -> usize {
+// thread, which may be the audio thread's first parameter event. Numbers are never given twice: an
+// address in the thread's own storage is given to later threads again.
+pub(crate) fn this_thread() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
     thread_local! {
-        static HERE: u8 = const { 0 };
+        static NUMBER: Cell<u64> = const { Cell::new(0) };
     }
-    HERE.with(|here| std::ptr::from_ref(here) as usize)
+    NUMBER.with(|number| {
+        if number.get() == 0 {
+            number.set(LAST.fetch_add(1, Ordering::Relaxed) + 1);
+        }
+        number.get()
+    })
 }
 
 // This needs to be pretty high to make sure parameter change events don't get dropped when there's

@@ -8,7 +8,8 @@ use nice_plug::params::{BoolParam, Param};
 
 use super::App;
 use crate::editor::app::loading::Loading;
-use crate::editor::dialogs::{Dialog, Purpose};
+use crate::editor::dialogs::Purpose;
+use crate::editor::file_name;
 use crate::editor::header::Click;
 use crate::export::{self, Format};
 use crate::influence;
@@ -55,14 +56,16 @@ impl App {
             }
             Click::ChooseModel => self.ask(Purpose::Model),
             Click::BuiltInModel => {
-                self.loaded = None;
+                // What is still being loaded was chosen before.
+                (self.loading, self.loaded) = (None, None);
                 self.session.choose_model(ModelSetting::default());
                 self.touch();
+                self.messages.say("the built-in model is used from now on");
             }
             Click::ScoreFile => self.ask(Purpose::Song),
             Click::StopFile => {
                 if let Some(path) = self.session.desk.cancel() {
-                    self.messages.say(format!("{} is no longer scored", path.display()));
+                    self.messages.say(format!("{} is no longer scored", file_name(&path)));
                 }
             }
             Click::Recall(result) => self.messages.say(result.line()),
@@ -73,7 +76,9 @@ impl App {
     }
 
     fn ask(&mut self, purpose: Purpose) {
-        self.dialog = Some(Dialog::open(purpose, self.notify()));
+        if !self.session.dialogs.open(purpose, self.notify()) {
+            self.messages.complain("another file dialog is still open: answer or close that first");
+        }
     }
 
     /// A file that somebody named: a model where it ends in `onnx`, else a song.
@@ -86,9 +91,9 @@ impl App {
     }
 
     fn load_model(&mut self, path: &Path) {
-        match Loading::start(path, self.notify()) {
+        match Loading::start(path, self.session.params.model.choices(), self.notify()) {
             Ok(loading) => {
-                self.messages.say(format!("loading {}", path.display()));
+                self.messages.say(format!("loading {}", file_name(path)));
                 self.loading = Some(loading);
             }
             Err(error) => self.messages.complain(format!("{}: {error}", path.display())),
@@ -112,33 +117,43 @@ impl App {
 
     /// Takes the answers of dialogs and of work in the background.
     pub(super) fn collect(&mut self) {
-        if let Some(answer) = self.dialog.as_ref().and_then(|dialog| dialog.answer().ok()) {
-            self.dialog = None;
-            match answer {
-                Some((Purpose::Model, path)) => self.load_model(&path),
-                Some((Purpose::Song, path)) => self.score_file(&path),
-                Some((Purpose::Table, path)) => self.export(&path, Format::Table),
-                Some((Purpose::Picture, path)) => self.export(&path, Format::Picture),
-                None => {}
-            }
+        match self.session.dialogs.answer() {
+            Some((Purpose::Model, path)) => self.load_model(&path),
+            Some((Purpose::Song, path)) => self.score_file(&path),
+            Some((Purpose::Table, path)) => self.export(&path, Format::Table),
+            Some((Purpose::Picture, path)) => self.export(&path, Format::Picture),
+            None => {}
         }
-        if let Some(loaded) = self.loading.as_ref().and_then(Loading::result) {
-            self.loading = None;
-            match loaded {
-                Ok((model, setting)) => {
-                    self.session.choose_model(setting);
-                    self.touch();
-                    self.messages.say(format!("{} is used from now on", model.metadata().name));
-                    self.loaded = Some(model);
-                }
-                Err(error) => self.messages.complain(error),
-            }
-        }
+        self.collect_model();
         if let Some(result) = self.session.desk.collect() {
             match &result.said {
                 Ok(_) => self.messages.say(result.line()),
                 Err(_) => self.messages.complain(result.line()),
             }
+        }
+    }
+
+    /// Takes the model that has been loaded, unless another one has been chosen since, as by a host that loads a
+    /// project.
+    fn collect_model(&mut self) {
+        let Some(loading) = self.loading.take() else { return };
+        let Some(loaded) = loading.result() else {
+            self.loading = Some(loading);
+            return;
+        };
+        if loading.choices != self.session.params.model.choices() {
+            let name = file_name(&loading.path);
+            self.messages.say(format!("{name} is not used: another model was chosen meanwhile"));
+            return;
+        }
+        match loaded {
+            Ok((model, setting)) => {
+                self.session.choose_model(setting);
+                self.touch();
+                self.messages.say(format!("{} is used from now on", model.metadata().name));
+                self.loaded = Some(model);
+            }
+            Err(error) => self.messages.complain(error),
         }
     }
 

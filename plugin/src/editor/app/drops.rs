@@ -1,8 +1,10 @@
 //! Files dropped onto the editor: a model is used from now on, a song is scored.
 
-use egui::{Align2, LayerId, Order, Rect, Stroke, StrokeKind};
+use egui::text::{LayoutJob, TextWrapping};
+use egui::{LayerId, Order, Rect, Stroke, StrokeKind};
 
 use super::App;
+use crate::editor::file_name;
 use crate::editor::theme::{ROUND, faint, font, ink};
 use earworm_kit::colour;
 
@@ -20,7 +22,7 @@ impl App {
 pub(super) fn hint(ctx: &egui::Context, whole: Rect) {
     let text = ctx.input(|input| {
         let path = input.raw.hovered_files.first()?.path.as_ref()?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = file_name(path);
         let is_model = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("onnx"));
         Some(if is_model { format!("score with {name}") } else { format!("score the file {name}") })
     });
@@ -29,6 +31,31 @@ pub(super) fn hint(ctx: &egui::Context, whole: Rect) {
     painter.rect_filled(whole, 0.0, faint(colour::BACKGROUND, 0.85));
     let frame = whole.shrink(14.0);
     painter.rect_stroke(frame, ROUND, Stroke::new(2.0, ink(colour::WINDOW)), StrokeKind::Inside);
-    let at = whole.center();
-    painter.text(at, Align2::CENTER_CENTER, text, font(20.0), ink(colour::BRIGHT));
+    // A long name loses its end, not the words before it.
+    let mut job = LayoutJob::simple_singleline(text, font(20.0), ink(colour::BRIGHT));
+    job.wrap = TextWrapping::truncate_at_width((frame.width() - 20.0).max(0.0));
+    let galley = painter.layout_job(job);
+    let at = whole.center() - galley.size() / 2.0;
+    painter.galley(at, galley, ink(colour::BRIGHT));
+}
+
+#[cfg(test)]
+mod tests {
+    use egui::{HoveredFile, RawInput, Shape, pos2, vec2};
+
+    use super::*;
+
+    #[test]
+    fn a_long_name_does_not_leave_the_window() {
+        let name = "a name without an end ".repeat(20) + ".flac";
+        let hovered = HoveredFile { path: Some(name.into()), ..Default::default() };
+        let input = RawInput { hovered_files: vec![hovered], ..Default::default() };
+        let whole = Rect::from_min_size(pos2(0.0, 0.0), vec2(560.0, 380.0));
+        let output = egui::Context::default().run_ui(input, |ui| hint(ui.ctx(), whole));
+        let place = output.shapes.iter().find_map(|clipped| match &clipped.shape {
+            Shape::Text(text) => Some(text.visual_bounding_rect()),
+            _ => None,
+        });
+        assert!(whole.contains_rect(place.unwrap()), "{place:?}");
+    }
 }

@@ -1,8 +1,8 @@
-//! Keys pressed anew: one that is held down counts once.
+//! Keys pressed anew: one that is held down counts once. Buttons have none.
 
 use std::collections::BTreeMap;
 
-use egui::{Context, Event, Key};
+use egui::{Context, Event, FocusDirection, Key};
 
 /// X11 tells of a key that is held down as if it were let go and pressed again and again. A press so few seconds
 /// after the last press or release of the same key is taken for one of those.
@@ -28,6 +28,17 @@ impl Keyboard {
         let too_soon = last_s.is_some_and(|last_s| now_s - last_s < TOO_SOON_S);
         (pressed && !repeat && !too_soon && modifiers.is_none()).then_some(key)
     }
+}
+
+/// Takes the focus from whatever Tab has led to, and leads Tab nowhere: a button that has it acts on the space bar, which
+/// is the host's. Before anything is drawn, and not while somebody types.
+pub(super) fn let_go_of_buttons(ctx: &Context) {
+    ctx.memory_mut(|memory| {
+        if let Some(focused) = memory.focused() {
+            memory.surrender_focus(focused);
+        }
+        memory.move_focus(FocusDirection::None);
+    });
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Loading a model file without holding up the editor: it takes as long as a second.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 
@@ -13,26 +13,34 @@ type Loaded = Result<(Arc<Model>, ModelSetting), String>;
 
 /// A model on its way.
 pub(super) struct Loading {
+    /// Its file.
+    pub(super) path: PathBuf,
+    /// How many choices of a model there had been when it was chosen.
+    pub(super) choices: u64,
     result: Receiver<Loaded>,
 }
 
 impl Loading {
-    /// Starts to load a file; `ready` is called when there is a result.
+    /// Starts to load a file, after so many choices of a model; `ready` is called when there is a result.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub(super) fn start(path: &Path, ready: impl Fn() + Send + 'static) -> std::io::Result<Self> {
+    pub(super) fn start(
+        path: &Path,
+        choices: u64,
+        ready: impl Fn() + Send + 'static,
+    ) -> std::io::Result<Self> {
         let (send, result) = channel();
-        let path = path.to_owned();
+        let (path, file) = (path.to_owned(), path.to_owned());
         std::thread::Builder::new().name("earworm-model".into()).spawn(move || {
-            let loaded = models::load(&path).map_err(|error| error.to_string());
+            let loaded = models::load(&file).map_err(|error| error.to_string());
             let _ = send.send(loaded.and_then(|model| {
                 let setting = models::setting_of(&model)?;
                 Ok((model, setting))
             }));
             ready();
         })?;
-        Ok(Self { result })
+        Ok(Self { path, choices, result })
     }
 
     /// The model and how a project remembers it, or what is wrong with it; nothing while it loads.

@@ -11,7 +11,9 @@ use crate::harness::{Host, automate};
 use crate::influence;
 use crate::state::{MOST_SNAPSHOTS, SMALLEST, Snapshot};
 
+mod answers;
 mod kept;
+mod keys;
 
 /// Draws frames as a window would and gives the texts of the last one, with their sizes.
 fn texts(app: &mut App, size: (f32, f32)) -> Vec<(String, f32)> {

@@ -20,7 +20,7 @@ pub(crate) struct LinuxEventLoop<T, E> {
 
     /// The ID of the main thread. In practice this is the ID of the thread that created this task
     /// queue.
-    main_thread_id: usize,
+    main_thread_id: u64,
 }
 
 impl<T, E> EventLoop<T, E> for LinuxEventLoop<T, E>

@@ -42,7 +42,7 @@ pub(crate) struct WindowsEventLoop<T, E> {
 
     /// The ID of the main thread. In practice this is the ID of the thread that created this task
     /// queue.
-    main_thread_id: usize,
+    main_thread_id: u64,
 
     /// An invisible window that we can post a message to when we need to do something on the main
     /// thread. The host's message loop will then cause our message to be proceeded.

@@ -58,22 +58,42 @@ pub fn nice_export_standalone<P: Plugin>() -> bool {
 pub fn nice_export_standalone_with_args<P: Plugin, Args: IntoIterator<Item = String>>(
     args: Args,
 ) -> bool {
+    export::<P, Args>(args, false)
+}
+
+/// Earworm: the same for a plugin that only listens. Nothing is played, the system's default input is
+/// taken unless another one is named, and without audio this returns `false`.
+pub fn nice_export_listener_with_args<P: Plugin, Args: IntoIterator<Item = String>>(
+    args: Args,
+) -> bool {
+    export::<P, Args>(args, true)
+}
+
+fn export<P: Plugin, Args: IntoIterator<Item = String>>(args: Args, listen_only: bool) -> bool {
     setup_logger::<P>();
 
     // Instead of parsing this directly, we need to take a bit of a roundabout approach to get the
     // plugin's name and vendor in here since they'd otherwise be taken from nice-plug's own
     // `Cargo.toml` file.
-    let config = WrapperConfig::from_arg_matches(
+    let mut config = WrapperConfig::from_arg_matches(
         &WrapperConfig::command()
             .name(P::NAME)
             .author(P::VENDOR)
             .get_matches_from(args),
     )
     .unwrap_or_else(|err| err.exit());
+    config.listen_only = listen_only;
 
     match config.backend {
         config::BackendType::Auto => {
-            let result = backend::Jack::new::<P>(config.clone()).map(|backend| {
+            // Earworm: whoever names a device does not mean JACK, and is not served by no device.
+            let needs_audio = listen_only || config.names_devices();
+            let jack = if config.names_devices() {
+                Err(anyhow::anyhow!("JACK has no devices"))
+            } else {
+                backend::Jack::new::<P>(config.clone())
+            };
+            let result = jack.map(|backend| {
                 crate::nice_log!("Using the JACK backend");
                 run_wrapper::<P, _>(backend, config.clone())
             });
@@ -89,8 +109,7 @@ pub fn nice_export_standalone_with_args<P: Plugin, Args: IntoIterator<Item = Str
                         use nice_plug_core::nice_error;
 
                         nice_error!(
-                            "Could not initialize either the JACK or the ALSA backends, falling \
-                             back to the dummy audio backend: {err:#}"
+                            "Could not initialize either the JACK or the ALSA backends: {err:#}"
                         );
                         Err(())
                     }
@@ -105,8 +124,8 @@ pub fn nice_export_standalone_with_args<P: Plugin, Args: IntoIterator<Item = Str
                     }
                     Err(err) => {
                         crate::nice_error!(
-                            "Could not initialize either the JACK or the CoreAudio backends, \
-                             falling back to the dummy audio backend: {err:#}"
+                            "Could not initialize either the JACK or the CoreAudio backends: \
+                             {err:#}"
                         );
                         Err(())
                     }
@@ -121,8 +140,7 @@ pub fn nice_export_standalone_with_args<P: Plugin, Args: IntoIterator<Item = Str
                     }
                     Err(err) => {
                         crate::nice_error!(
-                            "Could not initialize either the JACK or the WASAPI backends, falling \
-                             back to the dummy audio backend: {err:#}"
+                            "Could not initialize either the JACK or the WASAPI backends: {err:#}"
                         );
                         Err(())
                     }
@@ -130,6 +148,9 @@ pub fn nice_export_standalone_with_args<P: Plugin, Args: IntoIterator<Item = Str
             });
 
             result.unwrap_or_else(|_| {
+                if needs_audio {
+                    return false;
+                }
                 crate::nice_error!(
                     "Falling back to the dummy audio backend, audio and MIDI will not work"
                 );

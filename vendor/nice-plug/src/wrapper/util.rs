@@ -3,7 +3,10 @@ use nice_plug_core::plugin::Plugin;
 use std::cmp;
 use std::marker::PhantomData;
 use std::os::raw::c_char;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::util::permit_alloc;
 
@@ -30,6 +33,25 @@ const AARCH64_FTZ_BIT: u64 = 1 << 24;
 #[cfg(all(debug_assertions, feature = "assert_process_allocs"))]
 #[global_allocator]
 static A: nice_assert_no_alloc::AllocDisabler = nice_assert_no_alloc::AllocDisabler;
+
+/// Earworm: drops the last reference to a wrapper before the host goes on. Other threads hold one for as
+/// long as it takes them to ask the host for its main thread; dropped by them, the wrapper would end on
+/// the wrong thread, and they could still call a host that has freed what it gave us. A second is far more than they
+/// need, and keeps a host going whose own thread is stuck in such a call.
+pub fn drop_when_alone<T>(mut shared: Arc<T>) {
+    let patience = Instant::now() + Duration::from_secs(1);
+    loop {
+        match Arc::try_unwrap(shared) {
+            Ok(alone) => return drop(alone),
+            Err(others) => shared = others,
+        }
+        if Instant::now() > patience {
+            crate::nice_debug_assert_failure!("The wrapper is still in use, its last user drops it");
+            return;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
 
 /// A Rabin fingerprint based string hash for parameter ID strings.
 pub fn hash_param_id(id: &str) -> u32 {

@@ -78,7 +78,9 @@ use nice_plug_core::params::{ParamFlags, Params};
 use nice_plug_core::plugin::{Plugin, PluginState, ProcessStatus, TaskExecutor};
 #[cfg(feature = "editor")]
 use nice_plug_core::plugin::{TrackColor, TrackInfo};
+#[cfg(feature = "editor")]
 use parking_lot::Mutex;
+use parking_lot::ReentrantMutex;
 #[cfg(feature = "editor")]
 use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -104,7 +106,9 @@ use crate::wrapper::clap::context::WrapperGuiContext;
 use crate::wrapper::clap::util::{read_stream, write_stream};
 use crate::wrapper::state::{self};
 use crate::wrapper::util::buffer_management::{BufferManager, ChannelPointers};
-use crate::wrapper::util::{clamp_input_event_timing, hash_param_id, process_wrapper, strlcpy};
+use crate::wrapper::util::{
+    clamp_input_event_timing, drop_when_alone, hash_param_id, process_wrapper, strlcpy,
+};
 
 /// How many output parameter changes we can store in our output parameter change queue. Storing
 /// more than this many parameters at a time will cause changes to get lost.
@@ -123,7 +127,8 @@ pub struct Wrapper<P: ClapPlugin> {
     /// The wrapped plugin instance.
     plugin: TryLock<P>,
     /// The plugin's background task executor closure.
-    pub task_executor: Mutex<TaskExecutor<P>>,
+    // Earworm: reentrant, as a host may run its own loop, and so the next task, while a task calls it.
+    pub task_executor: ReentrantMutex<TaskExecutor<P>>,
     /// The plugin's parameters. These are fetched once during initialization. That way the
     /// `ParamPtr`s are guaranteed to live at least as long as this object and we can interact with
     /// the `Params` object without having to acquire a lock on `plugin`.
@@ -294,7 +299,7 @@ pub struct Wrapper<P: ClapPlugin> {
     /// object. If the host supports the thread check extension (and
     /// [`host_thread_check`][Self::host_thread_check] thus contains a value), then that extension
     /// is used instead.
-    main_thread_id: usize,
+    main_thread_id: u64,
     /// A background thread for running tasks independently from the host'main GUI thread. Useful
     /// for longer, blocking tasks. Initialized later as it needs a reference to the wrapper.
     background_thread: AtomicRefCell<Option<BackgroundThread<Task<P>, Self>>>,
@@ -495,7 +500,7 @@ impl<P: ClapPlugin> Wrapper<P> {
     /// `host_callback` needs to outlive the returned object.
     pub unsafe fn new(host_callback: *const clap_host) -> Arc<Self> {
         let mut plugin = P::default();
-        let task_executor = Mutex::new(plugin.task_executor());
+        let task_executor = ReentrantMutex::new(plugin.task_executor());
 
         // This is used to allow the plugin to restore preset data from its editor, see the comment
         // on `Self::updated_state_sender`
@@ -1741,9 +1746,7 @@ impl<P: ClapPlugin> Wrapper<P> {
     unsafe extern "C" fn destroy(plugin: *const clap_plugin) {
         assert!(!plugin.is_null() && unsafe { !(*plugin).plugin_data.is_null() });
         let this = unsafe { Arc::from_raw((*plugin).plugin_data as *mut Self) };
-        crate::nice_debug_assert_eq!(Arc::strong_count(&this), 1);
-
-        drop(this);
+        drop_when_alone(this);
     }
 
     unsafe extern "C" fn activate(
@@ -2750,11 +2753,14 @@ impl<P: ClapPlugin> Wrapper<P> {
                     HostRefusedSize(Size),
                     #[error("Attempted to close window when plugin was closed")]
                     PluginClosed,
+                    #[error("The host has no extension for editors")]
+                    NoHostExtension,
                 }
 
+                // Earworm: `host_gui` is optional, as a host need not have this extension.
                 struct ClapHostCallbacks<P: ClapPlugin> {
                     wrapper: Weak<Wrapper<P>>,
-                    host_gui: ClapPtr<clap_host_gui>,
+                    host_gui: Option<ClapPtr<clap_host_gui>>,
                 }
 
                 impl<P: ClapPlugin> HostCallbacks for ClapHostCallbacks<P> {
@@ -2763,13 +2769,16 @@ impl<P: ClapPlugin> Wrapper<P> {
                         new_size: Size,
                         scale_factor: f64,
                     ) -> Result<(), Box<dyn Error>> {
+                        let Some(host_gui) = self.host_gui.as_deref() else {
+                            return Err(ResizeError::NoHostExtension.into());
+                        };
                         if let Some(wrapper) = self.wrapper.upgrade() {
                             use nice_plug_core::editor::dpi::NativeSize;
 
                             let native_size = NativeSize::from_size(new_size, scale_factor);
 
                             if unsafe_clap_call! {
-                                &*self.host_gui=>request_resize(
+                                host_gui=>request_resize(
                                     &*wrapper.host_callback,
                                     native_size.width,
                                     native_size.height,
@@ -2785,9 +2794,11 @@ impl<P: ClapPlugin> Wrapper<P> {
                     }
 
                     fn destroyed(&mut self) {
-                        if let Some(wrapper) = self.wrapper.upgrade() {
+                        if let Some(host_gui) = self.host_gui.as_deref()
+                            && let Some(wrapper) = self.wrapper.upgrade()
+                        {
                             unsafe_clap_call! {
-                                &*self.host_gui=>closed(
+                                host_gui=>closed(
                                     &*wrapper.host_callback,
                                     true,
                                 )
@@ -2798,7 +2809,7 @@ impl<P: ClapPlugin> Wrapper<P> {
 
                 let callbacks: Box<dyn HostCallbacks> = Box::new(ClapHostCallbacks {
                     wrapper: wrapper.this.borrow().clone(),
-                    host_gui: ClapPtr::clone(wrapper.host_gui.borrow().as_ref().unwrap()),
+                    host_gui: wrapper.host_gui.borrow().clone(),
                 });
 
                 struct ClapHostMainThreadCaller<P: ClapPlugin> {
@@ -3214,7 +3225,8 @@ impl<P: ClapPlugin> Wrapper<P> {
         check_null_ptr!(false, plugin, unsafe { (*plugin).plugin_data }, param_info);
         let wrapper = unsafe { &*((*plugin).plugin_data as *const Self) };
 
-        if param_index > unsafe { Self::ext_params_count(plugin) } {
+        // Earworm: the count itself is no index either.
+        if param_index >= unsafe { Self::ext_params_count(plugin) } {
             return false;
         }
 

@@ -59,9 +59,10 @@ pub struct WrapperConfig {
     #[clap(value_parser, long, default_value = "2048")]
     pub midi_capacity: u32,
 
-    /// The input device for the ALSA, ASIO, CoreAudio, and WASAPI backends. No input will be
-    /// connected if this is not specified. If no ASIO output device is specified, this device will
-    /// also be used for output.
+    // Earworm: what follows from `listen_only` is told.
+    /// The input device for the ALSA, ASIO, CoreAudio, and WASAPI backends. If this is not specified,
+    /// the default device is used by programs that only listen, and none by others. If no ASIO output
+    /// device is specified, this device will also be used for output.
     ///
     /// Specifying an empty string or other invalid value will list all available input devices.
     #[clap(value_parser, long)]
@@ -84,8 +85,8 @@ pub struct WrapperConfig {
 
     /// If set to a port name ('foo:bar_1'), then all all inputs will be connected to that port. If
     /// the option is set to a comma separated list of port names ('foo:bar_1,foo:bar_2') then the
-    /// input ports will be connected in that order. No inputs will be connected if the port option
-    /// is not set.
+    /// input ports will be connected in that order. If the option is not set, programs that only
+    /// listen are connected to the system's capture ports, and others to none.
     ///
     /// This option is only used with the JACK backend.
     #[clap(value_parser, long)]
@@ -131,6 +132,11 @@ pub struct WrapperConfig {
     /// The default value is `4`.
     #[clap(value_parser, long, default_value = "4")]
     pub timesig_denom: u32,
+
+    // Earworm: for programs that play nothing. They listen to the default input without being told to,
+    // as no feedback can come of it, and say so instead of starting without audio.
+    #[clap(skip)]
+    pub listen_only: bool,
 }
 
 /// Determines which audio and MIDI backend should be used.
@@ -159,6 +165,11 @@ pub enum BackendType {
 }
 
 impl WrapperConfig {
+    // Earworm: devices that JACK knows nothing of.
+    pub fn names_devices(&self) -> bool {
+        self.input_device.is_some() || self.output_device.is_some()
+    }
+
     /// Get the audio IO layout for a plugin based on this configuration. Exits the application if
     /// the IO layout could not be parsed from the config. This doesn't return a `Result` to be able to differentiate between backend-specific errors and config parsing errors.
     pub fn audio_io_layout_or_exit<P: Plugin>(&self) -> AudioIOLayout {

@@ -305,13 +305,6 @@ impl<P: Plugin, B: Backend<P>> Wrapper<P, B> {
     /// Will return an error if the plugin threw an error during audio processing or if the editor
     /// could not be opened.
     pub fn run(self: Arc<Self>) -> Result<(), WrapperError> {
-        let close_gui_requested = Arc::clone(&self.close_requested);
-        if let Err(e) = ctrlc::set_handler(move || {
-            close_gui_requested.store(true, Ordering::Relaxed);
-        }) {
-            crate::nice_error!("Error setting close signal callback {}", e);
-        }
-
         // We'll spawn a separate thread to handle IO and to process audio. This audio thread should
         // terminate together with this function.
         let terminate_audio_thread = Arc::new(AtomicBool::new(false));
@@ -319,13 +312,17 @@ impl<P: Plugin, B: Backend<P>> Wrapper<P, B> {
         let audio_thread = {
             let this = self.clone();
             let terminate_audio_thread = terminate_audio_thread.clone();
+            // Earworm: a program whose audio has failed ends. Upstream shows a window that hears nothing.
             thread::spawn(move || {
-                this.run_audio_thread(terminate_audio_thread, close_gui_requested)
+                let run = std::panic::AssertUnwindSafe(|| {
+                    this.run_audio_thread(terminate_audio_thread, close_gui_requested)
+                });
+                if std::panic::catch_unwind(run).is_err() {
+                    crate::nice_error!("The audio device could not be used");
+                    std::process::exit(1);
+                }
             })
         };
-
-        #[allow(unused_mut)]
-        let mut gui_spawned = false;
 
         #[cfg(feature = "editor")]
         let res = match self.editor.borrow().clone() {
@@ -339,7 +336,6 @@ impl<P: Plugin, B: Backend<P>> Wrapper<P, B> {
                             window,
                         } = editor_window;
 
-                        gui_spawned = true;
                         *self.editor_handle.lock() = Some(instance);
 
                         <P::Editor as Editor>::Handle::run_until_closed(window)
@@ -348,23 +344,17 @@ impl<P: Plugin, B: Backend<P>> Wrapper<P, B> {
                     Err(e) => Err(WrapperError::WindowError(e)),
                 }
             }
-            None => Ok(()),
+            None => {
+                self.wait_for_interrupt();
+                Ok(())
+            }
         };
 
         #[cfg(not(feature = "editor"))]
-        let res = Ok(());
-
-        if !gui_spawned {
-            crate::nice_log!("No GUI available for {}, blocking indefinitely...", P::NAME);
-
-            loop {
-                if self.close_requested.swap(false, Ordering::Relaxed) {
-                    break;
-                }
-
-                std::thread::sleep(std::time::Duration::from_millis(10));
-            }
-        }
+        let res = {
+            self.wait_for_interrupt();
+            Ok(())
+        };
 
         terminate_audio_thread.store(true, Ordering::SeqCst);
 
@@ -375,6 +365,28 @@ impl<P: Plugin, B: Backend<P>> Wrapper<P, B> {
         self.plugin.lock().deactivate();
 
         res
+    }
+
+    /// Without an editor: blocks until SIGINT is received.
+    // Earworm: the handler is set for this alone. Upstream sets it always, so that Ctrl-C does nothing
+    // while a window is open, and waits here also when no window could be opened.
+    fn wait_for_interrupt(&self) {
+        let close_requested = Arc::clone(&self.close_requested);
+        if let Err(e) = ctrlc::set_handler(move || {
+            close_requested.store(true, Ordering::Relaxed);
+        }) {
+            crate::nice_error!("Error setting close signal callback {}", e);
+        }
+
+        crate::nice_log!("No GUI available for {}, blocking indefinitely...", P::NAME);
+
+        loop {
+            if self.close_requested.swap(false, Ordering::Relaxed) {
+                break;
+            }
+
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
     }
 
     /// Get a parameter's ID based on a `ParamPtr`. Used in the `GuiContext` implementation for the

@@ -17,9 +17,9 @@ use nice_plug_core::params::{ParamFlags, Params};
 #[cfg(feature = "editor")]
 use nice_plug_core::plugin::TrackInfo;
 use nice_plug_core::plugin::{Plugin, PluginState, ProcessStatus, TaskExecutor};
-use parking_lot::Mutex;
+use parking_lot::ReentrantMutex;
 #[cfg(feature = "editor")]
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -52,7 +52,8 @@ pub(crate) struct WrapperInner<P: Vst3Plugin> {
     /// The wrapped plugin instance.
     pub plugin: TryLock<P>,
     /// The plugin's background task executor closure.
-    pub task_executor: Mutex<TaskExecutor<P>>,
+    // Earworm: reentrant, as a host may run its own loop, and so the next task, while a task calls it.
+    pub task_executor: ReentrantMutex<TaskExecutor<P>>,
     /// The plugin's parameters. These are fetched once during initialization. That way the
     /// `ParamPtr`s are guaranteed to live at least as long as this object and we can interact with
     /// the `Params` object without having to acquire a lock on `plugin`.
@@ -264,7 +265,7 @@ impl<P: Vst3Plugin> WrapperInner<P> {
     #[allow(unused_unsafe)]
     pub fn new() -> Arc<Self> {
         let mut plugin = P::default();
-        let task_executor = Mutex::new(plugin.task_executor());
+        let task_executor = ReentrantMutex::new(plugin.task_executor());
 
         // This is used to allow the plugin to restore preset data from its editor, see the comment
         // on `Self::updated_state_sender`

@@ -7,7 +7,7 @@ use nice_plug_core::midi::{Channel, Key, MidiConfig, NoteEvent, VoiceID};
 use nice_plug_core::params::ParamFlags;
 use nice_plug_core::plugin::ProcessStatus;
 use std::ffi::c_void;
-use std::mem::{self, MaybeUninit};
+use std::mem::{self, ManuallyDrop, MaybeUninit};
 use std::num::NonZeroU32;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -47,7 +47,7 @@ use super::util::{VST3_MIDI_CHANNELS, VST3_MIDI_PARAMS_END};
 use crate::util::permit_alloc;
 use crate::wrapper::state;
 use crate::wrapper::util::buffer_management::{BufferManager, ChannelPointers};
-use crate::wrapper::util::{clamp_input_event_timing, process_wrapper};
+use crate::wrapper::util::{clamp_input_event_timing, drop_when_alone, process_wrapper};
 use crate::wrapper::vst3::Vst3Plugin;
 
 #[allow(clippy::unnecessary_cast)]
@@ -66,7 +66,8 @@ const K_BUS_TYPE_MAIN: i32 = vst3::Steinberg::Vst::BusTypes_::kMain as i32;
 const K_BUS_TYPE_AUX: i32 = vst3::Steinberg::Vst::BusTypes_::kAux as i32;
 
 pub struct Wrapper<P: Vst3Plugin> {
-    inner: Arc<WrapperInner<P>>,
+    // Earworm: in `ManuallyDrop`, as `drop` takes it out.
+    inner: ManuallyDrop<Arc<WrapperInner<P>>>,
 }
 
 impl<P: Vst3Plugin> Class for Wrapper<P> {
@@ -85,7 +86,7 @@ impl<P: Vst3Plugin> Class for Wrapper<P> {
 impl<P: Vst3Plugin> Wrapper<P> {
     pub fn new() -> Self {
         Self {
-            inner: WrapperInner::new(),
+            inner: ManuallyDrop::new(WrapperInner::new()),
         }
     }
 }
@@ -98,7 +99,9 @@ impl<P: Vst3Plugin> Default for Wrapper<P> {
 
 impl<P: Vst3Plugin> Drop for Wrapper<P> {
     fn drop(&mut self) {
-        crate::nice_debug_assert_eq!(Arc::strong_count(&self.inner), 1);
+        // Earworm: upstream drops its own reference only, and lets go of what other threads still hold later.
+        let inner = unsafe { ManuallyDrop::take(&mut self.inner) };
+        drop_when_alone(inner);
     }
 }
 
@@ -624,7 +627,8 @@ impl<P: Vst3Plugin> IEditControllerTrait for Wrapper<P> {
     unsafe fn getParameterInfo(&self, param_index: int32, info: *mut ParameterInfo) -> tresult {
         check_null_ptr!(info);
 
-        if param_index < 0 || param_index > unsafe { self.getParameterCount() } {
+        // Earworm: the count itself is no index either.
+        if param_index < 0 || param_index >= unsafe { self.getParameterCount() } {
             return kInvalidArgument;
         }
 

@@ -210,7 +210,8 @@ impl<P: Plugin> Backend<P> for CpalMidir {
 
                 // Playback is delayed one period if we're capturing audio so it has something to
                 // process
-                input_parker.park()
+                // Earworm: not for ever, as where the input stays away the program could not be closed.
+                input_parker.park_timeout(std::time::Duration::from_secs(2));
             }
 
             // The output callback can read input events from this ringbuffer
@@ -422,6 +423,16 @@ impl<P: Plugin> Backend<P> for CpalMidir {
     }
 }
 
+/// Earworm: the period that was asked for where the device has it, else the device's own.
+fn buffer_size_for(range: &cpal::SupportedStreamConfigRange, period_size: u32) -> cpal::BufferSize {
+    match range.buffer_size() {
+        cpal::SupportedBufferSize::Range { min, max } if (*min..=*max).contains(&period_size) => {
+            cpal::BufferSize::Fixed(period_size)
+        }
+        _ => cpal::BufferSize::Default,
+    }
+}
+
 impl CpalMidir {
     /// Initialize the backend with the specified host. Returns an error if this failed for whatever
     /// reason.
@@ -444,7 +455,12 @@ impl CpalMidir {
 
         let host = cpal::host_from_id(cpal_host_id).context("The Audio API is unavailable")?;
 
-        if config.input_device.is_none() && audio_io_layout.main_input_channels.is_some() {
+        // Earworm: nothing is played by what only listens.
+        let listens = config.listen_only && audio_io_layout.main_input_channels.is_some();
+        if config.input_device.is_none()
+            && audio_io_layout.main_input_channels.is_some()
+            && !listens
+        {
             crate::nice_log!(
                 "Audio inputs are not connected automatically to prevent feedback. Use the \
                  '--input-device' option to choose an input device."
@@ -477,7 +493,8 @@ impl CpalMidir {
                             format!("Unknown input device '{name}'. Available devices are:");
                         for device_name in host
                             .input_devices()
-                            .unwrap()
+                            .into_iter()
+                            .flatten()
                             .filter_map(|d| d.description().map(|d| d.name().to_string()).ok())
                         {
                             message.push_str(&format!("\n{device_name}"))
@@ -489,6 +506,21 @@ impl CpalMidir {
                 Ok(device)
             })
             .transpose()?;
+        // Earworm: the default one.
+        let input_device = match input_device {
+            None if listens => Some(host.default_input_device().context(
+                "There is no default audio input device. Use the '--input-device' option to choose \
+                 one, '--input-device \"\"' lists them",
+            )?),
+            device => device,
+        };
+        if let (true, Some(device)) = (listens, &input_device) {
+            let name = device.description().map(|n| n.name().to_string());
+            crate::nice_log!(
+                "Listening to {}. The '--input-device' option chooses another input device",
+                name.as_deref().unwrap_or("an input device without a name")
+            );
+        }
 
         let output_device = match output_device_name {
             Some(name) => host
@@ -500,7 +532,8 @@ impl CpalMidir {
                         format!("Unknown output device '{name}'. Available devices are:");
                     for device_name in host
                         .output_devices()
-                        .unwrap()
+                        .into_iter()
+                        .flatten()
                         .filter_map(|d| d.description().map(|d| d.name().to_string()).ok())
                     {
                         message.push_str(&format!("\n{device_name}"))
@@ -514,7 +547,6 @@ impl CpalMidir {
         };
 
         let requested_sample_rate = config.sample_rate as u32;
-        let requested_buffer_size = cpal::BufferSize::Fixed(config.period_size);
         let num_input_channels = audio_io_layout
             .main_input_channels
             .map(NonZeroU32::get)
@@ -524,27 +556,27 @@ impl CpalMidir {
                 let input_configs: Vec<_> = device
                     .supported_input_configs()
                     .context("Could not get supported audio input configurations")?
-                    .filter(|c| match c.buffer_size() {
-                        cpal::SupportedBufferSize::Range { min, max } => {
-                            c.channels() as usize == num_input_channels
-                                && (c.min_sample_rate()..=c.max_sample_rate())
-                                    .contains(&requested_sample_rate)
-                                && (min..=max).contains(&&config.period_size)
-                        }
-                        cpal::SupportedBufferSize::Unknown => false,
+                    // Earworm: any channels and any period, as microphones have one channel and
+                    // WASAPI a period of its own.
+                    .filter(|c| {
+                        (c.min_sample_rate()..=c.max_sample_rate()).contains(&requested_sample_rate)
                     })
                     .collect();
                 let input_config_range = input_configs
                     .iter()
                     // Prefer floating point samples to avoid conversions
-                    .find(|c| c.sample_format() == SampleFormat::F32)
-                    .or_else(|| input_configs.first())
+                    .min_by_key(|c| {
+                        let channels = c.channels() as usize;
+                        let is_short = channels < num_input_channels;
+                        let is_converted = c.sample_format() != SampleFormat::F32;
+                        (is_short, channels.abs_diff(num_input_channels), is_converted)
+                    })
                     .cloned()
                     .with_context(|| {
                         format!(
-                            "The audio input device does not support {} audio channels at a \
-                             sample rate of {} Hz and a period size of {} samples",
-                            num_input_channels, config.sample_rate, config.period_size,
+                            "The audio input device does not support a sample rate of {} Hz. Use the \
+                             '--sample-rate' option to choose another one",
+                            config.sample_rate,
                         )
                     })?;
 
@@ -552,7 +584,7 @@ impl CpalMidir {
                 let input_config = StreamConfig {
                     channels: input_config_range.channels(),
                     sample_rate: requested_sample_rate,
-                    buffer_size: requested_buffer_size,
+                    buffer_size: buffer_size_for(&input_config_range, config.period_size),
                 };
                 let input_sample_format = input_config_range.sample_format();
 
@@ -572,12 +604,9 @@ impl CpalMidir {
             let output_configs: Vec<_> = output_device
                 .supported_output_configs()
                 .context("Could not get supported audio output configurations")?
-                .filter(|c| match c.buffer_size() {
-                    cpal::SupportedBufferSize::Range { min, max } => {
-                        (c.min_sample_rate()..=c.max_sample_rate()).contains(&requested_sample_rate)
-                            && (min..=max).contains(&&config.period_size)
-                    }
-                    cpal::SupportedBufferSize::Unknown => false,
+                // Earworm: any period, see above.
+                .filter(|c| {
+                    (c.min_sample_rate()..=c.max_sample_rate()).contains(&requested_sample_rate)
                 })
                 .collect();
             // Prefer a config with at least as many channels as the plugin, otherwise fall back to
@@ -599,15 +628,15 @@ impl CpalMidir {
                 .cloned()
                 .with_context(|| {
                     format!(
-                        "The audio output device does not support any channel layout at a sample \
-                         rate of {} Hz and a period size of {} samples",
-                        config.sample_rate, config.period_size,
+                        "The audio output device does not support a sample rate of {} Hz. Use the \
+                         '--sample-rate' option to choose another one",
+                        config.sample_rate,
                     )
                 })?;
             let output_config = StreamConfig {
                 channels: output_config_range.channels(),
                 sample_rate: requested_sample_rate,
-                buffer_size: requested_buffer_size,
+                buffer_size: buffer_size_for(&output_config_range, config.period_size),
             };
             let output_sample_format = output_config_range.sample_format();
 
@@ -619,7 +648,7 @@ impl CpalMidir {
         };
 
         let device_output_channels = output.config.channels as usize;
-        if device_output_channels < num_output_channels {
+        if device_output_channels < num_output_channels && !listens {
             crate::nice_warn!(
                 "The audio output device only has {} channels, but the plugin has {} output \
                  channels. Only the first {} channels will be played back.",
@@ -897,11 +926,13 @@ impl CpalMidir {
                                 false,
                             );
 
-                            for channel in main_io_storage
-                                .iter_mut()
-                                .skip(input_rb_consumer.num_channels())
-                            {
-                                channel.fill(0.0);
+                            // Earworm: a microphone's only channel is heard on all.
+                            let (read, rest) = main_io_storage.split_at_mut(in_channels);
+                            for channel in rest {
+                                match read {
+                                    [only] => channel.copy_from_slice(only),
+                                    _ => channel.fill(0.0),
+                                }
                             }
                         }
                         None => {
@@ -1023,6 +1054,13 @@ impl CpalMidir {
                             unparker.unpark();
                             break 'chunk;
                         }
+                    }
+
+                    // Earworm: what is listened to is not played, as a microphone would hear it again.
+                    if config.listen_only {
+                        data.fill(T::EQUILIBRIUM);
+                        num_processed_samples += out_frames;
+                        continue 'chunk;
                     }
 
                     // The buffer's samples need to be written to `data` in an interlaced format

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use crossbeam::sync::Parker;
 use jack::{
-    AsyncClient, AudioIn, AudioOut, Client, ClientOptions, Control, MidiIn, MidiOut, Port, Unowned,
+    AsyncClient, AudioIn, AudioOut, Client, ClientOptions, Control, MidiIn, MidiOut, Port, PortFlags,
+    Unowned,
 };
 use nice_plug_core::audio_setup::{AudioIOLayout, AuxiliaryBuffers};
 use nice_plug_core::buffer::Buffer;
@@ -346,7 +347,10 @@ impl Jack {
             anyhow::bail!("The JACK server returned an error: {status:?}");
         }
 
-        if config.connect_jack_inputs.is_none() && audio_io_layout.main_input_channels.is_some() {
+        if config.connect_jack_inputs.is_none()
+            && audio_io_layout.main_input_channels.is_some()
+            && !config.listen_only
+        {
             crate::nice_log!(
                 "Audio inputs are not connected automatically to prevent feedback. Use the \
                  '--connect-jack-inputs' option to connect the input ports."
@@ -469,7 +473,10 @@ impl Jack {
 
         // We don't connect the inputs automatically to avoid feedback loops, but this should be
         // safe. And if this fails, then that's fine.
-        let outputs: Vec<Port<Unowned>> = {
+        // Earworm: nor are the outputs connected where the inputs are, see below.
+        let outputs: Vec<Port<Unowned>> = if self.config.listen_only {
+            Vec::new()
+        } else {
             self.main_outputs
                 .lock()
                 .iter()
@@ -500,6 +507,30 @@ impl Jack {
                         crate::nice_error!("Could not connect to '{port_name}': {err}");
                         break;
                     }
+                }
+            }
+        }
+
+        // Earworm: what only listens is connected to what the system records.
+        if self.config.listen_only && self.config.connect_jack_inputs.is_none() {
+            let recorded = client.ports(
+                None,
+                Some("32 bit float mono audio"),
+                PortFlags::IS_PHYSICAL | PortFlags::IS_OUTPUT,
+            );
+            if recorded.is_empty() {
+                crate::nice_error!(
+                    "JACK has no port that records. Use the '--connect-jack-inputs' option, or \
+                     connect the input ports by hand"
+                );
+            }
+            // A microphone's only channel is heard on all.
+            for (input, port_name) in self.main_inputs.iter().zip(recorded.iter().cycle()) {
+                match client.connect_ports_by_name(port_name, &input.name()?) {
+                    Ok(()) => crate::nice_log!(
+                        "Listening to {port_name}. The '--connect-jack-inputs' option chooses others"
+                    ),
+                    Err(err) => crate::nice_error!("Could not connect to '{port_name}': {err}"),
                 }
             }
         }
