@@ -6,6 +6,8 @@ mod clock;
 mod config;
 mod details;
 mod devices;
+#[cfg(test)]
+mod distinct;
 mod exit;
 mod flow;
 #[doc(hidden)]

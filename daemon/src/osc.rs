@@ -66,23 +66,29 @@ impl Sender {
 fn run(station: &Weak<Station>, sender: &mut Sender) {
     let mut sent = 0;
     while let Some(station) = station.upgrade() {
-        let meter = station.meter();
-        if meter.readings() != sent {
-            sent = meter.readings();
-            if let Ok(packet) = rosc::encoder::encode(&packet(&meter.reading())) {
-                // What is lost is not sent again: the next one comes soon.
-                match sender.send(&packet) {
-                    Some(Change::Fails(error)) => {
-                        tracing::warn!("cannot send OSC messages to {} now: {error}", sender.to);
-                    }
-                    Some(Change::Works) => tracing::info!("OSC messages are sent again"),
-                    None => {}
-                }
-            }
-        }
+        sent = send_new(&station, sender, sent);
         drop(station);
         std::thread::sleep(INTERVAL);
     }
+}
+
+/// Sends the latest reading, unless it is number `sent`; gives its number.
+fn send_new(station: &Station, sender: &mut Sender, sent: u64) -> u64 {
+    let meter = station.meter();
+    let latest = meter.readings();
+    if latest != sent
+        && let Ok(packet) = rosc::encoder::encode(&packet(&meter.reading()))
+    {
+        // What is lost is not sent again: the next one comes soon.
+        match sender.send(&packet) {
+            Some(Change::Fails(error)) => {
+                tracing::warn!("cannot send OSC messages to {} now: {error}", sender.to);
+            }
+            Some(Change::Works) => tracing::info!("OSC messages are sent again"),
+            None => {}
+        }
+    }
+    latest
 }
 
 /// One bundle for a reading; what has no value is left out. While the status is `listening`, momentary
@@ -121,8 +127,10 @@ fn message(name: &str, args: Vec<OscType>) -> OscPacket {
 #[cfg(test)]
 mod tests {
     use earworm_scorer::Model;
+    use earworm_scorer::live::{Tap, Worker};
 
     use super::*;
+    use crate::distinct;
 
     /// Refused, whatever networks there are: who sends to all must have said so.
     const UNREACHABLE: &str = "255.255.255.255:9";
@@ -133,10 +141,42 @@ mod tests {
         receiver
     }
 
+    /// So many seconds of noise come in and are scored.
+    fn hear(tap: &mut Tap, seconds: u32) {
+        let second: Vec<f32> = (0..48_000u32)
+            .map(|i| (i.wrapping_mul(2_654_435_761) >> 8) as f32 / (1 << 24) as f32 - 0.5)
+            .collect();
+        for _ in 0..seconds {
+            tap.push_interleaved(&second, 1);
+            Worker::shared().drain();
+        }
+    }
+
+    /// The next packet, which must come.
+    fn received(receiver: &UdpSocket) -> OscPacket {
+        let mut bytes = [0; 2048];
+        let length = receiver.recv(&mut bytes).unwrap();
+        rosc::decoder::decode_udp(&bytes[..length]).unwrap().1
+    }
+
     #[test]
-    fn it_starts_without_a_network() {
-        let (station, _tap) = Station::new(Model::embedded(), 48_000).unwrap();
+    fn it_starts_without_a_network_and_goes_on_with_one() {
+        let (station, mut tap) = Station::new(Model::embedded(), 48_000).unwrap();
         start(&station, UNREACHABLE.parse().unwrap()).unwrap();
+        // The same without its thread.
+        let mut sender = Sender::new(UNREACHABLE.parse().unwrap()).unwrap();
+        hear(&mut tap, 1);
+        let first = send_new(&station, &mut sender, 0);
+        assert!(first > 0 && sender.fails, "number {first}");
+        // As if there were one now.
+        let receiver = receiver();
+        sender.to = receiver.local_addr().unwrap();
+        assert_eq!(send_new(&station, &mut sender, first), first);
+        assert!(sender.fails, "the same again is not sent");
+        hear(&mut tap, 1);
+        assert!(send_new(&station, &mut sender, first) > first);
+        assert!(!sender.fails);
+        assert_eq!(received(&receiver), packet(&station.meter().reading()));
     }
 
     #[test]
@@ -167,16 +207,26 @@ mod tests {
         let receiver = receiver();
         let (station, mut tap) = Station::new(Model::embedded(), 48_000).unwrap();
         start(&station, receiver.local_addr().unwrap()).unwrap();
-        let noise: Vec<f32> = (0..48_000u32)
-            .map(|i| (i.wrapping_mul(2_654_435_761) >> 8) as f32 / (1 << 24) as f32 - 0.5)
-            .collect();
-        tap.push_interleaved(&noise, 1);
-        let mut bytes = [0; 2048];
-        let length = receiver.recv(&mut bytes).unwrap();
-        let (_, packet) = rosc::decoder::decode_udp(&bytes[..length]).unwrap();
-        let OscPacket::Bundle(bundle) = packet else { panic!("{packet:?}") };
-        let OscPacket::Message(status) = &bundle.content[0] else { panic!("{bundle:?}") };
-        assert_eq!(status.addr, "/earworm/status");
+        hear(&mut tap, 20);
+        let last = station.meter().reading();
+        assert_eq!(last.status, Status::Scoring);
+        assert!(last.momentary.is_some() && last.window.is_some() && last.integrated.is_some());
+        // Earlier ones may come before it.
+        while received(&receiver) != packet(&last) {}
+    }
+
+    #[test]
+    fn each_value_is_in_the_message_of_its_name() {
+        let OscPacket::Bundle(bundle) = packet(&distinct::reading()) else { panic!() };
+        let mut expected = vec![
+            message("status", vec![OscType::String("scoring".into())]),
+            message("level", vec![OscType::Float(-7.0)]),
+            message("coverage", vec![OscType::Float(0.5)]),
+        ];
+        let scores = distinct::SCORES;
+        expected.extend(scores.map(|(name, score)| message(name, vec![OscType::Float(score)])));
+        expected.push(message("hook", [55.0, 6.0, 36.0].map(OscType::Float).to_vec()));
+        assert_eq!(bundle.content, expected);
     }
 
     #[test]

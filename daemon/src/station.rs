@@ -144,6 +144,8 @@ pub(crate) struct Station {
     reset: AtomicBool,
     control: OnceLock<Control>,
     wish: ArcSwapOption<Wish>,
+    /// Held while the wish is changed.
+    changing: Mutex<()>,
     track: ArcSwapOption<Track>,
     memory: ArcSwap<Memory>,
     /// What is counted.
@@ -168,6 +170,7 @@ impl Station {
             reset: AtomicBool::new(false),
             control: OnceLock::new(),
             wish: ArcSwapOption::empty(),
+            changing: Mutex::default(),
             track: ArcSwapOption::empty(),
             memory: ArcSwap::default(),
             tally: Tally::default(),
@@ -266,9 +269,12 @@ impl Station {
         self.control.get().is_some_and(|control| control(command))
     }
 
-    /// Captures this from now on, where something is captured. Who asks for the wish hears of it at
-    /// once: the capture may have to wait for a sound system until it can follow.
-    pub(crate) fn change(&self, wish: Wish) {
+    /// Changes what is captured from now on, where something is captured; what others change meanwhile
+    /// stays. Who asks for the wish hears of it at once: the capture may have to wait for a sound system
+    /// until it can follow.
+    pub(crate) fn change(&self, how: impl FnOnce(Wish) -> Wish) {
+        let _alone = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(wish) = self.wish().map(how) else { return };
         self.set_wish(wish.clone());
         self.command(Command::Change(wish));
     }
@@ -306,15 +312,46 @@ fn sum(past: &Load, now: &Load) -> Load {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_reload_changes_only_what_has_changed_in_the_file() {
-        let old = Wish {
+    fn usual() -> Wish {
+        Wish {
             host: None,
             device: Some("speakers".into()),
             rate: None,
             follow_default: true,
             rest_after: Some(Duration::from_secs(10)),
+        }
+    }
+
+    /// A device may be looked for in the sound system for seconds before it is chosen, and the configuration
+    /// read anew meanwhile.
+    #[test]
+    fn changes_by_several_all_stay() {
+        let (station, _tap) = Station::new(Model::embedded(), 48_000).unwrap();
+        station.change(|_| panic!("nothing is captured"));
+        station.set_wish(usual());
+        let followed = Arc::new(Mutex::new(Vec::new()));
+        let follows = followed.clone();
+        station.set_control(Box::new(move |command| {
+            follows.lock().unwrap().push(command);
+            true
+        }));
+        station.change(|wish| {
+            assert!(station.changing.try_lock().is_err(), "nobody changes it meanwhile");
+            wish.with_changes(&usual(), &Wish { rest_after: None, ..usual() })
+        });
+        station.change(|wish| Wish { device: Some("headset".into()), ..wish });
+        let wanted = Wish { device: Some("headset".into()), rest_after: None, ..usual() };
+        assert_eq!(station.wish(), Some(wanted.clone()));
+        let followed = followed.lock().unwrap();
+        let [Command::Change(_), Command::Change(last)] = &followed[..] else {
+            panic!("{followed:?}");
         };
+        assert_eq!(*last, wanted);
+    }
+
+    #[test]
+    fn a_reload_changes_only_what_has_changed_in_the_file() {
+        let old = usual();
         let chosen = Wish { device: Some("headset".into()), ..old.clone() };
         let new = Wish { rest_after: None, rate: Some(48_000), ..old.clone() };
         let wish = chosen.clone().with_changes(&old, &new);

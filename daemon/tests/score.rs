@@ -153,6 +153,14 @@ fn a_file_that_is_cut_off_is_scored_with_a_warning() {
     assert!(row["score"].is_number() && row["error"].is_null());
 }
 
+/// Width and height as a whole PNG file has them: of its first part, behind its length and name.
+fn size_of_png(png: &[u8]) -> (u32, u32) {
+    assert!(png.starts_with(b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"));
+    assert!(png.ends_with(b"\0\0\0\0IEND\xae\x42\x60\x82"));
+    let number = |at: usize| u32::from_be_bytes(png[at..at + 4].try_into().unwrap());
+    (number(16), number(20))
+}
+
 #[test]
 fn a_picture_for_each_file() {
     let dir = tempfile::tempdir().unwrap();
@@ -161,11 +169,15 @@ fn a_picture_for_each_file() {
     let output = run(dir.path(), ["score", "--plot", "p.png", "a.wav"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let output = run(dir.path(), ["score", "--plot", "p.png", "a.wav", "b.wav"]);
-    assert!(output.status.code().is_some());
-    for name in ["p.png", "p-a.png", "p-b.png"] {
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let [alone, first, second] = ["p.png", "p-a.png", "p-b.png"].map(|name| {
         let png = std::fs::read(dir.path().join(name)).unwrap();
-        assert!(png.starts_with(b"\x89PNG\r\n\x1a\n") && png.len() > 10_000, "{name}");
-    }
+        assert_eq!(size_of_png(&png), (1600, 900), "{name}");
+        assert!(png.len() > 10_000, "{name}");
+        png
+    });
+    assert!(alone == first, "the same file looks the same");
+    assert!(first != second, "another file looks otherwise");
     let left: Vec<_> = std::fs::read_dir(dir.path())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())

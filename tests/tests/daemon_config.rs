@@ -69,6 +69,26 @@ fn wrong_keys_have_an_exit_code_of_their_own() {
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
 }
 
+/// The file that is meant is named where it is not there.
+#[test]
+fn a_flag_wins_over_its_variable_and_that_over_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("config.toml"), "history = \"of-the-file.db\"\n").unwrap();
+    let (flag, no_flag) = (&["history", "--history", "of-the-flag.db"][..], &["history"][..]);
+    for (args, variable, wins) in [
+        (flag, "of-the-variable.db", "of-the-flag.db"),
+        (flag, "", "of-the-flag.db"),
+        (no_flag, "of-the-variable.db", "of-the-variable.db"),
+        (no_flag, "", "of-the-file.db"),
+    ] {
+        let mut history = earworm(folder.path(), args);
+        let output = history.env("EARWORM_HISTORY", variable).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        let wanted = format!("{wins};");
+        assert!(said(&output).contains(&wanted), "{args:?} {variable:?}: {}", said(&output));
+    }
+}
+
 /// Whatever a service would end with at once, again and again, is said beforehand.
 #[test]
 fn what_cannot_be_used_is_not_approved() {
@@ -258,18 +278,26 @@ fn an_installed_service_is_started_anew() {
 fn systemd_has_no_complaint() {
     let folder = tempfile::tempdir().unwrap();
     let unit = folder.path().join("earworm.service");
-    let mut verify = Command::new("systemd-analyze");
-    verify.args(["verify", "--user", "--man=no"]).arg(&unit);
-    verify.env("XDG_RUNTIME_DIR", folder.path());
-    let printed = earworm(folder.path(), &["service", "install", "--print"]).output().unwrap();
-    std::fs::write(&unit, printed.stdout).unwrap();
-    let Ok(output) = verify.output() else {
-        return common::skip("systemd_has_no_complaint", "no systemd-analyze");
+    // What is said about this text; it may complain of others that are installed.
+    let complaints = |text: &str| {
+        std::fs::write(&unit, text).unwrap();
+        let mut verify = Command::new("systemd-analyze");
+        verify.args(["verify", "--user", "--man=no"]).arg(&unit);
+        let output = verify.env("XDG_RUNTIME_DIR", folder.path()).output().ok()?;
+        let about_us = |line: &&str| line.contains("earworm.service");
+        let said = said(&output);
+        Some(said.lines().filter(about_us).map(str::to_owned).collect::<Vec<_>>())
     };
-    let said = String::from_utf8_lossy(&output.stderr);
-    let about_us: Vec<_> = said.lines().filter(|line| line.contains("earworm")).collect();
-    assert!(about_us.is_empty(), "{said}");
-    assert!(output.status.success() || !said.contains("earworm.service"), "{said}");
+    let skip = |why| common::skip("systemd_has_no_complaint", why);
+    let printed = earworm(folder.path(), &["service", "install", "--print"]).output().unwrap();
+    let printed = String::from_utf8(printed.stdout).unwrap();
+    let Some(of_a_wrong_one) = complaints(&printed.replace("Type=notify", "Type=wrong")) else {
+        return skip("no systemd-analyze");
+    };
+    if of_a_wrong_one.is_empty() {
+        return skip("systemd-analyze finds no fault in a file that has one");
+    }
+    assert_eq!(complaints(&printed), Some(Vec::new()));
 }
 
 /// What systemd would be told, over a socket of the test's own.

@@ -33,6 +33,10 @@ const LOOKS: u64 = 10;
 const LEAST: f64 = 0.2;
 /// Most that memory may grow by, in MB: a leak of a message a client is far more.
 const GROWTH_MB: f64 = 24.0;
+/// Most processor time that it may take, as parts of a core: many times what it does take, and still far less
+/// than a loop that waits for nothing. That other programs run as well adds little to it.
+const IN_SILENCE: f64 = 0.05;
+const WITH_MUSIC: f64 = 0.25;
 
 fn setting(name: &str, usual: u64) -> u64 {
     std::env::var(name).map_or(usual, |text| text.parse().expect("a number"))
@@ -218,6 +222,8 @@ fn it_costs_little() {
     };
     println!("and had a momentary score {momentary_s:.2} s later");
     let (listening, memory) = measure("music plays, dashboard closed", &daemon);
+    assert!(silence < IN_SILENCE, "{silence} of a core while nothing plays");
+    assert!(listening < WITH_MUSIC, "{listening} of a core while music plays");
     assert!(silence < listening, "{silence} < {listening}");
     assert!(memory <= 60.0, "{memory} MB");
 }

@@ -47,6 +47,7 @@ fn models() -> Vec<PathBuf> {
     let entries = std::fs::read_dir(&folder).expect("there is a folder of models");
     let trained = entries.map(|entry| entry.unwrap().path().join("model.onnx"));
     let mut models: Vec<_> = trained.filter(|path| path.exists()).collect();
+    assert!(!models.is_empty(), "there is no trained model in {}", folder.display());
     models.extend(common::TINY_MODELS.map(common::in_checkout));
     models.sort();
     models

@@ -1,5 +1,6 @@
 //! The thread that keeps a stream open: opens, closes and waits as the supervisor says.
 
+mod finding;
 mod telling;
 #[cfg(test)]
 mod tests;
@@ -8,14 +9,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender};
 use earworm_scorer::live::Tap;
 
+use super::Message;
 use super::server::Server;
 use super::stream::{Attempt, OPENING, Opening, Outcome, Stream};
-use super::supervisor::{Order, Reason, Sight, Supervisor, Target};
-use super::{Message, devices};
+use super::supervisor::{Order, Reason, Supervisor, Target};
 use crate::exit::describe;
 use crate::station::{Command, SourceState, Station, Wish};
 
@@ -166,60 +167,6 @@ impl Keeper {
         self.wish = wish;
     }
 
-    /// Whether a sound server tells when something changes.
-    fn is_told(&self) -> bool {
-        self.server.serves(&self.wish)
-    }
-
-    /// Whether there is a sound server, but one that has not told anything.
-    fn server_is_silent(&self) -> bool {
-        self.is_told() && self.server.is_silent()
-    }
-
-    /// What there is to capture.
-    fn look(&mut self) -> Sight {
-        if self.stream.as_ref().is_some_and(Stream::works) {
-            // Whatever goes wrong from now on is news.
-            (self.said, self.announced) = (None, None);
-        }
-        let mut sight = Sight {
-            frames: self.stream.as_ref().map_or(0, Stream::frames),
-            sounds: self.stream.as_ref().map_or(0, Stream::sounds),
-            failed: self.failure.is_some(),
-            ..Sight::default()
-        };
-        let choice = self.held.clone().or_else(|| self.wish.device.clone());
-        if self.is_told() {
-            if let Some(seen) = self.server.target(choice.as_deref(), self.named.as_deref()) {
-                (sight.playing, sight.runs) = (seen.playing, seen.runs);
-                sight.recorded = seen.recorded;
-                sight.target = Some(Target { id: seen.id, version: seen.version });
-            }
-            return sight;
-        }
-        match self.locate(choice.as_deref()) {
-            Ok((id, is_loopback)) => {
-                sight.target = Some(Target { id, version: 0 });
-                sight.may_be_mute = is_loopback;
-            }
-            Err(error) => self.miss(describe(&error)),
-        }
-        sight
-    }
-
-    /// The identifier of what is to be captured, and whether it is an output that is heard by loopback.
-    fn locate(&mut self, choice: Option<&str>) -> anyhow::Result<(String, bool)> {
-        use cpal::traits::DeviceTrait as _;
-        // Anew each time: what it keeps quiet is kept in memory.
-        let _quiet = devices::quiet();
-        if self.host.is_none() {
-            self.host = Some(devices::open_host(self.wish.host.as_deref())?);
-        }
-        let host = self.host.as_ref().context("there is no sound system")?;
-        let device = devices::locate(host, choice, self.named.as_deref())?;
-        Ok((device.id()?.id().to_owned(), devices::is_loopback(host, &device)))
-    }
-
     fn open(&mut self, target: Target) {
         (self.failure, self.missing) = (None, None);
         match self.try_open(&target.id) {
@@ -320,19 +267,6 @@ impl Keeper {
             }
             Outcome::Late(attempt) => self.put_off(Late { attempt, device: id.to_owned(), rate }),
         }
-    }
-
-    fn opening(&mut self, id: &str) -> anyhow::Result<Opening> {
-        #[cfg(unix)]
-        if self.is_told() {
-            let own = self.server.rate(id).context("it is not there")?;
-            return Opening::source(id, self.wish.rate.unwrap_or(own));
-        }
-        if self.host.is_none() {
-            self.host = Some(devices::open_host(self.wish.host.as_deref())?);
-        }
-        let host = self.host.as_ref().context("there is no sound system")?;
-        Opening::device(host, id, self.wish.rate)
     }
 
     fn close(&mut self, reason: Reason) {

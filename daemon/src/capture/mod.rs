@@ -60,6 +60,21 @@ impl Capture {
             .context("the system gives no thread")?;
         Ok(Self { inbox, thread: Some(thread) })
     }
+
+    /// Whether it has ended by itself, as it never should: nothing is heard any more.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// One that has ended by itself.
+    #[cfg(test)]
+    pub(crate) fn ended() -> Self {
+        let thread = std::thread::spawn(|| {});
+        while !thread.is_finished() {
+            std::thread::yield_now();
+        }
+        Self { inbox: channel::unbounded().0, thread: Some(thread) }
+    }
 }
 
 impl Drop for Capture {

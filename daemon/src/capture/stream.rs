@@ -169,9 +169,13 @@ impl Attempt {
         let inbox = Inbox::new(tap, home, opening.channels(), station.clone(), heard.clone());
         let station = station.clone();
         let (opened, result) = channel::bounded(1);
-        std::thread::spawn(move || {
+        let refused = opened.clone();
+        let begun = beside(move || {
             let _ = opened.send(opening.open(inbox, station, failed));
         });
+        if let Err(error) = begun {
+            let _ = refused.send(Err(anyhow!(error).context("the system gives no thread")));
+        }
         Self { result, home: back, heard }
     }
 
@@ -220,9 +224,25 @@ impl Stream {
     /// Closes it and gives the tap back, unless that is lost in a sound system that hangs.
     pub(super) fn close(mut self) -> Option<Tap> {
         let stream = self.stream.take();
-        std::thread::spawn(move || drop(stream));
+        // Where there is no thread, it is dropped here.
+        let _ = beside(move || drop(stream));
         self.home.recv_timeout(CLOSING).ok()
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// Whether the system gives this thread no others.
+    pub(super) static NO_THREADS: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Does something in a thread of its own; drops it where the system gives none.
+fn beside(work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    #[cfg(test)]
+    if NO_THREADS.get() {
+        return Err(std::io::ErrorKind::WouldBlock.into());
+    }
+    std::thread::Builder::new().name("earworm-stream".into()).spawn(work).map(|_| ())
 }
 
 fn build(

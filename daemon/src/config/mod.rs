@@ -5,6 +5,8 @@ mod command;
 mod file;
 pub(crate) mod fuzzed;
 mod options;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 

@@ -250,6 +250,7 @@ impl Desk {
         let step = self.splitter.take(&Moment {
             now_s: elapsed_s,
             time: now_s(),
+            steady_s: steady_s(),
             reading: &reading,
             epoch,
             classes: &self.classes,
@@ -257,8 +258,7 @@ impl Desk {
             track: track.as_deref(),
         });
         for song in step.songs {
-            self.songs.retain(|old| old.start != song.start);
-            self.songs.push(song);
+            song.join(&mut self.songs);
         }
         if step.reset {
             station.reset();
@@ -272,15 +272,7 @@ impl Desk {
         if !running || reading.status == Status::Silence || reading.time_s == 0.0 {
             return;
         }
-        let scoring = reading.status == Status::Scoring;
-        self.rows.push_back(Row {
-            time: now_s() as i64,
-            seconds: 1,
-            momentary: reading.momentary.filter(|_| scoring),
-            window: reading.window.filter(|_| scoring),
-            integrated: reading.integrated.filter(|_| scoring),
-            level_db: reading.level_db,
-        });
+        self.rows.push_back(row(now_s() as i64, &reading));
         let surplus = self.rows.len().saturating_sub(MOST_WAITING);
         self.rows.drain(..surplus);
     }
@@ -337,6 +329,19 @@ impl Desk {
                 self.thinned = Some(Instant::now());
             }
         }
+    }
+}
+
+/// What is put down of a reading.
+fn row(time: i64, reading: &Reading) -> Row {
+    let scoring = reading.status == Status::Scoring;
+    Row {
+        time,
+        seconds: 1,
+        momentary: reading.momentary.filter(|_| scoring),
+        window: reading.window.filter(|_| scoring),
+        integrated: reading.integrated.filter(|_| scoring),
+        level_db: reading.level_db,
     }
 }
 

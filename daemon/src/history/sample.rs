@@ -24,6 +24,7 @@ pub(super) fn row(time: i64, window: f32) -> Row {
 pub(super) fn song(start: f64) -> Song {
     Song {
         id: None,
+        nth: 0,
         track: Some(Track { id: "1".into(), title: Some("One".into()), ..Track::default() }),
         start,
         end: start + 60.0,

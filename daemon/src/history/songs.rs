@@ -18,6 +18,8 @@ const SILENCE_S: f64 = 4.0;
 /// Sound that is not the player's, in seconds, if so much of it is heard while the player holds its
 /// song: it takes a moment until the last of the song has come through.
 const FOREIGN_S: f64 = 4.0;
+/// A difference between clocks that shows that one of them was put right, in seconds.
+const PUT_RIGHT_S: f64 = 60.0;
 /// What is shorter than this is no song: a notification, say.
 const LEAST_S: f64 = 10.0;
 
@@ -26,6 +28,8 @@ const LEAST_S: f64 = 10.0;
 pub(crate) struct Song {
     /// Its number in the history, once it has one.
     pub(crate) id: Option<i64>,
+    /// Its number among those that were heard since the program began.
+    pub(crate) nth: u64,
     /// What the player says of it.
     pub(crate) track: Option<Track>,
     /// When it was heard first and last, in seconds since 1970.
@@ -43,6 +47,14 @@ pub(crate) struct Song {
     pub(crate) details: BTreeMap<String, f32>,
 }
 
+impl Song {
+    /// Joins those that are still to be written, in place of what was known of it before.
+    pub(super) fn join(self, waiting: &mut Vec<Self>) {
+        waiting.retain(|old| old.nth != self.nth);
+        waiting.push(self);
+    }
+}
+
 /// What is heard at one moment.
 #[derive(Debug, Clone)]
 pub(super) struct Moment<'a> {
@@ -50,6 +62,8 @@ pub(super) struct Moment<'a> {
     pub(super) now_s: f64,
     /// Seconds since 1970, which may jump.
     pub(super) time: f64,
+    /// On a clock that only counts, while the computer sleeps as well, in seconds.
+    pub(super) steady_s: f64,
     /// What the scorer says, and what changes when it starts anew.
     pub(super) reading: &'a Reading,
     pub(super) epoch: (u64, u64),
@@ -74,6 +88,10 @@ pub(super) struct Step {
 #[derive(Debug, Default)]
 pub(super) struct Splitter {
     song: Option<Playing>,
+    /// Songs that have begun.
+    songs: u64,
+    /// What the clock that may jump and the one that only counts said last.
+    clocks: Option<(f64, f64)>,
     /// When anything was last audible.
     audible_s: f64,
     /// Since when something is heard although the player holds its song.
@@ -92,7 +110,7 @@ impl Splitter {
     /// The number that the history gave to the present song.
     pub(super) fn note_id(&mut self, songs: &[Song]) {
         if let (Some(playing), Some(put)) = (&mut self.song, songs.last())
-            && playing.song.start == put.start
+            && playing.song.nth == put.nth
         {
             playing.song.id = put.id;
         }
@@ -108,6 +126,9 @@ impl Splitter {
     /// Takes in a moment.
     pub(super) fn take(&mut self, moment: &Moment<'_>) -> Step {
         let mut step = Step::default();
+        if let (Some(jump_s), Some(playing)) = (self.clock_jump(moment), &mut self.song) {
+            playing.put_right(jump_s);
+        }
         let since_s = self.last_s.map_or(0.0, |last| moment.now_s - last);
         self.last_s = Some(moment.now_s);
         let anew = self.epoch.replace(moment.epoch) != Some(moment.epoch);
@@ -154,13 +175,13 @@ impl Splitter {
         }
         if audible && self.song.is_none() && (!held || foreign) {
             if self.used {
-                self.song = Some(Playing::begin(moment, 0.0));
+                self.song = Some(self.begin(moment, 0.0));
                 self.resetting = Some(moment.epoch);
                 step.reset = true;
                 return step;
             }
             // Nothing but silence was heard before: no reason to start anew.
-            self.song = Some(Playing::begin(moment, self.quiet_s));
+            self.song = Some(self.begin(moment, self.quiet_s));
         }
         if let Some(playing) = &mut self.song
             && audible
@@ -174,5 +195,18 @@ impl Splitter {
             step.songs.extend(playing.so_far());
         }
         step
+    }
+
+    fn begin(&mut self, moment: &Moment<'_>, before_s: f64) -> Playing {
+        self.songs += 1;
+        Playing::begin(moment, self.songs, before_s)
+    }
+
+    /// By how much the clock was put right since the last moment: one that starts without a battery may say
+    /// 1970 until the network is there.
+    fn clock_jump(&mut self, moment: &Moment<'_>) -> Option<f64> {
+        let (time, steady_s) = self.clocks.replace((moment.time, moment.steady_s))?;
+        let jump_s = (moment.time - time) - (moment.steady_s - steady_s);
+        (jump_s.abs() > PUT_RIGHT_S).then_some(jump_s)
     }
 }

@@ -151,14 +151,14 @@ pub(super) fn insert(connection: &Connection, row: &Row) -> rusqlite::Result<()>
         .map(|_| ())
 }
 
-/// Writes a song, anew or over what was known of it, and gives its number. A score, hook
-/// or details that are not known any more stay as they were.
+/// Writes a song, anew or over what was known of it, and gives its number: when it began as well, as the clock
+/// may be put right while it plays. A score, hook or details that are not known any more stay as they were.
 pub(super) fn put_song(connection: &Connection, song: &Song) -> rusqlite::Result<i64> {
     let sql = "INSERT INTO songs (id, start, end, title, artist, album, score, heard_s, hook_score,
                  hook_start_s, hook_end_s, hook_start, hook_end, details)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
-               ON CONFLICT (id) DO UPDATE SET end = excluded.end, title = excluded.title,
-                 artist = excluded.artist, album = excluded.album, heard_s = excluded.heard_s,
+               ON CONFLICT (id) DO UPDATE SET start = excluded.start, end = excluded.end,
+                 title = excluded.title, artist = excluded.artist, album = excluded.album, heard_s = excluded.heard_s,
                  score = coalesce(excluded.score, score),
                  hook_score = coalesce(excluded.hook_score, hook_score),
                  hook_start_s = coalesce(excluded.hook_start_s, hook_start_s),
@@ -186,4 +186,25 @@ pub(super) fn put_song(connection: &Connection, song: &Song) -> rusqlite::Result
         details,
     ])?;
     Ok(song.id.unwrap_or_else(|| connection.last_insert_rowid()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::sample;
+
+    #[test]
+    fn a_song_is_moved_once_the_clock_is_right() {
+        let connection = Connection::open_in_memory().unwrap();
+        prepare(&connection).unwrap();
+        let mut song = sample::song(0.0);
+        song.id = Some(put_song(&connection, &song).unwrap());
+        (song.start, song.end, song.began) = (1.7e9, 1.7e9 + 60.0, 1.7e9);
+        assert_eq!(put_song(&connection, &song).unwrap(), song.id.unwrap());
+        let sql = "SELECT start, end, hook_start FROM songs";
+        let times: (f64, f64, f64) = connection
+            .query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .unwrap();
+        assert_eq!(times, (1.7e9, 1.7e9 + 60.0, 1.7e9 + 10.0));
+    }
 }

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::clock::{DAY_S, moment, now_s};
 use crate::exit::Outcome;
-use crate::history::{Reader, SongHeard};
+use crate::history::{Reader, SongHeard, Step};
 use crate::{clock, config, text};
 
 pub(crate) use args::HistoryArgs;
@@ -24,7 +24,7 @@ use picture::Heard;
 /// Steps that a picture has room for.
 const PLOT_STEPS: f64 = 1400.0;
 
-/// What is above the readings in CSV: the fields of a [`Step`](crate::history::Step).
+/// What is above the readings in CSV: the fields of a [`Step`].
 const OF_READINGS: [&str; 5] = ["time", "momentary", "window", "integrated", "level_db"];
 
 /// The same for songs: the fields of a [`Line`].
@@ -61,17 +61,7 @@ pub(crate) fn run(args: &HistoryArgs) -> anyhow::Result<Outcome> {
     let limit = args.limit.unwrap_or(i64::MAX);
     if args.readings {
         let rows = reader.steps(from as i64, to as i64, args.resolution.max(1), limit)?;
-        write(&mut out, args, &OF_READINGS, rows.iter(), |row| {
-            let score = |score| text::score(score);
-            format!(
-                "{}  {:>4} {:>4} {:>4}  {:6.1} dB",
-                moment(row.time as f64),
-                score(row.momentary),
-                score(row.window),
-                score(row.integrated),
-                row.level_db
-            )
-        })?;
+        write(&mut out, args, &OF_READINGS, rows.iter(), |row| reading_line(row))?;
     } else {
         let songs = reader.songs(from, to, limit)?;
         let lines = songs.iter().map(|song| match args.csv {
@@ -98,6 +88,18 @@ pub(crate) fn run(args: &HistoryArgs) -> anyhow::Result<Outcome> {
     }
     out.flush()?;
     Ok(Outcome::Done)
+}
+
+/// A reading for people.
+fn reading_line(step: &Step) -> String {
+    format!(
+        "{}  {:>4} {:>4} {:>4}  {:6.1} dB",
+        moment(step.time as f64),
+        text::score(step.momentary),
+        text::score(step.window),
+        text::score(step.integrated),
+        step.level_db
+    )
 }
 
 /// Artist and title, as far as there are any.
@@ -202,7 +204,7 @@ mod tests {
     use serde_json::value::RawValue;
 
     use super::*;
-    use crate::history::Step;
+    use crate::distinct;
 
     fn song() -> SongHeard {
         SongHeard {
@@ -254,6 +256,18 @@ mod tests {
         let line = || Line::of(&song).in_cells();
         write(&mut out, &args, &OF_SONGS, [line()].into_iter(), |_| String::new()).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), csv_of(line()));
+    }
+
+    #[test]
+    fn each_score_stands_in_its_own_column() {
+        let [momentary, window, integrated] = distinct::SCORES.map(|(_, score)| Some(score));
+        let step = Step { time: 0, momentary, window, integrated, level_db: -7.0 };
+        let line = reading_line(&step);
+        let words: Vec<&str> = line.split_whitespace().collect();
+        assert!(words.ends_with(&["11", "22", "33", "-7.0", "dB"]), "{line}");
+        let csv = csv_of(step);
+        let wanted = "time,momentary,window,integrated,level_db\n0,11.0,22.0,33.0,-7.0\n";
+        assert_eq!(csv, wanted);
     }
 
     #[test]

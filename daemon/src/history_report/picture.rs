@@ -150,3 +150,29 @@ fn legend(canvas: &Canvas<'_>) -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::distinct;
+
+    #[test]
+    fn each_score_is_drawn_where_it_lies_in_its_own_colour() {
+        let [momentary, window, integrated] = distinct::SCORES.map(|(_, score)| Some(score));
+        let step = |time| Step { time, momentary, window, integrated, level_db: -7.0 };
+        let heard = Heard {
+            heading: "What was heard".into(),
+            from: 0.0,
+            to: 44.0,
+            resolution: 1,
+            steps: (0..=44).map(step).collect(),
+            songs: Vec::new(),
+        };
+        let pixels = canvas::paint(SIZE, BACKGROUND, |canvas| heard.draw(canvas)).unwrap();
+        for (name, score) in distinct::SCORES {
+            // Between the marks of the time.
+            let place = (heard.x(41.3), y(score));
+            assert_eq!(distinct::score_drawn_at(&pixels, SIZE.0, place), name);
+        }
+    }
+}

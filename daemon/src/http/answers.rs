@@ -148,11 +148,11 @@ async fn set_device(
     let Some(wish) = app.station.wish() else {
         return error(StatusCode::CONFLICT, "this Earworm listens to a file, not to a device");
     };
-    let wanted = Wish { device: choice, ..wish };
-    let asked = wanted.clone();
+    let asked = Wish { device: choice.clone(), ..wish };
     match ask(&app, move || devices::check(&asked)).await {
         Ok(Ok(())) => {
-            app.station.change(wanted);
+            // The rest may be another one by now.
+            app.station.change(|wish| Wish { device: choice, ..wish });
             StatusCode::ACCEPTED.into_response()
         }
         Ok(Err(Unmet::NoDevice(why))) => error(StatusCode::NOT_FOUND, &describe(&why)),

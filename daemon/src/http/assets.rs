@@ -21,7 +21,7 @@ const SVG: &str = "image/svg+xml";
 const JSON: &str = "application/json";
 
 /// Path, type and text of each file.
-const FILES: [(&str, &str, &str); 12] = [
+pub(super) const FILES: [(&str, &str, &str); 12] = [
     ("/", HTML, include_str!("assets/index.html")),
     ("/assets/style.css", CSS, include_str!("assets/style.css")),
     ("/assets/app.js", JS, include_str!("assets/app.js")),

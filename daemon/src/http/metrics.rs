@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use earworm_scorer::Status;
 use earworm_scorer::live::SCORING_BUCKETS;
+use earworm_scorer::{Reading, Status};
 
 use super::App;
 use crate::station::{Memory, SourceState};
@@ -53,16 +53,8 @@ fn text(app: &App) -> String {
     page.gauge("capture_running", "1 while audio comes in.", running);
     // A first impression is not yet worth a curve.
     // Nor is what was heard last before the device went, or before it fell silent.
-    let live = source.state == SourceState::Running && reading.status == Status::Scoring;
-    for (name, score) in [
-        ("momentary", reading.momentary),
-        ("window", reading.window),
-        ("integrated", reading.integrated),
-    ] {
-        if let Some(score) = score.filter(|_| live) {
-            let help = "The score of the moment, 0 to 100.";
-            page.gauge(&format!("score_{name}"), help, f64::from(score));
-        }
+    if source.state == SourceState::Running && reading.status == Status::Scoring {
+        page.scores(&reading);
     }
     let failing = matches!(*station.memory(), Memory::Failing(_));
     page.gauge(
@@ -100,6 +92,19 @@ impl Page {
         self.line(name, value);
     }
 
+    fn scores(&mut self, reading: &Reading) {
+        for (name, score) in [
+            ("momentary", reading.momentary),
+            ("window", reading.window),
+            ("integrated", reading.integrated),
+        ] {
+            if let Some(score) = score {
+                let help = "The score of the moment, 0 to 100.";
+                self.gauge(&format!("score_{name}"), help, f64::from(score));
+            }
+        }
+    }
+
     fn histogram(&mut self, name: &str, help: &str, counts: &[u64], sum: f64) {
         self.head(name, help, "histogram");
         let mut below = 0;
@@ -119,6 +124,7 @@ mod tests {
     use earworm_scorer::live::Worker;
 
     use super::*;
+    use crate::distinct;
     use crate::http::Rules;
     use crate::station::{Source, Station};
 
@@ -143,6 +149,16 @@ mod tests {
         assert_eq!(has_scores(SourceState::Running), [true; 3]);
         for state in [SourceState::Waiting, SourceState::Resting, SourceState::Ended] {
             assert_eq!(has_scores(state), [false; 3], "{state:?}");
+        }
+    }
+
+    #[test]
+    fn each_score_goes_by_its_own_name() {
+        let mut page = Page(String::new());
+        page.scores(&distinct::reading());
+        for (name, score) in distinct::SCORES {
+            let line = format!("earworm_score_{name} {score}");
+            assert!(page.0.lines().any(|is| is == line), "{line} is missing in\n{}", page.0);
         }
     }
 

@@ -132,7 +132,7 @@ async fn admit(
     next: Next,
 ) -> Response {
     app.counts.requests.fetch_add(1, Ordering::Relaxed);
-    let mut response = match judge(&app, peer, &request) {
+    let mut response = match judge(&app, peer, &request, Instant::now()) {
         Ok(()) => next.run(request).await,
         Err(refusal) => {
             app.counts.refused.fetch_add(1, Ordering::Relaxed);
@@ -154,8 +154,8 @@ async fn admit(
 
 /// Whether a request is answered, or what is said instead. What is refused counts as well.
 #[expect(clippy::result_large_err, reason = "the refusal is the answer")]
-fn judge(app: &App, peer: SocketAddr, request: &Request) -> Result<(), Response> {
-    let (ip, now) = (peer.ip(), Instant::now());
+fn judge(app: &App, peer: SocketAddr, request: &Request, now: Instant) -> Result<(), Response> {
+    let ip = peer.ip();
     let grant = |what| match app.rates.grant(ip, what, now) {
         true => Ok(()),
         false => Err(answers::too_many()),
@@ -191,5 +191,45 @@ async fn in_time(patience: Duration, request: Request, next: Next) -> Response {
             response
         }
         Err(_) => answers::error(StatusCode::SERVICE_UNAVAILABLE, "the answer took too long"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use earworm_scorer::Model;
+
+    use super::*;
+    use crate::http::Rules;
+    use crate::station::Station;
+
+    const RIGHT: &str = "a-good-long-token";
+
+    /// Else who guesses would learn from it that this one was right.
+    #[test]
+    fn after_too_many_wrong_tokens_the_right_one_is_refused_too() {
+        let (station, _tap) = Station::new(Model::embedded(), 48_000).unwrap();
+        let rules = Rules { hosts: vec![], token: Some(RIGHT.into()) };
+        let bound = SocketAddr::from(([127, 0, 0, 1], 8730));
+        let app = App::new(station, None, bound, rules);
+        let ask = |last: u8, token: &str, now: Instant| {
+            let request = axum::http::Request::builder()
+                .uri("/api/v1/reading")
+                .header(header::HOST, "localhost")
+                .header(header::AUTHORIZATION, format!("Bearer {token}"))
+                .body(Body::empty())
+                .unwrap();
+            let peer = SocketAddr::from(([127, 0, 0, last], 50_000));
+            judge(&app, peer, &request, now)
+                .map_or_else(|refusal| refusal.status().as_u16(), |()| 200)
+        };
+        let start = Instant::now();
+        assert_eq!(ask(1, RIGHT, start), 200);
+        for guess in 0..20 {
+            assert_eq!(ask(1, "a-wrong-long-token", start), 401, "{guess}");
+        }
+        assert_eq!(ask(1, "a-wrong-long-token", start), 429);
+        assert_eq!(ask(1, RIGHT, start), 429);
+        assert_eq!(ask(2, RIGHT, start), 200, "another address has not guessed");
+        assert_eq!(ask(1, RIGHT, start + Duration::from_secs(1)), 200, "a second later it may");
     }
 }

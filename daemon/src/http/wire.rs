@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use earworm_scorer::live::{HistoryFrame, Meter};
-use earworm_scorer::{Hook, Status};
+use earworm_scorer::{Hook, Reading, Status};
 use serde::Serialize;
 
 use crate::clock::{now_s, round_hook, round_ms};
@@ -45,7 +45,11 @@ impl ReadingNow {
     /// What the station reads now.
     pub(super) fn of(station: &Station) -> Self {
         let meter = station.meter();
-        let reading = meter.reading();
+        Self::with(station, &meter, &meter.reading())
+    }
+
+    /// The same of this meter and reading.
+    fn with(station: &Station, meter: &Meter, reading: &Reading) -> Self {
         let metadata = meter.model().metadata();
         Self {
             kind: "reading",
@@ -146,5 +150,32 @@ impl MelCursor {
             frame_rate: meter.model().metadata().front_end.frame_rate(),
             db: self.frames.iter().map(row).collect(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use earworm_scorer::Model;
+
+    use super::*;
+    use crate::distinct;
+
+    #[test]
+    fn each_value_goes_by_its_own_name() {
+        let (station, _tap) = Station::new(Model::embedded(), 48_000).unwrap();
+        let now = ReadingNow::with(&station, &station.meter(), &distinct::reading());
+        let sent = serde_json::to_value(&now).unwrap();
+        for (name, score) in distinct::SCORES {
+            assert_eq!(sent[name], f64::from(score), "{name} of {sent}");
+        }
+        for (name, value) in [("t", 44.0), ("level_db", -7.0), ("coverage", 0.5)] {
+            assert_eq!(sent[name], value, "{name} of {sent}");
+        }
+        assert_eq!(sent["dropped"], 88);
+        assert_eq!(sent["invalid"], 99);
+        for (name, value) in [("details", 0.25), ("integrated_details", 0.75)] {
+            let classes = sent[name].as_object().unwrap();
+            assert!(!classes.is_empty() && classes.values().all(|is| *is == value), "{sent}");
+        }
     }
 }

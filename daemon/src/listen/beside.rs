@@ -119,11 +119,9 @@ impl Beside {
         };
         let mut options = self.options.lock().unwrap_or_else(PoisonError::into_inner);
         let (before, after) = (options.wish(), new.wish());
-        if before != after
-            && let Some(wish) = self.station.wish()
-        {
+        if before != after {
             // What was chosen in the dashboard stays, unless that very key has changed.
-            self.station.change(wish.with_changes(&before, &after));
+            self.station.change(|wish| wish.with_changes(&before, &after));
         }
         if let Some(server) = &self.server
             && let Err(error) = server.set_rules(new.rules())

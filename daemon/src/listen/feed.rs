@@ -26,8 +26,8 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    /// Starts to score `source`: at the pace of sound, or as fast as possible. The tap must be one
-    /// of the station for the source's rate.
+    /// Starts to score `source`: at this pace, or as fast as possible. The tap must be one of the station
+    /// for the source's rate.
     ///
     /// # Errors
     /// When the system gives no thread.
@@ -36,7 +36,7 @@ impl Feed {
         station: Arc<Station>,
         tap: Tap,
         title: &str,
-        fast: bool,
+        pace: Option<Pace>,
     ) -> anyhow::Result<Self> {
         let described = station::Source {
             state: SourceState::Running,
@@ -52,7 +52,7 @@ impl Feed {
         let stop = Arc::new(AtomicBool::new(false));
         let (told, shared) = (stop.clone(), station.clone());
         let thread = std::thread::Builder::new().name("earworm-feed".into()).spawn(move || {
-            let result = run(source, tap, &shared, fast, &told);
+            let result = run(source, tap, &shared, pace, &told);
             let ended = (*shared.source()).clone();
             shared.set_source(station::Source { state: SourceState::Ended, ..ended });
             result
@@ -88,23 +88,22 @@ fn run(
     mut source: Source,
     mut tap: Tap,
     station: &Station,
-    fast: bool,
+    mut pace: Option<Pace>,
     stop: &AtomicBool,
 ) -> anyhow::Result<()> {
     let format = source.format();
-    let mut pace = Pace::new(format.sample_rate);
     while let Some(block) = source.next_block()? {
         for piece in block.chunks(PIECE * format.channels) {
             if stop.load(Ordering::Relaxed) {
                 return Ok(());
             }
             let frames = piece.len() / format.channels;
-            if fast {
+            if let Some(pace) = &mut pace {
+                std::thread::sleep(pace.wait(Instant::now(), frames));
+            } else {
                 while tap.room() < 2 * PIECE && !stop.load(Ordering::Relaxed) {
                     std::thread::sleep(NAP);
                 }
-            } else {
-                std::thread::sleep(pace.wait(Instant::now(), frames));
             }
             if station.take_reset() {
                 tap.reset();

@@ -34,6 +34,7 @@ pub(crate) use args::ListenArgs;
 
 use beside::Beside;
 use feed::Feed;
+use pace::Pace;
 use screen::{Ending, Shown};
 use source::Source;
 
@@ -84,7 +85,9 @@ fn to_input(
     let expected_s = source.expected_s().filter(|_| !args.is_stdin());
     let (station, tap) = Station::new(model, source.format().sample_rate)?;
     let _beside = Beside::start(&station, options, args, Address::Off)?;
-    let feed = Feed::start(source, station.clone(), tap, &title, args.fast)?;
+    let pace_of = if source::is_live(input) { Pace::live } else { Pace::new };
+    let pace = (!args.fast).then(|| pace_of(source.format().sample_rate));
+    let feed = Feed::start(source, station.clone(), tap, &title, pace)?;
     let stopped = if in_lines {
         lines::live(&station, &|| feed.ended())?;
         interrupt::by_user()
@@ -102,34 +105,38 @@ fn to_system(args: &ListenArgs, options: &Options, model: Arc<Model>) -> anyhow:
     let (station, tap) = Station::new(model, FIRST_RATE)?;
     let usual = Address::At(ADDRESS.parse()?);
     let _beside = Beside::start(&station, options, args, usual)?;
-    let _capture = Capture::start(&station, (tap, FIRST_RATE), options.wish())?;
+    let capture = Capture::start(&station, (tap, FIRST_RATE), options.wish())?;
+    let ended = || capture.has_ended();
     let _supervised = Supervised::ready("listening");
     if !is_service(args) {
-        let shown = Shown { station: &station, ended: &|| false, expected_s: None };
+        let shown = Shown { station: &station, ended: &ended, expected_s: None };
         let ending = screen::show(&shown)?;
-        check(&station)?;
+        check(&station, &capture)?;
         return conclude(&station.meter().reading(), false, ending == Ending::Interrupted);
     }
     if args.json {
-        lines::live(&station, &|| false)?;
+        lines::live(&station, &ended)?;
     } else {
-        while !interrupt::stopped() && station.meter().failure().is_none() {
+        while !interrupt::stopped() && station.meter().failure().is_none() && !ended() {
             interrupt::wait(interrupt::reloads(), LOOK_EVERY);
         }
     }
-    check(&station)?;
+    check(&station, &capture)?;
     // Being stopped is how this ends well.
     Ok(Outcome::Done)
 }
 
-/// Whether the scorer still works. Without it there is nothing to wait for: a supervisor must see that
+/// Whether capture and scorer still work. Without them there is nothing to wait for: a supervisor must see that
 /// the service failed, and start it anew.
 ///
 /// # Errors
-/// Why it does not.
-fn check(station: &Station) -> anyhow::Result<()> {
+/// Why they do not.
+fn check(station: &Station, capture: &Capture) -> anyhow::Result<()> {
     match station.meter().failure() {
         Some(why) => Err(anyhow!("scoring stopped: {why}")),
+        None if capture.has_ended() => {
+            Err(anyhow!("listening stopped inside Earworm; please report it"))
+        }
         None => Ok(()),
     }
 }
@@ -172,6 +179,13 @@ mod tests {
     use earworm_scorer::Hook;
 
     use super::*;
+
+    #[test]
+    fn a_capture_that_has_ended_is_a_failure() {
+        let (station, _tap) = Station::new(Model::embedded(), FIRST_RATE).unwrap();
+        let error = check(&station, &Capture::ended()).unwrap_err().to_string();
+        assert!(error.contains("listening stopped"), "{error}");
+    }
 
     #[test]
     fn the_summary_says_what_counts() {

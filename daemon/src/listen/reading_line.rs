@@ -50,3 +50,28 @@ pub(super) fn write(
     out.flush()?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use earworm_scorer::Model;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::distinct;
+
+    #[test]
+    fn each_value_goes_by_its_own_name() {
+        let mut out = Vec::new();
+        write(&mut out, Model::embedded().metadata(), 1.5, &distinct::reading()).unwrap();
+        let line: Value = serde_json::from_slice(&out).unwrap();
+        for (name, score) in distinct::SCORES {
+            assert_eq!(line[name], f64::from(score), "{name} of {line}");
+        }
+        for (name, value) in [("t", 1.5), ("level_db", -7.0), ("coverage", 0.5)] {
+            assert_eq!(line[name], value, "{name} of {line}");
+        }
+        assert_eq!(line["dropped"], 88);
+        let classes = line["details"].as_object().unwrap();
+        assert!(!classes.is_empty() && classes.values().all(|is| *is == 0.25), "{line}");
+    }
+}

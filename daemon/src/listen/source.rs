@@ -1,6 +1,6 @@
 //! Where the audio comes from: a file, an encoded stream, or raw samples.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
@@ -80,6 +80,27 @@ impl Source {
             Self::Raw(raw) => raw.next_block(),
         }
     }
+}
+
+/// Whether what the command line names comes as it is played somewhere, from a pipe or device, and is no file
+/// that waits for us.
+pub(super) fn is_live(path: &Path) -> bool {
+    let found = if path == Path::new("-") { stdin() } else { std::fs::metadata(path) };
+    !found.is_ok_and(|found| found.is_file())
+}
+
+/// What standard input is.
+#[cfg(unix)]
+fn stdin() -> std::io::Result<Metadata> {
+    use std::os::fd::AsFd as _;
+    File::from(std::io::stdin().as_fd().try_clone_to_owned()?).metadata()
+}
+
+/// What standard input is.
+#[cfg(windows)]
+fn stdin() -> std::io::Result<Metadata> {
+    use std::os::windows::io::AsHandle as _;
+    File::from(std::io::stdin().as_handle().try_clone_to_owned()?).metadata()
 }
 
 /// Interleaved little-endian 32-bit floats.
@@ -175,6 +196,17 @@ mod tests {
             }
             assert_eq!(got, samples, "cut {cut}");
         }
+    }
+
+    #[test]
+    fn a_file_is_not_live_and_what_is_none_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("song.wav");
+        std::fs::write(&file, "").unwrap();
+        assert!(!is_live(&file));
+        assert!(is_live(&folder.path().join("gone.wav")));
+        #[cfg(unix)]
+        assert!(is_live(Path::new("/dev/zero")));
     }
 
     #[test]

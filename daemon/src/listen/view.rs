@@ -319,6 +319,10 @@ mod tests {
         ] {
             assert!(screen.contains(part), "{part} is missing in\n{screen}");
         }
+        for (name, score) in [("momentary", " 60"), ("window", " 100"), ("integrated", " 58")] {
+            let row = screen.lines().find(|row| row.contains(name)).unwrap();
+            assert!(row.trim_end().ends_with(score), "{row}");
+        }
     }
 
     #[test]

@@ -141,3 +141,26 @@ fn to_io(error: csv::Error) -> anyhow::Error {
         other => anyhow::anyhow!("cannot write CSV: {other:?}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use earworm_scorer::Model;
+
+    use super::*;
+    use crate::distinct;
+
+    #[test]
+    fn each_score_stands_under_its_name() {
+        let (model, mut out) = (Model::embedded(), Vec::new());
+        let names = std::iter::once(std::borrow::Cow::Borrowed("a.wav"));
+        let mut rows = Rows::start(&mut out, Format::Table, true, model.metadata(), names).unwrap();
+        rows.curve(&[Point::new(1.0, &distinct::reading())]).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let mut lines = text.lines().skip_while(|line| !line.contains("momentary"));
+        let (heading, line) = (lines.next().unwrap(), lines.next().unwrap());
+        for (name, score) in distinct::SCORES {
+            let end = heading.find(name).unwrap() + name.len();
+            assert!(line[..end].ends_with(&format!(" {score}")), "{text}");
+        }
+    }
+}

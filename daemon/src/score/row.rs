@@ -171,6 +171,7 @@ fn cell(value: Option<impl std::fmt::Display>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::distinct;
 
     fn judge() -> Judge {
         Judge {
@@ -221,6 +222,34 @@ mod tests {
         assert_eq!(cell("error"), "'=1+1.wav: the file is empty");
         assert_eq!(cell("score"), "-1.5");
         assert_eq!(row.file, "=1+1.wav", "JSON has it as it is");
+    }
+
+    #[test]
+    fn each_value_stands_in_its_own_column() {
+        let (judge, model, reading) = (judge(), Model::embedded(), distinct::reading());
+        let (metadata, point) = (model.metadata(), Point::new(1.5, &reading));
+        let scored = Scored {
+            duration_s: 61.5,
+            reading,
+            no_score: None,
+            warning: None,
+            damaged_packets: 0,
+            timeline: None,
+            drawing: None,
+        };
+        let row = Row::scored(Path::new("a.wav"), scored, metadata, &judge);
+        let names = csv_header(metadata, true);
+        let cells = row.csv_cells(metadata, true, Some(&point));
+        let cell = |name: &str| cells[names.iter().position(|is| is == name).unwrap()].as_str();
+        for (name, score) in distinct::SCORES {
+            assert_eq!(cell(name), score.to_string(), "{name}");
+        }
+        assert_eq!((cell("t"), cell("duration_s"), cell("score")), ("1.5", "61.5", "33"));
+        let hook = ["hook_score", "hook_start_s", "hook_end_s"].map(cell);
+        assert_eq!(hook, ["55", "6", "36"]);
+        for class in &metadata.classes {
+            assert_eq!(cell(&format!("details_{}", class.name)), "0.75", "of the whole file");
+        }
     }
 
     #[test]

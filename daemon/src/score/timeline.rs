@@ -73,6 +73,7 @@ impl Curve {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::distinct;
 
     fn point(t: f64) -> Point {
         Point { t, momentary: None, window: Some(50.0), integrated: None }
@@ -96,5 +97,14 @@ mod tests {
         let mut curve = Curve::new(100);
         (0..100).for_each(|i| curve.push(point(f64::from(i))));
         assert_eq!(curve.points().len(), 100);
+    }
+
+    #[test]
+    fn each_score_keeps_its_name() {
+        let point = serde_json::to_value(Point::new(1.5, &distinct::reading())).unwrap();
+        for (name, score) in distinct::SCORES {
+            assert_eq!(point[name], f64::from(score), "{name} of {point}");
+        }
+        assert_eq!(point["t"], 1.5);
     }
 }

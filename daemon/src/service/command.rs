@@ -7,8 +7,10 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
 use earworm_kit::whole_file::{folder_of, write_bytes};
+use earworm_scorer::model::LARGEST_FILE;
 
 use super::unit;
+use crate::config::{self, Options};
 use crate::exit::Outcome;
 
 /// What `earworm service` takes.
@@ -54,7 +56,7 @@ pub(crate) fn run(args: &ServiceArgs) -> anyhow::Result<Outcome> {
 
 fn install(print: bool, no_start: bool) -> anyhow::Result<Outcome> {
     let program = std::env::current_exe().context("cannot tell where this program lies")?;
-    let text = unit::text(&program)?;
+    let text = unit::text(&program, model_bytes())?;
     if print {
         io::stdout().write_all(text.as_bytes())?;
         return Ok(Outcome::Done);
@@ -74,6 +76,18 @@ fn install(print: bool, no_start: bool) -> anyhow::Result<Outcome> {
     systemctl(&["restart", unit::NAME])?;
     writeln!(io::stdout(), "started; it comes back with your next login")?;
     Ok(Outcome::Done)
+}
+
+/// How large the model is that the service loads. It knows the configuration, and nothing of what is set here.
+fn model_bytes() -> u64 {
+    match config::load(&Options::default(), None).map(|options| options.model) {
+        Ok(None) => 0,
+        Ok(Some(file)) => {
+            std::fs::metadata(file).map_or(LARGEST_FILE, |found| found.len().min(LARGEST_FILE))
+        }
+        // It may be put right later, and name any.
+        Err(_) => LARGEST_FILE,
+    }
 }
 
 /// The file is there whole or not at all.

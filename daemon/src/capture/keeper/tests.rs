@@ -5,6 +5,8 @@ use crossbeam::channel;
 use earworm_scorer::Model;
 
 use super::*;
+use crate::capture::stream::NO_THREADS;
+use crate::capture::supervisor::Sight;
 
 /// Samples a second.
 const RATE: u32 = 48_000;
@@ -228,4 +230,30 @@ fn a_device_that_hangs_does_not_keep_us_from_another() {
     keeper.begin("b", opening, PATIENCE).unwrap();
     assert!(keeper.stream.is_some());
     assert_eq!(station.epoch().0, 1, "the tap hangs, so that there is another meter");
+}
+
+/// cpal's for Windows does, where a device goes away while it is asked for.
+#[test]
+fn a_sound_system_that_panics_fails_like_others() {
+    let (mut keeper, _station) = keeper();
+    let error = keeper.ask(|_| -> anyhow::Result<()> { panic!("it went away") }).unwrap_err();
+    assert!(error.to_string().contains("the sound system failed"), "{error}");
+    assert!(keeper.ask(|keeper| Ok(keeper.host.is_none())).unwrap(), "it is asked anew");
+}
+
+#[test]
+fn a_system_without_threads_loses_no_tap() {
+    let (mut keeper, station) = keeper();
+    NO_THREADS.set(true);
+    let error = keeper.begin("a", told().1, PATIENCE).unwrap_err().to_string();
+    assert_eq!(error, "the system gives no thread");
+    assert!(keeper.tap.is_some() && keeper.late.is_none());
+    NO_THREADS.set(false);
+    listen_to(&mut keeper, "a");
+    NO_THREADS.set(true);
+    keeper.close(Reason::Stalled);
+    NO_THREADS.set(false);
+    assert!(keeper.tap.is_some(), "it is closed without one");
+    listen_to(&mut keeper, "a");
+    assert_eq!(station.epoch().0, 0, "the meter goes on where it was");
 }

@@ -4,6 +4,9 @@ use earworm_scorer::Model;
 use earworm_scorer::live::{Tap, Worker};
 
 use super::*;
+use crate::distinct;
+use crate::history::calendar::Noted;
+use crate::history::{Reader, sample};
 use crate::station::Source;
 
 /// Samples a second.
@@ -76,8 +79,6 @@ fn a_reading_that_stands_still_is_no_sound() {
 #[cfg(unix)]
 #[test]
 fn a_file_that_is_removed_or_replaced_is_opened_anew() {
-    use crate::history::{Reader, sample};
-
     let folder = tempfile::tempdir().unwrap();
     let history = folder.path().join("history.db");
     let heard = || Reader::new(&history).songs(0.0, 1e12, 9).unwrap();
@@ -104,4 +105,74 @@ fn a_file_that_is_removed_or_replaced_is_opened_anew() {
     hearing.desk.write();
     assert_eq!(heard().len(), 2, "nothing of it is written over");
     assert!(hearing.desk.store.as_ref().unwrap().is_in_place());
+}
+
+#[test]
+fn each_score_is_put_down_under_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let history = folder.path().join("history.db");
+    let mut store = Store::open(&history).unwrap();
+    store.write(&[row(60, &distinct::reading())], &mut []).unwrap();
+    let written = || {
+        let steps = Reader::new(&history).steps(0, 600, 1, 9).unwrap();
+        let [step] = steps.as_slice() else { panic!("{steps:?}") };
+        [step.momentary, step.window, step.integrated, Some(step.level_db)]
+    };
+    let heard = [Some(11.0), Some(22.0), Some(33.0), Some(-7.0)];
+    assert_eq!(written(), heard);
+    assert!(store.thin(600, 0).unwrap(), "it becomes a minute");
+    assert_eq!(written(), heard);
+}
+
+/// A desk on a file with a minute and a song of 40 days ago, of 10 days ago and of now, which keeps seconds
+/// for a week and all for a month. The clock was looked at last so many days ago.
+fn desk_with_a_past(history: &Path, away_days: i64) -> Desk {
+    let mut store = Store::open(history).unwrap();
+    let now = now_s() as i64;
+    for days in [40, 10, 0] {
+        let start = (now / 60 - 2) * 60 - days * DAY_S;
+        let rows: Vec<Row> = (0..60).map(|second| sample::row(start + second, 50.0)).collect();
+        store.write(&rows, &mut [sample::song(start as f64)]).unwrap();
+    }
+    let before = Noted { time_s: (now - away_days * DAY_S) as f64, doubt_left_s: 0.0 };
+    store.note_clock(before).unwrap();
+    let (station, _tap) = Station::new(Model::embedded(), RATE).unwrap();
+    let keep = Arc::new(Mutex::new(Keep { seconds_days: 7, all_days: 30 }));
+    Desk::new(station, history, Ok(store), keep)
+}
+
+/// Days since, number of rows and seconds that they stand for, oldest first; and how many songs there are.
+fn left(history: &Path) -> (Vec<(i64, i64, i64)>, usize) {
+    let connection = store::open_to_read(history).unwrap().unwrap();
+    let sql = "SELECT (?1 - time) / 86400 AS days, count(*), sum(seconds) FROM readings
+               GROUP BY days ORDER BY days DESC";
+    let mut by_age = connection.prepare(sql).unwrap();
+    let by_age: Vec<(i64, i64, i64)> = by_age
+        .query_map([now_s() as i64], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    (by_age, Reader::new(history).songs(0.0, 1e12, 9).unwrap().len())
+}
+
+#[test]
+fn what_is_old_becomes_minutes_and_what_is_older_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let history = folder.path().join("history.db");
+    let mut desk = desk_with_a_past(&history, 0);
+    // A part at a time; there are far fewer.
+    (0..9).for_each(|_| desk.thin());
+    assert!(desk.thinned.is_some(), "nothing is left to do");
+    assert_eq!(left(&history), (vec![(10, 1, 60), (0, 60, 60)], 2));
+}
+
+/// Whether it was away so long or its clock is wrong, nobody knows.
+#[test]
+fn a_clock_that_is_not_believed_thins_and_forgets_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let history = folder.path().join("history.db");
+    let mut desk = desk_with_a_past(&history, 400);
+    (0..9).for_each(|_| desk.thin());
+    assert!(desk.thinned.is_some(), "it is looked at again later");
+    assert_eq!(left(&history), (vec![(40, 60, 60), (10, 60, 60), (0, 60, 60)], 3));
 }

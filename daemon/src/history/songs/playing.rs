@@ -54,9 +54,10 @@ pub(super) struct Playing {
 impl Playing {
     /// One that begins now. The scorer had heard `before_s` seconds until then that are not part of
     /// it.
-    pub(super) fn begin(moment: &Moment<'_>, before_s: f64) -> Self {
+    pub(super) fn begin(moment: &Moment<'_>, nth: u64, before_s: f64) -> Self {
         let song = Song {
             id: None,
+            nth,
             track: moment.track.filter(|track| !track.paused).cloned(),
             start: moment.time,
             end: moment.time,
@@ -90,6 +91,13 @@ impl Playing {
         self.past = self.past.with(&self.part);
         self.part = Part::default();
         self.offset_s += std::mem::take(&mut self.time_s);
+    }
+
+    /// The clock was put right by so many seconds: what it said of the song until now was as wrong.
+    pub(super) fn put_right(&mut self, jump_s: f64) {
+        for time in [&mut self.song.start, &mut self.song.end, &mut self.song.began] {
+            *time += jump_s;
+        }
     }
 
     /// So much more of it was heard.

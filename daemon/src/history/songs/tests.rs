@@ -6,7 +6,9 @@ use super::*;
 struct Desk {
     splitter: Splitter,
     now_s: f64,
+    /// By how much the clock was put right, and how long the computer slept.
     jump_s: f64,
+    slept_s: f64,
     t: f64,
     meters: u64,
     resets: u64,
@@ -34,6 +36,7 @@ impl Desk {
             splitter,
             now_s: 0.0,
             jump_s: 0.0,
+            slept_s: 0.0,
             t: 0.0,
             meters: 0,
             resets: 0,
@@ -66,7 +69,8 @@ impl Desk {
             let reading = Reading { time_s: self.t, status, ..(self.says)(self.t) };
             let step = self.splitter.take(&Moment {
                 now_s: self.now_s,
-                time: 1000.0 + self.now_s + self.jump_s,
+                time: 1000.0 + self.now_s + self.slept_s + self.jump_s,
+                steady_s: self.now_s + self.slept_s,
                 reading: &reading,
                 epoch: (self.meters, self.resets),
                 classes: &["joy".into()],
@@ -76,11 +80,10 @@ impl Desk {
             self.asked = step.reset;
             let mut put = step.songs;
             for song in &mut put {
-                let same = |old: &&Song| old.start == song.start;
+                let same = |old: &&Song| old.nth == song.nth;
                 let id = self.songs.iter().find(same).and_then(|old| old.id);
                 song.id = id.or(Some(self.songs.len() as i64));
-                self.songs.retain(|old| old.start != song.start);
-                self.songs.push(song.clone());
+                song.clone().join(&mut self.songs);
             }
             self.splitter.note_id(&put);
         }
@@ -172,16 +175,35 @@ fn players_come_and_go() {
 
 #[test]
 fn a_clock_that_jumps_harms_nothing() {
-    for jump_s in [-7200.0, 7200.0] {
-        let mut desk = Desk::new();
-        desk.play(20, Status::Scoring, Some("one"));
-        desk.jump_s = jump_s;
-        desk.play(20, Status::Scoring, Some("one"));
-        assert_eq!(desk.songs.len(), 1);
-        let song = &desk.songs[0];
-        assert!((song.heard_s - 40.0).abs() < 1.0, "{song:?}");
-        assert!(song.end >= song.start, "{song:?}");
+    // An hour that was wrong, and a computer without a battery that learns the year.
+    for jump_s in [-7200.0, 7200.0, 1.7e9] {
+        for status in [Status::Scoring, Status::Silence] {
+            let mut desk = Desk::new();
+            desk.play(20, Status::Scoring, Some("one"));
+            desk.jump_s = jump_s;
+            desk.play(5, status, Some("one"));
+            desk.play(20, Status::Scoring, Some("one"));
+            assert_eq!(desk.songs.len(), 1);
+            let song = &desk.songs[0];
+            assert!((39.0..46.0).contains(&song.heard_s), "{song:?}");
+            assert_eq!(song.start, 1000.5 + jump_s, "as if the clock had been right: {song:?}");
+            assert_eq!(song.end, 1045.0 + jump_s, "{song:?}");
+            assert_eq!(hook_heard(song), (1001.0 + jump_s, 1003.0 + jump_s), "{song:?}");
+        }
     }
+}
+
+#[test]
+fn neither_sleep_nor_a_small_correction_moves_a_song() {
+    let mut desk = Desk::new();
+    desk.play(20, Status::Scoring, Some("one"));
+    desk.slept_s = 36_000.0;
+    desk.play(20, Status::Scoring, Some("one"));
+    desk.jump_s = 2.0;
+    desk.play(20, Status::Scoring, Some("one"));
+    assert_eq!(desk.songs.len(), 1);
+    let song = &desk.songs[0];
+    assert_eq!((song.start, song.end), (1000.5, 37_062.0), "{song:?}");
 }
 
 #[test]

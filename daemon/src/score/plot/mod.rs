@@ -49,18 +49,21 @@ impl Sheet<'_> {
     fn draw(&self, canvas: &Canvas<'_>) -> anyhow::Result<()> {
         self.title(canvas)?;
         let classes = self.metadata.classes.len() > 1 && self.no_score.is_none();
-        let right = if classes { 1300.0 } else { 1560.0 };
-        let panels = Panels {
-            sheet: self,
-            mel: Area { left: 84.0, top: 130.0, right, bottom: 560.0 },
-            curve: Area { left: 84.0, top: 584.0, right, bottom: 838.0 },
-        };
-        panels.draw(canvas)?;
+        self.panels(if classes { 1300.0 } else { 1560.0 }).draw(canvas)?;
         if classes {
             let area = Area { left: 1336.0, top: 130.0, right: 1560.0, bottom: 838.0 };
             panels::class_bars(canvas, area, self)?;
         }
         Ok(())
+    }
+
+    /// The panels, as far as `right`.
+    fn panels(&self, right: f64) -> Panels<'_> {
+        Panels {
+            sheet: self,
+            mel: Area { left: 84.0, top: 130.0, right, bottom: 560.0 },
+            curve: Area { left: 84.0, top: 584.0, right, bottom: 838.0 },
+        }
     }
 
     fn title(&self, canvas: &Canvas<'_>) -> anyhow::Result<()> {

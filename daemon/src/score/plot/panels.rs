@@ -229,7 +229,42 @@ fn runs(points: &[Point], value: fn(&Point) -> Option<f32>) -> Vec<Vec<(f64, f32
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use earworm_kit::canvas;
+    use earworm_scorer::Model;
+
     use super::*;
+    use crate::distinct;
+    use crate::score::file::Drawing;
+    use crate::score::picture::Picture;
+    use crate::score::plot::SIZE;
+    use crate::score::timeline::Curve;
+
+    #[test]
+    fn each_score_is_drawn_where_it_lies_in_its_own_colour() {
+        let (model, reading) = (Model::embedded(), distinct::reading());
+        let bands = model.metadata().front_end.n_mels;
+        let (mut picture, mut curve) = (Picture::new(bands, 10), Curve::new(100));
+        picture.push(&vec![-40.0; bands]);
+        (0..=44).for_each(|t| curve.push(Point::new(f64::from(t), &reading)));
+        let sheet = Sheet {
+            file: Path::new("a.wav"),
+            duration_s: 44.0,
+            reading: &reading,
+            // The panels have all of the width then.
+            no_score: Some("it has one"),
+            metadata: model.metadata(),
+            drawing: &Drawing { picture, curve },
+        };
+        let pixels = canvas::paint(SIZE, colour::BACKGROUND, |canvas| sheet.draw(canvas)).unwrap();
+        let panels = sheet.panels(1560.0);
+        for (name, score) in distinct::SCORES {
+            // Behind the hook, between the marks of the time.
+            let place = (panels.x(41.3), panels.y(score));
+            assert_eq!(distinct::score_drawn_at(&pixels, SIZE.0, place), name);
+        }
+    }
 
     #[test]
     fn curves_break_at_silence() {
