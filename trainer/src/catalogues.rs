@@ -10,8 +10,10 @@ use std::fmt;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use rayon::prelude::*;
 
 use crate::dataset::{Dataset, SongEntry};
+use crate::examples::evenly;
 use crate::metrics::bootstrap::{DRAWS, draw, interval};
 use crate::metrics::{auc, mean};
 use crate::split::grouped_folds;
@@ -20,6 +22,9 @@ use crate::table::{TableModel, TableModelRecipe};
 /// Fewest songs of a catalogue that is looked at, and most catalogues: each takes a classifier a fold.
 const FEWEST: usize = 10;
 const MOST_CATALOGUES: usize = 24;
+/// Most songs that are read for a warning that nobody asked for: more would hardly move it, and all have to be
+/// read before the first step.
+const MOST_SONGS: usize = 2000;
 /// Names that a column of catalogues may have.
 const COLUMNS: [&str; 4] = ["catalogue", "catalog", "source", "collection"];
 /// Folds of the classifier.
@@ -122,21 +127,27 @@ impl fmt::Display for CatalogueReport {
 /// # Errors
 /// When there is no such column, or not two catalogues with enough songs.
 pub fn catalogues(set: &Dataset, column: &str) -> Result<CatalogueReport> {
-    let names: Vec<String> = set
-        .songs
-        .iter()
-        .map(|song| song.track.text(column).map(str::to_owned))
-        .collect::<Result<_>>()?;
-    let Counted { looked_at, left_out, too_few } = Counted::of(&names);
+    let all: Vec<usize> = (0..set.songs.len()).collect();
+    let names = names(set, column, &all)?;
     ensure!(
-        !looked_at.is_empty() && names.len() - looked_at[0].1 >= FEWEST,
+        Counted::of(&names).can_be_told(&names),
         "{column} has not two values with {FEWEST} songs each"
     );
-    let aspects = aspects(set);
+    report(column, &names, &aspects(set, &all))
+}
+
+/// What a column says of each of the songs.
+fn names(set: &Dataset, column: &str, songs: &[usize]) -> Result<Vec<String>> {
+    songs.iter().map(|&song| set.songs[song].track.text(column).map(str::to_owned)).collect()
+}
+
+/// Tries to tell catalogues, `names[song]`, by rows of numbers, `aspects[aspect][song]`.
+fn report(column: &str, names: &[String], aspects: &Aspects) -> Result<CatalogueReport> {
+    let Counted { looked_at, left_out, too_few } = Counted::of(names);
     let mut told = Vec::new();
     for (catalogue, _) in looked_at {
         let own: Vec<bool> = names.iter().map(|name| name == catalogue).collect();
-        for (by, rows) in ASPECTS.into_iter().zip(&aspects) {
+        for (by, rows) in ASPECTS.into_iter().zip(aspects) {
             let judged =
                 judge(rows, &own).with_context(|| format!("{catalogue} cannot be told by {by}"))?;
             let all: Vec<usize> = (0..own.len()).collect();
@@ -180,63 +191,91 @@ impl<'a> Counted<'a> {
         let names_of = |counted: Vec<(&'a str, usize)>| counted.into_iter().map(|c| c.0).collect();
         Self { looked_at, left_out: names_of(beyond), too_few: names_of(few) }
     }
+
+    /// Whether one catalogue has enough songs, and all others together.
+    fn can_be_told(&self, names: &[String]) -> bool {
+        self.looked_at.first().is_some_and(|&(_, songs)| names.len() - songs >= FEWEST)
+    }
 }
 
 /// Warnings on catalogues that are told apart by level, bandwidth or codec alone, each with its column:
 /// those of the columns that are called after catalogues, and of `more`. Columns that are not there, and
-/// catalogues with too few songs to say anything, are passed over.
+/// catalogues with too few songs to say anything, are passed over. Of many songs an even sample is read.
 pub(crate) fn warnings(set: &Dataset, more: &[&str]) -> Vec<(String, String)> {
+    warnings_of(set, more, MOST_SONGS)
+}
+
+fn warnings_of(set: &Dataset, more: &[&str], most: usize) -> Vec<(String, String)> {
     let mut columns: Vec<&str> = COLUMNS.iter().chain(more).copied().collect();
     columns.sort_unstable();
     columns.dedup();
-    let there = |column: &&str| {
-        !set.songs.is_empty() && set.songs.iter().all(|s| s.track.columns.contains_key(*column))
+    let songs = evenly(&(0..set.songs.len()).collect::<Vec<_>>(), most);
+    let named: Vec<(&str, Vec<String>)> = columns
+        .into_iter()
+        .filter(|column| set.songs.iter().all(|s| s.track.columns.contains_key(*column)))
+        .filter_map(|column| Some((column, names(set, column, &songs).ok()?)))
+        .filter(|(_, names)| Counted::of(names).can_be_told(names))
+        .collect();
+    if named.is_empty() {
+        return Vec::new();
+    }
+    // What takes the time, and is the same for all columns.
+    let aspects = aspects(set, &songs);
+    let of = |(column, names): (&str, Vec<String>)| {
+        Some((column.to_owned(), report(column, &names, &aspects).ok()?.warning()?))
     };
-    let of = |column: &str| Some((column.to_owned(), catalogues(set, column).ok()?.warning()?));
-    columns.into_iter().filter(there).filter_map(of).collect()
+    named.into_iter().filter_map(of).collect()
 }
 
 /// Rows of numbers for each aspect: `[aspect][song][number]`.
-fn aspects(set: &Dataset) -> [Vec<Vec<f64>>; 3] {
-    let codecs = codecs(&set.songs);
+type Aspects = [Vec<Vec<f64>>; 3];
+
+fn aspects(set: &Dataset, songs: &[usize]) -> Aspects {
+    let codecs = codecs(&songs.iter().map(|&song| &set.songs[song]).collect::<Vec<_>>());
     let different: BTreeSet<&str> = codecs.iter().map(String::as_str).collect();
-    let (mut level, mut bandwidth, mut codec) = (Vec::new(), Vec::new(), Vec::new());
-    for (song, entry) in set.songs.iter().enumerate() {
-        let frames = set.frames(song);
-        let gate = f64::from(set.front_end.level.gate_db);
-        let audible: Vec<(&[f32], f64)> = frames
-            .iter()
-            .map(|(bands, level)| (bands, f64::from(level)))
-            .filter(|&(_, level)| level >= gate)
-            .collect();
-        let levels: Vec<f64> = audible.iter().map(|&(_, level)| level).collect();
-        let middle = if levels.is_empty() { gate } else { mean(&levels) };
-        let spread = levels.iter().map(|l| (l - middle).powi(2)).sum::<f64>();
-        level.push(vec![
-            middle,
-            (spread / levels.len().max(1) as f64).sqrt(),
-            levels.iter().copied().fold(gate, f64::max),
-            entry.clipped,
-        ]);
-        // What is left at the top: a song that is cut off has nothing there, however it is mixed.
-        let means: Vec<f64> = (0..frames.bands)
-            .map(|band| {
-                let sum: f64 = audible.iter().map(|(bands, _)| f64::from(bands[band])).sum();
-                sum / audible.len().max(1) as f64
-            })
-            .collect();
-        let loudest = means.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let full = means.iter().rposition(|&band| band > loudest - EMPTY_DB).unwrap_or(0);
-        let top = means.last().copied().unwrap_or(loudest) - loudest;
-        bandwidth.push(vec![full as f64, top]);
-        codec.push(different.iter().map(|c| f64::from(u8::from(*c == codecs[song]))).collect());
-    }
-    [level, bandwidth, codec]
+    let heard: Vec<[Vec<f64>; 2]> = songs.par_iter().map(|&song| of_sound(set, song)).collect();
+    let (level, bandwidth): (Vec<_>, Vec<_>) =
+        heard.into_iter().map(|[level, bandwidth]| (level, bandwidth)).unzip();
+    let is = |codec: &String| -> Vec<f64> {
+        different.iter().map(|c| f64::from(u8::from(*c == codec.as_str()))).collect()
+    };
+    [level, bandwidth, codecs.iter().map(is).collect()]
+}
+
+/// A song's level and bandwidth.
+fn of_sound(set: &Dataset, song: usize) -> [Vec<f64>; 2] {
+    let frames = set.frames(song);
+    let gate = f64::from(set.front_end.level.gate_db);
+    let audible: Vec<(&[f32], f64)> = frames
+        .iter()
+        .map(|(bands, level)| (bands, f64::from(level)))
+        .filter(|&(_, level)| level >= gate)
+        .collect();
+    let levels: Vec<f64> = audible.iter().map(|&(_, level)| level).collect();
+    let middle = if levels.is_empty() { gate } else { mean(&levels) };
+    let spread = levels.iter().map(|l| (l - middle).powi(2)).sum::<f64>();
+    let level = vec![
+        middle,
+        (spread / levels.len().max(1) as f64).sqrt(),
+        levels.iter().copied().fold(gate, f64::max),
+        set.songs[song].clipped,
+    ];
+    // What is left at the top: a song that is cut off has nothing there, however it is mixed.
+    let means: Vec<f64> = (0..frames.bands)
+        .map(|band| {
+            let sum: f64 = audible.iter().map(|(bands, _)| f64::from(bands[band])).sum();
+            sum / audible.len().max(1) as f64
+        })
+        .collect();
+    let loudest = means.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let full = means.iter().rposition(|&band| band > loudest - EMPTY_DB).unwrap_or(0);
+    let top = means.last().copied().unwrap_or(loudest) - loudest;
+    [level, vec![full as f64, top]]
 }
 
 /// The codec of each song; the endings of the files' names where an older version built the data set.
-fn codecs(songs: &[SongEntry]) -> Vec<String> {
-    let ending = |song: &SongEntry| {
+fn codecs(songs: &[&SongEntry]) -> Vec<String> {
+    let ending = |song: &&SongEntry| {
         let end = Path::new(&song.track.file).extension().unwrap_or_default();
         end.to_string_lossy().to_ascii_lowercase()
     };
@@ -282,33 +321,4 @@ fn scaled(rows: &[Vec<f64>], seen: &[usize]) -> Vec<Vec<f64>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_largest_catalogues_are_looked_at() {
-        // One more than are looked at, the last by name with most songs.
-        let mut names: Vec<String> = (0..=MOST_CATALOGUES)
-            .flat_map(|n| std::iter::repeat_n(format!("c{n:02}"), FEWEST))
-            .collect();
-        let last = format!("c{MOST_CATALOGUES:02}");
-        names.extend([last.clone(), "few".into()]);
-        let counted = Counted::of(&names);
-        assert_eq!(counted.looked_at.len(), MOST_CATALOGUES);
-        assert_eq!(counted.looked_at[..2], [(last.as_str(), FEWEST + 1), ("c00", FEWEST)]);
-        let smallest = format!("c{:02}", MOST_CATALOGUES - 1);
-        assert_eq!((counted.left_out, counted.too_few), (vec![smallest.as_str()], vec!["few"]));
-    }
-
-    #[test]
-    fn what_was_not_looked_at_is_told() {
-        let report = CatalogueReport {
-            column: "source".into(),
-            told: vec![],
-            too_few: vec!["few".into()],
-            left_out: vec!["charts".into()],
-        };
-        let text = report.to_string();
-        assert!(text.contains("songs: few\n") && text.contains("most songs: charts\n"), "{text}");
-    }
-}
+mod tests;

@@ -145,6 +145,9 @@ pub(crate) enum Command {
     Explain {
         /// Folder of the run.
         run: PathBuf,
+        /// Where the run's data are now, if they have moved.
+        #[arg(long)]
+        data: Option<PathBuf>,
     },
     /// Write a run's model as ONNX with its card; refuses unless tract reproduces it.
     Export {
@@ -291,8 +294,8 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
             print_line(format_args!("wrote the losses of {songs} songs to {}", out.display()))?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Explain { run } => {
-            print(explain::explain(&run)?)?;
+        Command::Explain { run, data } => {
+            print(explain::explain_on(&run, data.as_deref())?)?;
             print_line(format_args!("page: {}", run.join("explanation.html").display()))?;
             Ok(ExitCode::SUCCESS)
         }

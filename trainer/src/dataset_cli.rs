@@ -11,7 +11,7 @@ use crate::catalogues;
 use crate::dataset::build::{self, BuildOptions};
 use crate::dataset::fetch::{self, FetchOptions};
 use crate::dataset::{Dataset, FeatureSet, Part, merge};
-use crate::output::print_line;
+use crate::output::{print_line, tell};
 use crate::stats::{self, Source, StatsOptions};
 
 /// Exit code of a build that Ctrl-C stopped: 128 + SIGINT.
@@ -194,6 +194,9 @@ impl DatasetCommand {
                     longest_seconds: None,
                 })?;
                 print_line(&report)?;
+                if let Some(unseen) = report.not_looked_at() {
+                    tell(format_args!("note: {unseen}"));
+                }
                 if report.stopped {
                     return Ok(ExitCode::from(INTERRUPTED));
                 }

@@ -40,6 +40,7 @@ pub mod nn;
 pub mod onnx;
 pub mod output;
 pub mod predict;
+mod progress;
 pub mod recipe;
 pub mod report;
 pub mod rows_model;

@@ -1,4 +1,8 @@
 //! What a network says of whole songs, window by window as the scorer's lanes complete them.
+//!
+//! The scorer has lanes for networks with states only. Those without it evaluates about every three seconds, so that
+//! its mean over a song is of other windows than here, and differs a little. Here all networks are judged by the
+//! windows of lanes: what was published of them rests on it, and figures of both kinds compare.
 
 use anyhow::Result;
 use candle_core::{Device, Tensor};
@@ -7,7 +11,7 @@ use earworm_scorer::lane_starts;
 use crate::examples::{Examples, Songs, frames_first};
 use crate::nn::{Contract, Network};
 
-/// Lanes of the scorer: windows start this many times per window.
+/// Lanes of the scorer: windows start this many times per window. Networks without states are judged so, too.
 pub const LANES: usize = 4;
 
 /// Sequences run side by side.
@@ -24,7 +28,7 @@ pub fn window_starts(frames: usize, window: usize, lanes: usize) -> Vec<usize> {
 }
 
 /// The network's raw outputs for each of `songs`: the mean over the windows of `lanes` lanes. With
-/// [`LANES`] that is what the scorer calls integrated. Rows have one answer.
+/// [`LANES`] that is what the scorer calls integrated, of networks with states. Rows have one answer.
 ///
 /// Networks that need whole windows hear a song that is shorter than one over and over.
 ///

@@ -171,10 +171,12 @@ pub fn parts(
         }
         SplitKind::Column => {
             let column = split.column.as_deref().unwrap_or_default();
-            let values: Vec<&str> =
-                tracks.iter().map(|track| track.text(column)).collect::<Result<_>>()?;
+            let values: Vec<&str> = tracks
+                .iter()
+                .map(|track| track.text(column).map(str::trim))
+                .collect::<Result<_>>()?;
             let with = |value: &Option<String>| -> Result<Vec<usize>> {
-                let value = value.as_deref().unwrap_or_default();
+                let value = value.as_deref().unwrap_or_default().trim();
                 let found: Vec<usize> = select(&|i| values[i] == value);
                 ensure!(!found.is_empty(), "split: no song has {value:?} in the column {column}");
                 Ok(found)
@@ -189,6 +191,37 @@ pub fn parts(
             Ok(vec![part])
         }
     }
+}
+
+/// The songs, of so many, that some part learns from or is judged by: all but those that have another value
+/// in the column of a split.
+pub(crate) fn in_use(parts: &[Part], songs: usize) -> Vec<usize> {
+    let mut used = vec![false; songs];
+    for &song in parts.iter().flat_map(|part| part.seen.iter().chain(&part.unseen)) {
+        used[song] = true;
+    }
+    (0..songs).filter(|&song| used[song]).collect()
+}
+
+/// What is to be said of songs that no part uses, where each was cut into `pieces`.
+pub(crate) fn left_out(
+    split: &SplitRecipe,
+    parts: &[Part],
+    songs: usize,
+    pieces: usize,
+) -> Option<String> {
+    let left = (songs - in_use(parts, songs).len()) / pieces;
+    let (songs, have) = if left == 1 { ("song", "has") } else { ("songs", "have") };
+    let text = |value: &Option<String>| value.as_deref().unwrap_or_default().trim().to_owned();
+    (left > 0).then(|| {
+        format!(
+            "{left} {songs} {have} another value than {:?} and {:?} in the column {:?}, and {} left out.",
+            text(&split.train),
+            text(&split.test),
+            text(&split.column),
+            if left == 1 { "is" } else { "are" }
+        )
+    })
 }
 
 /// Whether each song is one of a random split's test songs. `classes` are all the same unless the split is

@@ -1,5 +1,7 @@
 //! What is wrong with a recipe or its data is said in one line, with exit code 2, and no run is begun.
 
+#[path = "bad_input/left_out.rs"]
+mod left_out;
 #[path = "bad_input/searches.rs"]
 mod searches;
 

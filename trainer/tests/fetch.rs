@@ -247,6 +247,17 @@ fn what_a_killed_fetch_left_is_removed() {
     assert_eq!(left, ["kept.wav", "ok.wav"]);
 }
 
+/// `find .` writes `./` before each file, and `dataset build` takes that.
+#[test]
+fn a_file_in_this_folder_is_in_the_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start();
+    let options = options(dir.path(), &[("./songs/ok.wav".into(), server.url("ok.wav"))]);
+    assert_eq!(fetch(&options).unwrap().fetched, 1);
+    assert!(options.out.join("songs/ok.wav").is_file());
+    assert_eq!(fetch(&options).unwrap().kept, 1);
+}
+
 #[test]
 fn two_fetches_into_one_folder_are_kept_apart() {
     let dir = tempfile::tempdir().unwrap();
@@ -281,7 +292,10 @@ fn manifests_that_cannot_be_used_are_refused() {
     };
     assert!(refused(&[("../x.wav", "http://127.0.0.1/")]).contains("outside the folder"));
     assert!(refused(&[("/etc/x.wav", "http://127.0.0.1/")]).contains("outside the folder"));
+    assert!(refused(&[("./../x.wav", "http://127.0.0.1/")]).contains("outside the folder"));
     assert!(refused(&[("a", "http://a/"), ("a", "http://b/")]).contains("rows 1 and 2"));
+    assert!(refused(&[("a", "http://a/"), (" ./a ", "http://b/")]).contains("rows 1 and 2"));
+    assert!(refused(&[("./", "http://a/")]).contains("names no file"));
     assert!(refused(&[("", "http://a/")]).contains("names no file"));
     let slow = FetchOptions { rate: 1e-20, ..options(dir.path(), &[]) };
     assert!(format!("{:#}", fetch(&slow).unwrap_err()).contains("--rate"));

@@ -7,6 +7,13 @@ use std::time::{Duration, Instant};
 mod common;
 #[path = "resume/moved.rs"]
 mod moved;
+#[path = "common/passes.rs"]
+mod passes;
+
+use passes::assert_same_passes;
+
+/// The folders of what is trained here.
+const PARTS: [&str; 3] = ["fold-0", "fold-1", "final"];
 
 fn command(recipe: &Path, out: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_earworm-train"));
@@ -33,7 +40,7 @@ fn resume(run: &Path) -> Command {
 /// All files that say what was learnt, with their content.
 fn learnt(run: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files = Vec::new();
-    for part in ["fold-0", "fold-1", "final"] {
+    for part in PARTS {
         for name in ["weights.safetensors", "predictions.csv"] {
             let path = Path::new(part).join(name);
             let content = std::fs::read(run.join(&path)).unwrap();
@@ -45,7 +52,7 @@ fn learnt(run: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 
 /// Something that changes whenever a training gets on: the checkpoints' and outcomes' times.
 fn progress(run: &Path) -> Vec<std::time::SystemTime> {
-    ["fold-0", "fold-1", "final"]
+    PARTS
         .iter()
         .flat_map(|part| ["checkpoint.safetensors", "outcome.json"].map(|f| run.join(part).join(f)))
         .filter_map(|path| std::fs::metadata(path).ok()?.modified().ok())
@@ -74,22 +81,34 @@ fn killed_and_unbroken_agree(recipe: &Path, folder: &Path) {
     let (whole, broken) = (folder.join("whole"), folder.join("broken"));
     let unbroken = learnt_hash(&mut command(recipe, &whole));
     let mut kills = 0;
-    for n in 0..6u64 {
+    for n in 0..20u64 {
         // Both ways to go on.
         let again = n % 2 == 1 && broken.join("recipe.toml").exists();
         let mut command = if again { resume(&broken) } else { command(recipe, &broken) };
         let mut child = command.spawn().unwrap();
         // Odd multiples of a few milliseconds: some kills hit a step, some a file being written.
-        if lived_until(&mut child, &broken, Duration::from_millis(n * 7 % 19)) {
+        let alive = lived_until(&mut child, &broken, Duration::from_millis(n * 7 % 19));
+        if alive {
             child.kill().unwrap();
             kills += 1;
         }
         child.wait().unwrap();
+        if kills >= 6 || (kills >= 2 && !alive) {
+            break;
+        }
+        if !alive {
+            // It had come to its end before it was looked at.
+            std::fs::remove_dir_all(&broken).unwrap();
+            kills = 0;
+        }
     }
     assert!(kills >= 2, "the training is too short to be killed");
     assert_eq!(learnt_hash(&mut resume(&broken)), unbroken);
     for ((path, whole), (_, broken)) in learnt(&whole).iter().zip(learnt(&broken)) {
         assert!(*whole == broken, "{} differs after {kills} kills", path.display());
+    }
+    for part in PARTS {
+        assert_same_passes(&whole.join(part), &broken.join(part));
     }
 }
 

@@ -2,20 +2,22 @@
 //!
 //! A calibration is fitted on songs that the model did not learn from: on each part's validation songs
 //! where they were written down, else on the songs each part judged. To judge a song itself, a
-//! calibration is used that did not see it.
+//! calibration is used that did not see it: one fitted on the songs of other parts, or where there is but
+//! one part, of other groups.
 
 mod isotonic;
 mod platt;
 mod reliability;
 mod temperature;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use earworm_scorer::model::{Calibration, evidence};
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::median;
 use crate::run::{PredictionRow, Run, RunInfo, Task};
+use crate::split::grouped_folds;
 
 pub use isotonic::isotonic;
 pub use platt::platt;
@@ -64,6 +66,15 @@ pub struct Calibrated {
     pub notes: Vec<String>,
 }
 
+/// Parts that the judged songs are dealt to, by group, where one part judged all of them.
+const FOLDS: usize = 5;
+
+/// What is said of a calibration without validation songs, in a run with one part.
+pub(crate) const CROSS_FITTED: &str = "There are no validation songs, so the calibration was fitted on the judged songs. What its probabilities are worth is told by others of its kind, each fitted on some of these songs and asked about the rest.";
+
+/// What is said where not even that can be done.
+const FITTED_ON_ITSELF: &str = "Probabilities were calibrated on the very songs they are judged on, as there are no validation songs and no second group: what is told of them flatters.";
+
 /// What is said of a calibration that does not rise.
 const FLAT: &str = "On the songs that the calibration was fitted on, a higher output did not mean a higher label: the calibrated score is the same for every song.";
 
@@ -74,6 +85,12 @@ const NO_HALVES: &str = "The score is the predicted share itself, which does not
 /// does not, whatever it is divided by: its half is no middle.
 pub(crate) fn knows_the_middle(calibration: &Calibration) -> bool {
     !matches!(calibration, Calibration::Identity | Calibration::Temperature { .. })
+}
+
+/// Those of the notes on a run that are about its calibration.
+pub(crate) fn notes_on_calibration(notes: &[String]) -> impl Iterator<Item = &str> {
+    let known = [CROSS_FITTED, FITTED_ON_ITSELF, FLAT, NO_HALVES];
+    notes.iter().map(String::as_str).filter(move |note| known.contains(note))
 }
 
 /// What is learnt from: rows with their labels.
@@ -113,10 +130,14 @@ pub fn calibrate(run: &Run, method: Method, score: usize) -> Calibrated {
     let middle = middle(run);
     let from_validation = method != Method::None
         && run.parts.iter().any(|part| part.validation.as_ref().is_some_and(|v| !v.is_empty()));
-    // Rows to learn from, without those that `part` judges.
-    let rows_for = |part: Option<usize>| -> Labelled<'_> {
+    let alone = !from_validation && run.parts.len() == 1 && method != Method::None;
+    // Which of several calibrations judges each song.
+    let judge: Vec<usize> =
+        if alone { folds_of(run) } else { run.songs().map(|(part, _)| part).collect() };
+    // Rows to learn from, without those that `of` judges.
+    let rows_for = |of: Option<usize>| -> Labelled<'_> {
         let rows: Vec<&PredictionRow> = if from_validation {
-            let judged: HashSet<&str> = part
+            let judged: HashSet<&str> = of
                 .map(|part| run.parts[part].predictions.iter().map(|r| r.track_id.as_str()))
                 .into_iter()
                 .flatten()
@@ -124,49 +145,54 @@ pub fn calibrate(run: &Run, method: Method, score: usize) -> Calibrated {
             let validation = run.parts.iter().filter_map(|part| part.validation.as_ref());
             validation.flatten().filter(|row| !judged.contains(row.track_id.as_str())).collect()
         } else {
-            run.songs().filter(|&(of, _)| Some(of) != part).map(|(_, row)| row).collect()
+            let songs = run.songs().zip(&judge);
+            songs.filter(|&(_, &by)| Some(by) != of).map(|((_, row), _)| row).collect()
         };
         let labels = rows.iter().map(|row| label(info.task, row, middle)).collect();
         Labelled { rows, labels }
     };
     let calibration = fit(info, method, score, &rows_for(None));
-    let alone = !from_validation && run.parts.len() == 1 && method != Method::None;
-    // One part without validation songs leaves nothing to calibrate on but what is judged. A share's
-    // raw output says nothing of halves, so there it has to do.
-    let (in_parts, note): (Vec<Calibration>, _) = match (alone, info.task) {
-        (false, _) => (
-            (0..run.parts.len())
-                .map(|part| fit(info, method, score, &rows_for(Some(part))))
-                .collect(),
-            None,
-        ),
-        (true, Task::Share) => (
-            vec![calibration.clone()],
-            Some("Probabilities were calibrated on the very songs they are judged on (there are no validation songs): accuracy, Brier score and calibration error flatter a little.".to_owned()),
-        ),
-        (true, _) => (
-            vec![Calibration::Identity],
-            Some("Brier score and calibration error are those of the model's own probabilities: there are no validation songs to calibrate on. The calibration that an export carries was fitted on the judged songs.".to_owned()),
+    let judges = judge.iter().max().map_or(0, |last| last + 1);
+    let (judges, note): (Vec<Calibration>, _) = match (alone, judges) {
+        // Nothing is left to calibrate on but what is judged.
+        (true, 1) => (vec![calibration.clone()], Some(FITTED_ON_ITSELF)),
+        _ => (
+            (0..judges).map(|of| fit(info, method, score, &rows_for(Some(of)))).collect(),
+            alone.then_some(CROSS_FITTED),
         ),
     };
     let probability = run
         .songs()
-        .flat_map(|(part, row)| probabilities(info, &in_parts[part], &row.raw, score))
+        .zip(&judge)
+        .flat_map(|((_, row), &by)| probabilities(info, &judges[by], &row.raw, score))
         .collect();
     let fitted_on = match (method, from_validation) {
         (Method::None, _) => FittedOn::Nothing,
         (_, true) => FittedOn::Validation,
         (_, false) => FittedOn::Judged,
     };
-    let flat = is_flat(&calibration).then(|| FLAT.to_owned());
+    let flat = is_flat(&calibration).then_some(FLAT);
     let no_halves =
-        (info.task == Task::Share && !knows_the_middle(&calibration)).then(|| NO_HALVES.to_owned());
+        (info.task == Task::Share && !knows_the_middle(&calibration)).then_some(NO_HALVES);
+    // Nothing is told of probabilities that know no halves.
+    let note = note.filter(|_| no_halves.is_none());
     Calibrated {
         calibration,
         fitted_on,
         probability,
-        notes: note.into_iter().chain(flat).chain(no_halves).collect(),
+        notes: note.into_iter().chain(flat).chain(no_halves).map(str::to_owned).collect(),
     }
+}
+
+/// The fold of each judged song, in the order of [`Run::songs`]; groups stay together, and songs without one
+/// stand alone.
+fn folds_of(run: &Run) -> Vec<usize> {
+    let groups: Vec<&str> = run
+        .songs()
+        .map(|(_, row)| if row.group.is_empty() { &*row.track_id } else { &*row.group })
+        .collect();
+    let distinct = groups.iter().collect::<BTreeSet<_>>().len();
+    grouped_folds(&groups, distinct.min(FOLDS), 0)
 }
 
 /// Whether every song gets the same score.

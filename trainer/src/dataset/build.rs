@@ -3,31 +3,25 @@
 //! Songs are read in parallel. A build that is stopped at any point, by Ctrl-C or more roughly, goes on
 //! where it was; songs whose audio did not change are not read again.
 
-use std::fmt;
+mod report;
+mod work;
+
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use earworm_scorer::front_end::FrontEndSettings;
-use indicatif::{ProgressBar, ProgressStyle};
-use rayon::prelude::*;
 
+pub use self::report::BuildReport;
+use self::work::{From, Work};
 use super::construction::Construction;
 use super::description::{Description, EXTRACTION, Extraction, FORMAT, Part};
-use super::index::{BuiltSong, Entry};
 use super::manifest::{Manifest, Track};
 use super::schema::Schema;
-use super::song;
 use super::song_features::{FeatureSet, FeatureSource, ScorerFeatures};
 use super::store::Dataset;
 use super::toml_text;
 use crate::embed::Embedder;
-use crate::{files, interrupt};
-
-/// Songs that the line about those that could not be read names at most.
-const MOST_NAMED: usize = 5;
 
 /// What to build from what.
 #[derive(Debug, Clone, Default)]
@@ -75,62 +69,6 @@ impl BuildOptions {
             Some(part) => self.out.join(part.to_string()),
             None => self.out.clone(),
         }
-    }
-}
-
-/// What a build came to.
-#[derive(Debug, Default)]
-pub struct BuildReport {
-    /// Songs read now.
-    pub built: usize,
-    /// Songs that had been read before.
-    pub kept: usize,
-    /// Songs left out, with the reason.
-    pub skipped: Vec<(String, String)>,
-    /// Whether the build was stopped before its end.
-    pub stopped: bool,
-}
-
-impl BuildReport {
-    /// Which songs could not be read, in a line; `None` where all could.
-    pub fn missing(&self) -> Option<String> {
-        let named: Vec<&str> =
-            self.skipped.iter().take(MOST_NAMED).map(|(track, _)| track.as_str()).collect();
-        let more = self.skipped.len() - named.len();
-        (!named.is_empty()).then(|| {
-            format!(
-                "{} of {} songs could not be read: {}{}; the others are built and kept (--allow-missing takes that for success)",
-                self.skipped.len(),
-                self.songs() + self.skipped.len(),
-                named.join(", "),
-                if more > 0 { format!(" and {more} more") } else { String::new() }
-            )
-        })
-    }
-
-    /// Songs in the data set.
-    pub fn songs(&self) -> usize {
-        self.built + self.kept
-    }
-}
-
-impl fmt::Display for BuildReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (track, reason) in &self.skipped {
-            writeln!(f, "skipped {track}: {reason}")?;
-        }
-        write!(
-            f,
-            "{} songs: {} read now, {} kept from before, {} skipped",
-            self.songs(),
-            self.built,
-            self.kept,
-            self.skipped.len()
-        )?;
-        if self.stopped {
-            write!(f, "\nstopped; run the same command again to go on")?;
-        }
-        Ok(())
     }
 }
 
@@ -225,168 +163,4 @@ fn load_settings(path: Option<&Path>) -> Result<FrontEndSettings> {
         toml_text::parse(&text).with_context(|| format!("cannot read {}", path.display()))?;
     settings.validate().with_context(|| format!("cannot use {}", path.display()))?;
     Ok(settings)
-}
-
-/// The bar of long work over songs.
-pub(super) fn progress_bar(songs: usize) -> Result<ProgressBar> {
-    let style = ProgressStyle::with_template(
-        "{bar:30} {pos}/{len} songs  {per_sec}  {eta} left  {wide_msg}",
-    )?;
-    Ok(ProgressBar::new(songs as u64).with_style(style))
-}
-
-/// What songs are read by.
-#[derive(Clone, Copy)]
-struct From<'a> {
-    source: &'a dyn FeatureSource,
-    embedder: Option<&'a Embedder>,
-}
-
-struct Work<'a> {
-    options: &'a BuildOptions,
-    description: &'a Description,
-    from: From<'a>,
-    place: &'a Construction<'a>,
-    progress: ProgressBar,
-    built: AtomicUsize,
-    kept: AtomicUsize,
-    skipped: Mutex<Vec<(String, String)>>,
-}
-
-impl<'a> Work<'a> {
-    fn run(
-        options: &'a BuildOptions,
-        description: &'a Description,
-        from: From<'a>,
-        tracks: &[(u64, Track)],
-        place: &'a Construction<'a>,
-    ) -> Result<BuildReport> {
-        let work = Self {
-            options,
-            description,
-            from,
-            place,
-            progress: progress_bar(tracks.len())?,
-            built: AtomicUsize::new(0),
-            kept: AtomicUsize::new(0),
-            skipped: Mutex::default(),
-        };
-        let pool =
-            rayon::ThreadPoolBuilder::new().num_threads(options.jobs.unwrap_or(0)).build()?;
-        let tracks: Vec<(usize, &Track)> =
-            tracks.iter().map(|(_, track)| track).enumerate().collect();
-        let _attention = interrupt::attend();
-        let outcome =
-            pool.install(|| tracks.par_iter().try_for_each(|&(at, track)| work.take(at, track)));
-        work.progress.finish_and_clear();
-        outcome.and(place.save()).context(
-            "the data set is not complete; what was finished is kept, run the same command again to go on",
-        )?;
-        let mut skipped = work.skipped.into_inner().unwrap_or_else(|e| e.into_inner());
-        skipped.sort();
-        Ok(BuildReport {
-            built: work.built.into_inner(),
-            kept: work.kept.into_inner(),
-            skipped,
-            stopped: interrupt::requested(),
-        })
-    }
-
-    /// One song. An error ends the build: it means that the data set cannot be written.
-    fn take(&self, at: usize, track: &Track) -> Result<()> {
-        let known = match self.place.known(at) {
-            Some(Entry::Built(song)) => Some(song),
-            _ => None,
-        };
-        if interrupt::requested() {
-            self.kept.fetch_add(usize::from(known.is_some()), Ordering::Relaxed);
-            return Ok(());
-        }
-        self.progress.set_message(track.file.clone());
-        let read = self.read(track, known);
-        self.progress.inc(1);
-        match read {
-            Ok(Read::Kept(song)) => {
-                self.kept.fetch_add(1, Ordering::Relaxed);
-                self.place.record(at, Entry::Built(song))
-            }
-            Ok(Read::Built(song, values)) => {
-                self.place.append(at, bytemuck::cast_slice(&values), |place| {
-                    Entry::Built(BuiltSong { place, ..song })
-                })?;
-                self.built.fetch_add(1, Ordering::Relaxed);
-                Ok(())
-            }
-            Err(reason) => {
-                let reason = format!("{reason:#}");
-                let mut skipped = self.skipped.lock().unwrap_or_else(|e| e.into_inner());
-                skipped.push((track.id.clone(), reason.clone()));
-                drop(skipped);
-                self.place.record(at, Entry::Skipped { reason })
-            }
-        }
-    }
-
-    fn read(&self, track: &Track, known: Option<BuiltSong>) -> Result<Read> {
-        let path = self.options.audio.join(&track.file);
-        let meta =
-            std::fs::metadata(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        ensure!(meta.is_file(), "{} is no file", path.display());
-        let modified = meta.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let (bytes, modified_ns) = (meta.len(), modified.as_nanos() as u64);
-        let known = known
-            .filter(|song| !self.options.verify || self.place.is_sound(song))
-            .map(|song| with_codec(song, &path));
-        // As `make` and `rsync` do, unless the content is to be looked at. The name counts as well: two
-        // songs that change places can have one size and one time.
-        if let Some(song) = &known
-            && (&song.file, song.bytes, song.modified_ns) == (&track.file, bytes, modified_ns)
-            && !self.options.verify
-        {
-            return Ok(Read::Kept(song.clone()));
-        }
-        let audio_sha256 = files::hash_file(&path)?;
-        if let Some(song) = known
-            && song.audio_sha256 == audio_sha256
-        {
-            return Ok(Read::Kept(BuiltSong {
-                file: track.file.clone(),
-                bytes,
-                modified_ns,
-                ..song
-            }));
-        }
-        let features = self.description.feature_names.len();
-        let From { source, embedder } = self.from;
-        let extraction = &self.description.extraction;
-        let longest = self.options.longest_seconds.unwrap_or(song::LONGEST_SECONDS);
-        let content = song::read(&path, extraction, features, source, embedder, longest)?;
-        let song = BuiltSong {
-            // Known once it has been written.
-            place: super::shard::Place { shard: 0, offset: 0 },
-            frames: content.frames as u64,
-            audible: content.audible as u64,
-            seconds: content.seconds,
-            clipped: content.clipped,
-            chorus: content.chorus,
-            file: track.file.clone(),
-            codec: Some(content.codec.to_owned()),
-            bytes,
-            modified_ns,
-            audio_sha256,
-            content_sha256: files::sha256_hex(bytemuck::cast_slice(&content.values)),
-        };
-        Ok(Read::Built(song, content.values))
-    }
-}
-
-/// A song with its codec, which an older version did not keep.
-fn with_codec(song: BuiltSong, path: &Path) -> BuiltSong {
-    let codec = song.codec.or_else(|| song::codec_of(path));
-    BuiltSong { codec, ..song }
-}
-
-enum Read {
-    Kept(BuiltSong),
-    Built(BuiltSong, Vec<f32>),
 }

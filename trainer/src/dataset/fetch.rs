@@ -16,14 +16,13 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use indicatif::ProgressBar;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use ureq::{Agent, ResponseExt};
 
 use self::body::{Failure, is_audio_type, save};
-use super::build::progress_bar;
 use super::raw_table::RawTable;
+use crate::progress::Progress;
 use crate::{files, interrupt};
 
 /// Most redirects that are followed.
@@ -155,13 +154,13 @@ pub fn fetch(options: &FetchOptions) -> Result<FetchReport> {
         turns: Mutex::default(),
         log: Mutex::new(log),
         report: Mutex::default(),
-        progress: progress_bar(wanted.len())?,
+        progress: Progress::begin("dataset fetch", "files", wanted.len())?,
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.jobs).build()?;
     let attention = interrupt::attend();
     let outcome = pool.install(|| wanted.par_iter().try_for_each(|row| work.take(row)));
     drop(attention);
-    work.progress.finish_and_clear();
+    work.progress.end();
     outcome.context("what was fetched is kept; run the same command again to go on")?;
     let mut report = work.report.into_inner().unwrap_or_else(|e| e.into_inner());
     report.failed.sort();
@@ -209,19 +208,25 @@ fn rows(options: &FetchOptions) -> Result<Vec<Row>> {
         })
     };
     let (url, file) = (column(&options.url)?, column(&options.file)?);
-    let mut seen: HashMap<String, usize> = HashMap::new();
+    let mut seen: HashMap<PathBuf, usize> = HashMap::new();
     let mut rows = Vec::new();
     for (number, cells) in table.rows.iter().enumerate() {
         let (number, url, file) = (number + 1, cells[url].trim(), cells[file].trim());
-        ensure!(!file.is_empty(), "row {number} names no file");
-        let inside = Path::new(file).components().all(|c| matches!(c, Component::Normal(_)));
-        ensure!(inside, "row {number}: {file:?} lies outside the folder");
-        if let Some(before) = seen.insert(file.to_owned(), number) {
+        let plain = plain_path(file)
+            .with_context(|| format!("row {number}: {file:?} lies outside the folder"))?;
+        ensure!(!plain.as_os_str().is_empty(), "row {number} names no file");
+        if let Some(before) = seen.insert(plain, number) {
             bail!("rows {before} and {number} both name the file {file}");
         }
         rows.push(Row { file: file.to_owned(), url: url.to_owned() });
     }
     Ok(rows)
+}
+
+/// A path in the folder without the `./` that `find` writes before each; `None` where it leads out of it.
+fn plain_path(file: &str) -> Option<PathBuf> {
+    let parts = Path::new(file).components().filter(|part| !matches!(part, Component::CurDir));
+    parts.map(|part| matches!(part, Component::Normal(_)).then_some(part)).collect()
 }
 
 struct Work<'a> {
@@ -231,7 +236,7 @@ struct Work<'a> {
     turns: Mutex<BTreeMap<String, Instant>>,
     log: Mutex<File>,
     report: Mutex<FetchReport>,
-    progress: ProgressBar,
+    progress: Progress,
 }
 
 impl Work<'_> {
@@ -240,10 +245,10 @@ impl Work<'_> {
         if interrupt::requested() {
             return Ok(());
         }
-        self.progress.set_message(row.file.clone());
+        self.progress.is_at(&row.file);
         let path = self.options.out.join(&row.file);
         if path.is_file() {
-            self.progress.inc(1);
+            self.progress.one_more();
             self.change(|report| report.kept += 1);
             return Ok(());
         }
@@ -279,7 +284,7 @@ impl Work<'_> {
                 }
             }
         }
-        self.progress.inc(1);
+        self.progress.one_more();
         let line = serde_json::to_string(&fetched)? + "\n";
         let mut log = self.log.lock().unwrap_or_else(|e| e.into_inner());
         log.write_all(line.as_bytes()).context("cannot write the log")?;

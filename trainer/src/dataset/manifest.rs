@@ -95,10 +95,12 @@ impl Manifest {
         let mut seen = HashSet::new();
         let mut tracks = Vec::with_capacity(table.rows.len());
         for (row, cells) in table.rows.into_iter().enumerate() {
+            // As `dataset fetch` reads it, so that one manifest does for both.
+            let path = cells[file].trim().to_owned();
             let id = match id_at {
                 Some(at) => cells[at].clone(),
                 None => {
-                    let stem = Path::new(&cells[file]).file_stem().unwrap_or_default();
+                    let stem = Path::new(&path).file_stem().unwrap_or_default();
                     stem.to_string_lossy().into_owned()
                 }
             };
@@ -110,9 +112,8 @@ impl Manifest {
                 "row {row}: the track id {id:?} has spaces around it or control characters"
             );
             ensure!(seen.insert(id.clone()), "row {row} names the track {id} a second time");
-            let file = cells[file].clone();
             let columns = table.header.iter().cloned().zip(cells).collect();
-            tracks.push(Track { id, file, columns });
+            tracks.push(Track { id, file: path, columns });
         }
         Ok(Self { header: table.header, tracks })
     }
@@ -162,6 +163,9 @@ mod tests {
         assert_eq!((tracks[0].id.as_str(), tracks[1].file.as_str()), ("x y", "1/b.mp3"));
         let plain = load("file\nfolder/a.mp3\n").unwrap();
         assert_eq!(plain.tracks[0].id, "a");
+        // Spaces around a path are no part of it.
+        let found = load("file\n\" ./folder/a.mp3 \"\n").unwrap().tracks.remove(0);
+        assert_eq!((found.id.as_str(), found.file.as_str()), ("a", "./folder/a.mp3"));
         assert_ne!(
             plain.sha256().unwrap(),
             load("file\nfolder/b.mp3\n").unwrap().sha256().unwrap()

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::build::progress_bar;
 use super::construction::{clear, layout_of, lock};
 use super::description::{Description, Part};
 use super::index::{self, BuiltSong, Entry};
@@ -15,6 +14,7 @@ use super::shard::{self, ShardWriter};
 use super::store::Dataset;
 use super::tracks;
 use crate::files;
+use crate::progress::Progress;
 
 /// Bytes after which a new shard is begun.
 const SHARD_BYTES: u64 = 1 << 30;
@@ -168,16 +168,16 @@ fn write_merged(
     let tracks: Vec<(u64, Track)> = (0..).zip(rows.iter().map(|row| row.track.clone())).collect();
     tracks::write(out, &parts[0].header, &tracks)?;
     let mut shards = ShardWriter::new(out, layout_of(description)?, 0, SHARD_BYTES);
-    let progress = progress_bar(rows.len())?;
+    let progress = Progress::begin("dataset merge", "songs", rows.len())?;
     let mut entries = Vec::with_capacity(rows.len());
     for row in rows {
         entries.push(match row.song {
             Ok((part, song)) => copy_song(part, song, &mut shards)?,
             Err(reason) => Entry::Skipped { reason: reason.to_owned() },
         });
-        progress.inc(1);
+        progress.one_more();
     }
-    progress.finish_and_clear();
+    progress.end();
     shards.sync()?;
     index::write(out, rows.iter().map(|row| row.track.id.as_str()).zip(&entries))?;
     description.save(out)?;
@@ -205,13 +205,13 @@ pub fn compact(folder: &Path) -> Result<(u64, u64)> {
     let (before, _) = dataset.bytes();
     let next = dataset.shard_numbers().max().map_or(0, |number| number.saturating_add(1));
     let mut shards = ShardWriter::new(folder, layout, next, SHARD_BYTES);
-    let progress = progress_bar(dataset.songs.len())?;
+    let progress = Progress::begin("dataset compact", "songs", dataset.songs.len())?;
     let mut rows: Vec<(u64, &str, Entry)> = Vec::new();
     for (song, (entry, (row, _))) in dataset.songs.iter().zip(&dataset.built).enumerate() {
         rows.push((*row, &entry.track.id, copy_song(&dataset, song, &mut shards)?));
-        progress.inc(1);
+        progress.one_more();
     }
-    progress.finish_and_clear();
+    progress.end();
     for ((row, track), (_, reason)) in dataset.skipped_rows.iter().zip(&dataset.skipped) {
         rows.push((*row, &track.id, Entry::Skipped { reason: reason.clone() }));
     }

@@ -19,6 +19,8 @@ mod construction;
 mod description;
 pub mod fetch;
 mod index;
+#[cfg(test)]
+pub(crate) mod made;
 mod manifest;
 pub mod merge;
 pub(crate) mod nearest;

@@ -2,6 +2,7 @@
 
 mod audible;
 mod augment;
+mod bands;
 mod loader;
 
 use anyhow::{Result, ensure};
@@ -15,9 +16,6 @@ pub(crate) use self::loader::{frames_first, step_rng};
 use crate::Rng;
 use crate::dataset::{Dataset, FramesView};
 use crate::recipe::{Clip, DataRecipe};
-
-/// Most songs that bands are measured on.
-const MEASURED: usize = 2000;
 
 /// Most songs that a message names.
 const NAMED: usize = 5;
@@ -179,32 +177,6 @@ impl<'a> Songs<'a> {
         let settings = self.settings();
         let before = ((seconds * settings.frame_rate()) as usize).min(view.len());
         view.level_db[..before].iter().filter(|&&level| !is_silent(&settings.level, level)).count()
-    }
-
-    /// Mean and standard deviation of each band over songs, each normalised as one window: over all of them, or
-    /// 2,000 spread evenly where there are more, which no longer moves them but has to be read before the first step.
-    pub fn band_statistics(&self, songs: &[usize]) -> (Vec<f32>, Vec<f32>) {
-        let settings = self.settings();
-        let bands = settings.n_mels;
-        let (mut sum, mut squares, mut count) = (vec![0.0f64; bands], vec![0.0f64; bands], 0.0f64);
-        for song in evenly(songs, MEASURED) {
-            let stretch = self.stretch(song);
-            let window = stretch.window(settings, 0, stretch.len());
-            for frame in window.chunks_exact(bands) {
-                for (band, &value) in frame.iter().enumerate() {
-                    sum[band] += f64::from(value);
-                    squares[band] += f64::from(value) * f64::from(value);
-                }
-            }
-            count += stretch.len() as f64;
-        }
-        let mean: Vec<f32> = sum.iter().map(|s| (s / count) as f32).collect();
-        let deviation = squares
-            .iter()
-            .zip(&sum)
-            .map(|(sq, s)| ((sq / count - (s / count).powi(2)).max(1e-6).sqrt()) as f32)
-            .collect();
-        (mean, deviation)
     }
 }
 

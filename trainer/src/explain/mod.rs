@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::evaluate::number;
 use crate::files;
-use crate::fit::{Data, trained_recipe};
+use crate::fit::{Data, data_are_there, trained_recipe_on};
 use crate::metrics;
 use crate::rows_model::RowsModel;
 use crate::run::{Run, RunInfo, Task};
@@ -133,13 +133,22 @@ impl Score<'_> {
 /// # Errors
 /// When the run is not complete, its models take frames, or its data are gone.
 pub fn explain(folder: &Path) -> Result<Explanation> {
-    let recipe = trained_recipe(folder)?;
+    explain_on(folder, None)
+}
+
+/// The same with the run's data at `data`, where they have moved to.
+///
+/// # Errors
+/// As [`explain`], and when the data there are not those that the run learnt from.
+pub fn explain_on(folder: &Path, data: Option<&Path>) -> Result<Explanation> {
+    let recipe = trained_recipe_on(folder, data)?;
     anyhow::ensure!(
         recipe.model.wants_rows(&recipe.data),
         "{} learnt from frames; only models of rows have features to be explained by",
         folder.display()
     );
     let run = Run::open(folder)?;
+    data_are_there(&recipe, folder, "explain")?;
     let data = Data::open(&recipe)?;
     data.is_that_of(&run.info, folder)?;
     let table = data.rows.as_ref().context("the run's data have no rows")?;

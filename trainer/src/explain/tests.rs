@@ -33,6 +33,7 @@ fn info() -> RunInfo {
             songs: 0,
             pieces: None,
             folder: "".into(),
+            join: None,
             name: "made".into(),
             front_end: None,
         },
@@ -42,6 +43,7 @@ fn info() -> RunInfo {
         device: "cpu".into(),
         started: String::new(),
         notes: vec![],
+        sessions: vec![],
     }
 }
 

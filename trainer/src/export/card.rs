@@ -6,7 +6,7 @@ use earworm_scorer::Model;
 use earworm_scorer::model::{Calibration, Input, Metadata};
 
 use super::rows::level_warning;
-use crate::calibrate::FittedOn;
+use crate::calibrate::{FittedOn, notes_on_calibration};
 use crate::evaluate::{Evaluation, Figure, is_carried};
 use crate::recipe::Recipe;
 use crate::run::{Split, Task};
@@ -64,6 +64,9 @@ fn write_card(
     }
     for (said, was, songs) in &evaluation.reliability {
         writeln!(card, "| {:.0} | {:.0} % | {songs} |", said * 100.0, was * 100.0)?;
+    }
+    for note in notes_on_calibration(&evaluation.notes) {
+        writeln!(card, "\n{note}")?;
     }
     writeln!(card, "\n## Outputs\n\n| class | meaning |\n| --- | --- |")?;
     for class in &metadata.classes {
@@ -195,6 +198,7 @@ fn calibration(metadata: &Metadata, evaluation: &Evaluation) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::calibrate::CROSS_FITTED;
     use crate::evaluate::trust::tests::{evaluation, figure};
 
     /// The card of the committed model is what would be written of it today.
@@ -222,6 +226,25 @@ mod tests {
         ];
         let written = model_card(model.metadata(), &recipe, &evaluation, &model);
         assert_eq!(written, committed);
+    }
+
+    /// The table is of other calibrations than the one that is exported: the card says so, and nothing else that
+    /// was noted.
+    #[test]
+    fn what_was_noted_of_the_calibration_stands_below_its_table() {
+        let model = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/emotify-lstm");
+        let recipe: Recipe =
+            toml::from_str(include_str!("../../recipes/emotify-lstm.toml")).unwrap();
+        let model = Model::load(model.join("model.onnx")).unwrap();
+        let mut evaluation = evaluation(Task::Share, vec![]);
+        evaluation.split = Split::Test;
+        evaluation.calibration_fitted_on = FittedOn::Judged;
+        evaluation.reliability = vec![(0.36, 0.4, 65)];
+        evaluation.notes = vec!["Songs are few.".to_owned(), CROSS_FITTED.to_owned()];
+        let written = model_card(model.metadata(), &recipe, &evaluation, &model);
+        let told = format!("| 36 | 40 % | 65 |\n\n{CROSS_FITTED}\n\n## Outputs");
+        assert!(written.contains(&told), "{written}");
+        assert!(!written.contains("Songs are few."), "{written}");
     }
 
     /// Of too few songs a model carries no figures: its card shows them, and says what they are worth.

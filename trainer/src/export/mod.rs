@@ -24,7 +24,7 @@ use crate::files;
 use crate::fit::trained_recipe;
 use crate::nn::{Blueprint, build};
 use crate::recipe::{Model, Recipe};
-use crate::run::{RunInfo, Task, read_json};
+use crate::run::{RunInfo, Split, Task, read_json};
 use crate::table::Columns;
 
 pub use bytes::{onnx_bytes, rows_onnx_bytes, table_onnx_bytes};
@@ -234,7 +234,7 @@ fn metadata(subject: &Subject<'_>, contract: Contract, input: Input) -> Metadata
         label: label(
             info.task,
             &info.score,
-            info.data.songs,
+            &halved(info.split, info.data.songs, evaluation.songs),
             &recipe.heads[0].meaning,
             &evaluation.calibration,
         ),
@@ -251,11 +251,20 @@ fn metadata(subject: &Subject<'_>, contract: Contract, input: Input) -> Metadata
     }
 }
 
-/// What the score, one of the outputs, says in a sentence.
+/// The songs whose middle the halves of a share lie above and below: those that were judged, which a
+/// cross-validation does with all of them.
+fn halved(split: Split, all: usize, judged: usize) -> String {
+    match split {
+        Split::Folds => format!("the {all} songs of the data set"),
+        Split::Test => format!("the {judged} songs of the test"),
+    }
+}
+
+/// What the score, one of the outputs, says in a sentence. A share is one of the songs that are `halved`.
 fn label(
     task: Task,
     score: &str,
-    songs: usize,
+    halved: &str,
     meaning: &str,
     calibration: &Calibration,
 ) -> String {
@@ -265,7 +274,7 @@ fn label(
             format!("The score is the predicted {meaning}, in percent.")
         }
         (Task::Share, _) => format!(
-            "The score is the probability, in percent, that a song lies in the upper half of the {songs} songs of the data set by the {meaning}."
+            "The score is the probability, in percent, that a song lies in the upper half of {halved} by the {meaning}."
         ),
         (Task::Binary, _) => format!("The score is the probability, in percent, of: {meaning}."),
         (Task::Classes, _) => {
@@ -295,10 +304,19 @@ mod tests {
 
     #[test]
     fn an_uncalibrated_share_is_not_called_a_probability() {
-        let label = |calibration| label(Task::Share, "liked", 321, "share of likes", &calibration);
-        let plain = label(Calibration::Identity);
+        let label = |split, calibration| {
+            label(Task::Share, "liked", &halved(split, 321, 64), "share of likes", &calibration)
+        };
+        let plain = label(Split::Folds, Calibration::Identity);
         assert_eq!(plain, "The score is the predicted share of likes, in percent.");
-        let calibrated = label(Calibration::Platt { slope: 1.0, intercept: 0.0 });
-        assert!(calibrated.contains("upper half of the 321 songs"), "{calibrated}");
+        let platt = Calibration::Platt { slope: 1.0, intercept: 0.0 };
+        let calibrated = label(Split::Folds, platt.clone());
+        assert!(
+            calibrated.contains("upper half of the 321 songs of the data set by the share"),
+            "{calibrated}"
+        );
+        // Of songs that it learnt from, the calibration knows no middle.
+        let tested = label(Split::Test, platt);
+        assert!(tested.contains("upper half of the 64 songs of the test by the share"), "{tested}");
     }
 }

@@ -35,7 +35,10 @@ pub(crate) struct Data {
     sha256: String,
     /// SHA-256 of other files by the recipe's key.
     others: BTreeMap<String, String>,
+    /// Columns of the songs that those of `data.join` have taken the place of.
+    pub(super) replaced: Vec<String>,
     source: PathBuf,
+    join: Option<PathBuf>,
 }
 
 impl Data {
@@ -47,16 +50,23 @@ impl Data {
                 let set = Dataset::open(folder)?;
                 let mut tracks: Vec<Track> =
                     set.songs.iter().map(|song| song.track.clone()).collect();
-                let features = set.features()?;
-                if let Some(features) = &features {
-                    add_columns(&mut tracks, features);
-                }
-                if let Some(path) = &data.join {
-                    rows::join(&mut tracks, path)?;
-                }
-                let wants = |r: &Recipe| r.model.wants_rows(&r.data) || !r.data.beside.is_empty();
                 let searched = search::recipes(recipe)?;
                 let recipes = || std::iter::once(recipe).chain(&searched);
+                let read: Vec<&str> = recipes().flat_map(read_of_tracks).collect();
+                let features = set.features()?;
+                if let Some(features) = &features {
+                    // Another table may have what is not there yet.
+                    match data.join.is_some() || are_there(&read, &tracks, &features.names) {
+                        true => add_some(&mut tracks, features, |name| read.contains(&name)),
+                        // An error follows, and lists them.
+                        false => add_columns(&mut tracks, features),
+                    }
+                }
+                let replaced = match &data.join {
+                    Some(path) => rows::join(&mut tracks, path)?,
+                    None => vec![],
+                };
+                let wants = |r: &Recipe| r.model.wants_rows(&r.data) || !r.data.beside.is_empty();
                 // What any configuration names; all of them learn from the same rows.
                 let named = recipes().flat_map(|r| r.data.columns.iter().chain(&r.data.beside));
                 let mut rows = match recipes().any(wants) {
@@ -74,6 +84,7 @@ impl Data {
                 };
                 let (group, mut groups) = groups(recipe, Some(&set.description.schema), &tracks)?;
                 if let Some(pieces) = data.pieces {
+                    keep_read(&mut tracks, &read, &set.description.schema);
                     tracks = rows::in_pieces(&tracks, pieces);
                     groups = groups.into_iter().flat_map(|g| vec![g; pieces]).collect();
                     rows = rows.map(|table| rows::table_in_pieces(&table, pieces)).transpose()?;
@@ -90,7 +101,9 @@ impl Data {
                     pieces: data.pieces,
                     sha256,
                     others: others(recipe)?,
+                    replaced,
                     source: folder.clone(),
+                    join: data.join.clone(),
                 }
             }
             (None, Some(path)) => {
@@ -115,7 +128,9 @@ impl Data {
                     pieces: None,
                     sha256,
                     others: others(recipe)?,
+                    replaced: vec![],
                     source: path.clone(),
+                    join: None,
                 }
             }
             (None, None) => bail!("data: give either `set` or `table`"),
@@ -153,6 +168,7 @@ impl Data {
             songs: self.tracks.len() / self.pieces.unwrap_or(1),
             pieces: self.pieces,
             folder: self.source.clone(),
+            join: self.join.clone(),
             name: name.to_owned(),
             front_end: self.front_end().cloned(),
         }
@@ -235,21 +251,101 @@ pub(crate) fn together<T: Borrow<Track>>(
     }
 }
 
+/// The columns that are read of tracks, which hold them as text; those of rows are numbers.
+fn read_of_tracks(recipe: &Recipe) -> Vec<&str> {
+    let mut columns = recipe.taken_columns();
+    columns.extend(recipe.data.lyrics.as_deref());
+    columns
+}
+
+/// Whether all these columns are there, in the tracks or as features. What is written as the ratio of two need not be
+/// one.
+fn are_there(columns: &[&str], tracks: &[Track], features: &[String]) -> bool {
+    let has = |track: &Track, name: &str| track.columns.contains_key(name);
+    columns.iter().all(|&name| {
+        name.contains('/')
+            || features.iter().any(|feature| feature == name)
+            || tracks.iter().all(|track| has(track, name))
+    })
+}
+
 /// Makes features columns of the tracks, so that targets can be made of them as well. Where the
 /// manifest has a column of that name, it stays.
 pub(crate) fn add_columns(tracks: &mut [Track], features: &FeatureTable) {
+    add_some(tracks, features, |_| true);
+}
+
+/// The same with some of the features: hundreds of texts a song take more memory than all else that is known of it.
+fn add_some(tracks: &mut [Track], features: &FeatureTable, is_wanted: impl Fn(&str) -> bool) {
+    let names = features.names.iter().enumerate();
+    let wanted: Vec<(usize, &String)> = names.filter(|(_, name)| is_wanted(name)).collect();
     for (track, row) in tracks.iter_mut().zip(&features.rows) {
-        for (name, cell) in features.names.iter().zip(row) {
-            if let Some(value) = cell {
+        for &(feature, name) in &wanted {
+            if let Some(value) = row[feature] {
                 track.columns.entry(name.clone()).or_insert_with(|| value.to_string());
             }
         }
     }
 }
 
+/// Takes away what is not read of tracks, before each becomes several. Where something that is read is not there,
+/// all stays: an error follows, and lists it.
+fn keep_read(tracks: &mut [Track], read: &[&str], schema: &Schema) {
+    if !are_there(read, tracks, &[]) {
+        return;
+    }
+    let others = [schema.group(), schema.genre()];
+    let is_read = |name: &str| read.contains(&name) || others.contains(&name);
+    for track in tracks {
+        track.columns.retain(|name, _| is_read(name));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::made::{FEATURES, made_set};
+
+    #[test]
+    fn tracks_hold_the_features_that_a_recipe_reads_of_them_and_no_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let rows: Vec<(String, f32)> =
+            (0..4).map(|n| (format!("a{n},pop,{},x", n + 1), 0.5)).collect();
+        let folder = made_set(dir.path(), "artist,genre,likes,more", &rows).folder;
+        let open = |column: &str, more: &str| {
+            let text = format!(
+                r#"
+                name = "made"
+                [data]
+                set = {folder:?}
+                name = "made songs"
+                columns = ["length"]
+                {more}
+                [[heads]]
+                name = "liked"
+                meaning = "liked"
+                above = {{ column = "{column}", quantile = 0.5 }}
+                [model]
+                kind = "tree"
+                "#
+            );
+            Data::open(&Recipe::parse(&text, &[]).unwrap()).unwrap()
+        };
+        let names = |data: &Data| data.tracks[0].columns.keys().cloned().collect::<Vec<_>>();
+        let of_manifest = ["artist", "file", "genre", "likes", "more", "track_id"];
+        let plain = open("likes", "");
+        assert_eq!(names(&plain), of_manifest);
+        assert_eq!(plain.rows.unwrap().names, FEATURES);
+        let ratio = open("peak / likes", "");
+        assert_eq!(names(&ratio).len(), of_manifest.len() + 1);
+        assert!(ratio.tracks[0].number("peak").unwrap() > 0.0);
+        // What is not there is told beside all that could have been meant.
+        let said = open("peek", "").tracks[0].text("peek").unwrap_err().to_string();
+        assert!(said.contains("did you mean peak?"), "{said}");
+        let pieces = open("likes", "pieces = 2");
+        assert_eq!((pieces.tracks.len(), names(&pieces).len()), (8, 3), "{:?}", names(&pieces));
+        assert_eq!(pieces.genres[7], "pop");
+    }
 
     #[test]
     fn genres_are_those_of_the_recipe_else_of_the_schema_else_of_the_usual_column() {

@@ -21,17 +21,19 @@ use anyhow::{Context, Result};
 
 pub(crate) use self::data::{Data, add_columns, groups, together};
 pub use self::part::FitOptions;
-use self::part::{Plan, check, classes, train_or_keep, workers};
+use self::part::{Plan, check, classes, learn_from_shares, train_or_keep, workers};
 use self::pool::{Shown, Workers, in_parallel};
+pub(crate) use self::run_folder::data_are_there;
 use self::search::Search;
 use crate::catalogues;
 use crate::dataset::{Dataset, same_recordings};
+use crate::examples::Songs;
 use crate::files;
 use crate::metrics::median;
 use crate::output::tell;
 use crate::recipe::{Model, Recipe, SearchMetric};
 use crate::run::{RunInfo, read_json};
-use crate::split::{Part, parts};
+use crate::split::{Part, in_use, left_out, parts};
 use crate::targets::{Target, targets};
 
 /// How a training ended.
@@ -49,11 +51,11 @@ pub enum Ended {
 /// When the data and the recipe do not fit, or files cannot be written. What was finished stays; where
 /// nothing was, nothing is left in the folder.
 pub fn fit(recipe: &Recipe, out: &Path, options: &FitOptions) -> Result<Ended> {
-    run_folder::data_are_there(recipe, out)?;
+    data_are_there(recipe, out, "fit --resume")?;
     let data = Data::open(recipe)?;
     let mut recipe = recipe.clone();
     run_folder::name_data_as_begun(&mut recipe, out);
-    let notes = notes(&recipe, &data);
+    let asked = recipe.clone();
     recipe.data.group.clone_from(&data.group);
     let tracks: Vec<&_> = data.tracks.iter().collect();
     let all: Vec<usize> = (0..tracks.len()).collect();
@@ -69,7 +71,7 @@ pub fn fit(recipe: &Recipe, out: &Path, options: &FitOptions) -> Result<Ended> {
     let train = || train(&recipe, search.as_ref(), &data, &parts, out, options);
     if run_folder::is_begun(&recipe, &data, out)? {
         let _lock = run_folder::lock(out)?;
-        run_folder::note_changes(&recipe, &data, out)?;
+        run_folder::note_changes(&recipe, &data, out, options)?;
         return train();
     }
     // What is wrong with the recipe is found before anything is written, as far as that can be.
@@ -78,13 +80,17 @@ pub fn fit(recipe: &Recipe, out: &Path, options: &FitOptions) -> Result<Ended> {
         Some(search) => search.check(&data)?,
         None => check(&recipe, &data, &parts)?,
     }
+    // Only where a run begins: songs are read for them.
+    let mut notes = notes(&asked, &data);
+    let pieces = recipe.data.pieces.unwrap_or(1);
+    notes.extend(left_out(&recipe.split, &parts, tracks.len(), pieces));
     let fresh = run_folder::Fresh::before(out);
     std::fs::create_dir_all(out)
         .with_context(|| format!("cannot make the folder {}", out.display()))?;
     let lock = run_folder::lock(out)?;
     if run_folder::is_begun(&recipe, &data, out)? {
         // By another process, a moment ago.
-        run_folder::note_changes(&recipe, &data, out)?;
+        run_folder::note_changes(&recipe, &data, out, options)?;
         return train();
     }
     let begun = run_folder::begin(&recipe, &data, &parts, &notes, out, options);
@@ -109,6 +115,12 @@ fn notes(recipe: &Recipe, data: &Data) -> Vec<String> {
             "Songs that share a {column:?} are kept on one side of every split; data.group names another column."
         ));
     }
+    if !data.replaced.is_empty() {
+        notes.push(format!(
+            "The file of data.join takes the place of columns that the songs have already: {}.",
+            data.replaced.join(", ")
+        ));
+    }
     notes.extend(idle(recipe));
     if let Model::Network(network) = &recipe.model
         && network.from_scratch()
@@ -128,15 +140,25 @@ fn notes(recipe: &Recipe, data: &Data) -> Vec<String> {
         if !recipe.split.leak {
             notes.extend(recordings_apart(set, &data.groups));
         }
+        if !recipe.model.wants_rows(&recipe.data) {
+            notes.extend(Songs::new(set, &recipe.data, recipe.seed).note_of_empty_bands());
+        }
         // Where the songs of one class are another catalogue's, the target itself names the catalogues.
-        let named = recipe.heads.iter().filter_map(|head| match &head.target {
-            Target::Is(is) => Some(is.column.as_str()),
-            _ => None,
-        });
-        let warnings = catalogues::warnings(set, &named.collect::<Vec<_>>());
+        let warnings = catalogues::warnings(set, &named_by_targets(recipe));
         notes.extend(warnings.into_iter().map(|(_, message)| format!("Warning: {message}.")));
     }
     notes
+}
+
+/// The columns whose values the targets name. What is only learnt beside them is no target.
+fn named_by_targets(recipe: &Recipe) -> Vec<&str> {
+    let judged = recipe.heads.iter().filter(|head| !head.auxiliary);
+    judged
+        .filter_map(|head| match &head.target {
+            Target::Is(is) => Some(is.column.as_str()),
+            _ => None,
+        })
+        .collect()
 }
 
 /// What the recipe sets in vain, whichever configuration of its search is taken.
@@ -153,7 +175,7 @@ fn idle(recipe: &Recipe) -> Option<String> {
     let names: Vec<&str> = first.into_iter().filter(of_all).collect();
     (!names.is_empty()).then(|| {
         format!(
-            "Nothing comes of what the recipe says of: {}; its model has no use for it.",
+            "Nothing comes of what the recipe says of: {}; its model, split or other settings have no use for it.",
             names.join(", ")
         )
     })
@@ -196,7 +218,7 @@ fn train(
             None => return Ok(Ended::Stopped),
         },
     };
-    let all: Vec<usize> = (0..data.tracks.len()).collect();
+    let all = in_use(parts, data.tracks.len());
 
     let job = |&(index, part): &(usize, &Part), shown: &Shown<'_>| {
         let plan = Plan {
@@ -207,7 +229,11 @@ fn train(
             seed: chosen.seed.wrapping_add(1 + index as u64),
             keep_model: true,
         };
-        train_or_keep(&chosen, data, &plan, options, shown)
+        let outcome = train_or_keep(&chosen, data, &plan, options, shown)?;
+        if index == 0 && outcome.is_some() {
+            learn_from_shares(&chosen, data, &plan)?;
+        }
+        Ok(outcome)
     };
     let numbered: Vec<(usize, &Part)> = parts.iter().enumerate().collect();
     let names: Vec<String> = parts.iter().map(|part| part.name.clone()).collect();
@@ -264,10 +290,18 @@ pub fn learnt_sha256(run: &Path) -> Result<String> {
 /// # Errors
 /// When the run's folder does not hold a recipe.
 pub fn trained_recipe(run: &Path) -> Result<Recipe> {
+    trained_recipe_on(run, None)
+}
+
+/// The same with its data where they are now: at `data`, or where they were last.
+///
+/// # Errors
+/// When the run's folder does not hold a recipe.
+pub fn trained_recipe_on(run: &Path, data: Option<&Path>) -> Result<Recipe> {
     let chosen: PathBuf = run.join("chosen.toml");
     let path = if chosen.exists() { chosen } else { run.join("recipe.toml") };
     let mut recipe = Recipe::load(&path, &[])?;
-    run_folder::place_data(&mut recipe, run, None);
+    run_folder::place_data(&mut recipe, run, data);
     Ok(recipe)
 }
 
@@ -279,4 +313,33 @@ pub fn recipe_to_go_on_by(run: &Path, data: Option<&Path>) -> Result<Recipe> {
     let mut recipe = Recipe::load(&run.join("recipe.toml"), &[])?;
     run_folder::place_data(&mut recipe, run, data);
     Ok(recipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_only_learnt_beside_a_target_names_no_catalogues() {
+        let text = r#"
+            name = "two"
+            [data]
+            set = "set"
+            name = "made"
+            [[heads]]
+            name = "viral"
+            meaning = "viral"
+            is = { column = "source", value = "charts" }
+            [[heads]]
+            name = "old"
+            meaning = "from an archive"
+            auxiliary = true
+            is = { column = "origin", value = "archive" }
+            [model]
+            kind = "mlp"
+            widths = [4]
+            dropout = 0.0
+        "#;
+        assert_eq!(named_by_targets(&Recipe::parse(text, &[]).unwrap()), ["source"]);
+    }
 }

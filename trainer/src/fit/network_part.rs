@@ -152,6 +152,9 @@ impl NetworkPart<'_> {
         if !finished {
             return Ok(None);
         }
+        if !self.validation.is_empty() {
+            state.progress.ensure_judged()?;
+        }
         if state.progress.best.is_some() {
             state.judged().weights().load(&self.best_path())?;
         }
@@ -305,13 +308,9 @@ impl NetworkPart<'_> {
         self.shown.pass(epoch, message);
         if let (Some((loss, _)), Some(patience), true) =
             (validation, budget.patience, decides_when_to_stop)
+            && state.progress.judge(loss, epoch, patience)
         {
-            if state.progress.best.is_none_or(|(least, _)| loss < least) {
-                state.judged().weights().save(&self.best_path())?;
-                state.progress.best = Some((loss, epoch));
-            } else if state.progress.best.is_some_and(|(_, best)| epoch - best >= patience) {
-                state.progress.finished = true;
-            }
+            state.judged().weights().save(&self.best_path())?;
         }
         let progress = &mut state.progress;
         progress.epochs.push(row);

@@ -1,11 +1,14 @@
 //! One part of a run: a model trained on some songs and judged by others. A finished part is kept.
 
+mod shares;
+
 use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use candle_core::Device;
 
+pub(super) use self::shares::learn_from_shares;
 use super::again::asked_again;
 use super::data::Data;
 use super::network_part::{self, NetworkPart, is_right};

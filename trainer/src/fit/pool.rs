@@ -1,18 +1,19 @@
 //! Several trainings at a time, each with its progress.
 
-use std::collections::BTreeSet;
+mod gate;
+
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use self::gate::Gate;
+use crate::interrupt;
 use crate::output::tell;
-use crate::{interrupt, memory};
+use crate::progress::{Lines, SILENCE};
 
-/// Longest silence in a log while a training takes steps.
-const SILENCE: Duration = Duration::from_secs(60);
 /// Least time between two lines about passes in a log, so that quick ones do not flood it.
 const BETWEEN_PASSES: Duration = Duration::from_secs(10);
 
@@ -21,9 +22,19 @@ const BETWEEN_PASSES: Duration = Duration::from_secs(10);
 pub(super) struct Workers {
     /// At most this many.
     pub(super) most: usize,
-    /// Whether another one only begins when those before it have shown what memory they take, and as much
+    /// Whether another one only begins when those that run have shown what memory they take, and as much
     /// is left.
     pub(super) watch_memory: bool,
+}
+
+impl Workers {
+    /// As few as either allows, and as careful as either asks for.
+    pub(super) fn strictest(self, other: Self) -> Self {
+        Self {
+            most: self.most.min(other.most),
+            watch_memory: self.watch_memory || other.watch_memory,
+        }
+    }
 }
 
 /// How a training shows how far it is: as a bar on a terminal, as lines where there is none.
@@ -31,7 +42,7 @@ pub(super) struct Shown<'a> {
     bar: ProgressBar,
     name: &'a str,
     /// When the last line was written, where lines are.
-    lines: Option<Mutex<Option<Instant>>>,
+    lines: Option<Lines>,
     worker: usize,
     gate: &'a Gate,
 }
@@ -61,65 +72,9 @@ impl Shown<'_> {
 
     /// Writes a line if the last one is old enough; `first` where there has been none.
     fn line(&self, after: Duration, first: bool, text: impl FnOnce() -> String) {
-        let Some(last) = &self.lines else { return };
-        let mut last = last.lock().unwrap_or_else(|e| e.into_inner());
-        if last.map_or(first, |last| last.elapsed() >= after) {
+        if self.lines.as_ref().is_some_and(|lines| lines.are_due(after, first)) {
             tell(format_args!("{}: {}", self.name, text()));
-            *last = Some(Instant::now());
         }
-        if last.is_none() {
-            *last = Some(Instant::now());
-        }
-    }
-}
-
-/// Lets one training after another begin: each only when the one before has shown, by its first step or
-/// its end, how much memory it takes, and when there is as much left.
-struct Gate {
-    state: Mutex<Begun>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct Begun {
-    /// Workers that have begun.
-    workers: usize,
-    /// Those of them whose first training has shown what it takes.
-    shown: BTreeSet<usize>,
-    /// Whether nothing is left to do.
-    over: bool,
-}
-
-impl Gate {
-    fn new() -> Self {
-        Self { state: Mutex::default(), changed: Condvar::new() }
-    }
-
-    fn state(&self) -> MutexGuard<'_, Begun> {
-        self.state.lock().unwrap_or_else(|e| e.into_inner())
-    }
-
-    fn shows(&self, worker: usize) {
-        if self.state().shown.insert(worker) {
-            self.changed.notify_all();
-        }
-    }
-
-    fn end(&self) {
-        self.state().over = true;
-        self.changed.notify_all();
-    }
-
-    /// Waits until all workers that have begun have shown what they take; gives the number of one more
-    /// where there is room for it.
-    fn one_more(&self, room: impl Fn(usize) -> bool) -> Option<usize> {
-        let mut state = self.state();
-        while !state.over && state.shown.len() < state.workers {
-            state = self.changed.wait(state).unwrap_or_else(|e| e.into_inner());
-        }
-        let number = (!state.over && room(state.workers)).then_some(state.workers)?;
-        state.workers += 1;
-        Some(number)
     }
 }
 
@@ -129,15 +84,6 @@ struct EndOf<'a>(&'a Gate);
 impl Drop for EndOf<'_> {
     fn drop(&mut self) {
         self.0.end();
-    }
-}
-
-/// Whether there is memory for one more training beside `workers`, each of which is taken to hold an
-/// equal part of what this process holds. Where the system does not say, there is.
-fn room_beside(workers: usize) -> bool {
-    match (memory::held(), memory::available()) {
-        (Some(held), Some(available)) => available > held / workers.max(1) as u64 * 5 / 4,
-        _ => true,
     }
 }
 
@@ -160,12 +106,15 @@ pub(super) fn in_parallel<T: Sync, R: Send>(
     let gate = Gate::new();
     let take = |worker: usize| {
         let _end = EndOf(&gate);
-        while !interrupt::requested() {
+        while !interrupt::requested() && next.load(Ordering::Relaxed) < items.len() {
+            if workers.watch_memory && !gate.enter(worker) {
+                break;
+            }
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(item) = items.get(index) else { break };
             let bar = bars.add(ProgressBar::new(1).with_style(style.clone()));
             bar.set_prefix(names[index].clone());
-            let lines = bars.is_hidden().then(Mutex::default);
+            let lines = bars.is_hidden().then(Lines::default);
             let shown = Shown { bar, name: &names[index], lines, worker, gate: &gate };
             let begun = Instant::now();
             let result = work(item, &shown).with_context(|| names[index].clone());
@@ -181,17 +130,13 @@ pub(super) fn in_parallel<T: Sync, R: Send>(
                 next.store(items.len(), Ordering::Relaxed);
             }
             *results[index].lock().unwrap_or_else(|e| e.into_inner()) = Some(result);
-            gate.shows(worker);
+            gate.leave(worker);
         }
     };
     std::thread::scope(|scope| {
-        gate.one_more(|_| true);
         for worker in 1..workers.most.min(items.len()) {
-            let (take, gate) = (&take, &gate);
-            scope.spawn(move || match workers.watch_memory {
-                false => take(worker),
-                true => gate.one_more(room_beside).map_or((), take),
-            });
+            let take = &take;
+            scope.spawn(move || take(worker));
         }
         take(0);
     });
@@ -246,19 +191,10 @@ mod tests {
     }
 
     #[test]
-    fn a_training_begins_when_those_before_it_have_shown_what_they_take() {
-        let gate = Gate::new();
-        assert_eq!(gate.one_more(|workers| workers == 0), Some(0));
-        std::thread::scope(|scope| {
-            let second = scope.spawn(|| gate.one_more(|workers| workers == 1));
-            gate.shows(0);
-            assert_eq!(second.join().unwrap(), Some(1));
-            let third = scope.spawn(|| gate.one_more(|_| false));
-            gate.shows(0);
-            gate.shows(1);
-            assert_eq!(third.join().unwrap(), None, "there is no memory for a third");
-            gate.end();
-            assert_eq!(gate.one_more(|_| true), None, "nothing is left to do");
-        });
+    fn the_strictest_of_several_plans_is_taken() {
+        let rows = Workers { most: 16, watch_memory: false };
+        let sound = Workers { most: 8, watch_memory: true };
+        assert_eq!(rows.strictest(sound), sound);
+        assert_eq!(sound.strictest(Workers { most: 1, watch_memory: false }).most, 1);
     }
 }

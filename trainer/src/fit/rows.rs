@@ -46,8 +46,9 @@ pub(super) fn of_set(
     Table::new(ids, names, rows, BTreeMap::new())
 }
 
-/// Adds the columns of a table to the tracks that its `track_id` names.
-pub(super) fn join(tracks: &mut [Track], path: &Path) -> Result<()> {
+/// Adds the columns of a table to the tracks that its `track_id` names. Gives the names of those that the
+/// tracks had already, and have no more.
+pub(super) fn join(tracks: &mut [Track], path: &Path) -> Result<Vec<String>> {
     let table = Table::load(path, Some("track_id")).context("data.join")?;
     let rows: BTreeMap<&str, usize> =
         table.ids.iter().enumerate().map(|(row, id)| (id.as_str(), row)).collect();
@@ -57,6 +58,9 @@ pub(super) fn join(tracks: &mut [Track], path: &Path) -> Result<()> {
         .chain(table.texts.keys())
         .map(|name| Ok((name, table.text(name)?)))
         .collect::<Result<_>>()?;
+    let there = |name: &String| tracks.iter().any(|track| track.columns.contains_key(name));
+    let names = columns.iter().map(|(name, _)| (*name).clone());
+    let replaced = names.filter(there).collect();
     for track in tracks {
         let row = *rows
             .get(track.id.as_str())
@@ -65,7 +69,7 @@ pub(super) fn join(tracks: &mut [Track], path: &Path) -> Result<()> {
             track.columns.insert((*name).clone(), cells[row].clone());
         }
     }
-    Ok(())
+    Ok(replaced)
 }
 
 /// A table with the features of one of its columns in that column's place.
@@ -123,5 +127,28 @@ pub(super) fn as_they_are(columns: &Columns, scaled: &[Vec<f64>]) -> Beside {
         },
         mean: scales().map(|(offset, _)| *offset as f32).collect(),
         deviation: scales().map(|(_, factor)| (1.0 / factor) as f32).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_that_a_joined_table_replaces_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("more.csv");
+        std::fs::write(&path, "track_id,loss,year,label\na,0.5,1999,x\nb,0.25,2001,y\n").unwrap();
+        let track = |id: &str| Track {
+            id: id.into(),
+            file: String::new(),
+            columns: BTreeMap::from([("year".into(), "1970".into()), ("title".into(), id.into())]),
+        };
+        let mut tracks = [track("b"), track("a")];
+        assert_eq!(join(&mut tracks, &path).unwrap(), ["year"]);
+        let of = |track: &Track, name: &str| track.text(name).unwrap().to_owned();
+        assert_eq!(of(&tracks[0], "year"), "2001");
+        assert_eq!(of(&tracks[1], "loss"), "0.5");
+        assert_eq!(of(&tracks[1], "title"), "a");
     }
 }

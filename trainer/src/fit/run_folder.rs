@@ -1,8 +1,11 @@
 //! What a training leaves behind: see [`crate::run`] for the files.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
@@ -13,8 +16,8 @@ use super::part::FitOptions;
 use crate::command_line::command_line;
 use crate::files;
 use crate::recipe::{Recipe, SplitKind};
-use crate::run::{RunInfo, Split, Task, read_json};
-use crate::split::Part;
+use crate::run::{DataInfo, RunInfo, Session, Split, Task, read_json};
+use crate::split::{Part, in_use};
 
 /// Versions of everything this program was built from.
 const LOCK: &str = include_str!("../../../Cargo.lock");
@@ -65,27 +68,40 @@ pub(super) fn is_begun(recipe: &Recipe, data: &Data, out: &Path) -> Result<bool>
 }
 
 /// Checks that the data of a run that was begun are there at all; where there is no run, what opens them says
-/// what is wrong.
+/// what is wrong. `again` is the command that finds them elsewhere, as it stands before the run.
 ///
 /// # Errors
 /// When they are not.
-pub(super) fn data_are_there(recipe: &Recipe, out: &Path) -> Result<()> {
+pub(crate) fn data_are_there(recipe: &Recipe, out: &Path, again: &str) -> Result<()> {
     let place = recipe.data.set.as_ref().or(recipe.data.table.as_ref());
     let run = out.display();
-    match place.filter(|place| !place.exists() && out.join("run.json").exists()) {
-        Some(place) => bail!(
-            "{} is not there; if the data have moved, go on with `fit --resume {run} --data` and where they are now",
+    let gone = |path: &&PathBuf| !path.exists() && out.join("run.json").exists();
+    if let Some(place) = place.filter(gone) {
+        bail!(
+            "{} is not there; if the data have moved, give `{again} {run} --data` and where they are now",
             place.display()
-        ),
-        None => Ok(()),
+        );
     }
+    if let Some(join) = recipe.data.join.as_ref().filter(gone) {
+        bail!(
+            "data.join: {} is not there; if it has moved, give `fit {run}/recipe.toml --out {run} --data {} --set data.join=` and where it is now",
+            join.display(),
+            place.map_or(Path::new(""), PathBuf::as_path).display()
+        );
+    }
+    Ok(())
 }
 
 /// Puts the data of a run's recipe where they are now: at `place`, or where they were when it was last trained.
 pub(super) fn place_data(recipe: &mut Recipe, run: &Path, place: Option<&Path>) {
-    let last = || Some(read_json::<RunInfo>(&run.join("run.json")).ok()?.data.folder);
+    let last = || Some(read_json::<RunInfo>(&run.join("run.json")).ok()?.data);
     let data = &mut recipe.data;
-    if let Some(place) = place.map(Path::to_owned).or_else(last) {
+    if data.join.is_some()
+        && let Some(join) = last().and_then(|last| last.join)
+    {
+        data.join = Some(join);
+    }
+    if let Some(place) = place.map(Path::to_owned).or_else(|| Some(last()?.folder)) {
         *(if data.set.is_some() { &mut data.set } else { &mut data.table }) = Some(place);
     }
 }
@@ -96,26 +112,59 @@ pub(super) fn name_data_as_begun(recipe: &mut Recipe, out: &Path) {
     let text = std::fs::read_to_string(out.join("recipe.toml")).unwrap_or_default();
     let Ok(before) = Recipe::parse(&text, &[]) else { return };
     let (now, before) = (&mut recipe.data, before.data);
+    // A run of before hashes were kept of it goes by its name alone.
+    let info = read_json::<RunInfo>(&out.join("run.json"));
+    let has_hash = info.is_ok_and(|info| info.data.others.contains_key("data.join"));
+    if now.join.is_some() && before.join.is_some() && has_hash {
+        now.join = before.join;
+    }
     if (now.set.is_some(), now.table.is_some()) == (before.set.is_some(), before.table.is_some()) {
         (now.set, now.table) = (before.set, before.table);
     }
 }
 
-/// Takes note of what may change in a run that was begun: where its data are, and whether a last model is asked
-/// for.
-pub(super) fn note_changes(recipe: &Recipe, data: &Data, out: &Path) -> Result<()> {
+/// Takes note of what may change in a run that was begun: where its data are, whether a last model is asked for,
+/// and by which program it goes on, on what.
+pub(super) fn note_changes(
+    recipe: &Recipe,
+    data: &Data,
+    out: &Path,
+    options: &FitOptions,
+) -> Result<()> {
     let (path, text) = (out.join("recipe.toml"), toml::to_string(recipe)?);
     if recipe.split.last && std::fs::read_to_string(&path).is_ok_and(|is| is != text) {
         files::write_bytes(&path, text)?;
     }
     let path = out.join("run.json");
-    let mut info: RunInfo = read_json(&path)?;
-    let folder = data.info(&info.data.name).folder;
-    if info.data.folder == folder {
+    let before: RunInfo = read_json(&path)?;
+    let mut info = before.clone();
+    let now = data.info(&info.data.name);
+    (info.data.folder, info.data.join) = (now.folder, now.join);
+    if !is_finished(recipe, &info, out) {
+        info.sessions.push(session(options));
+    }
+    if info == before {
         return Ok(());
     }
-    info.data.folder = folder;
     files::write_bytes(&path, serde_json::to_vec_pretty(&info)?)
+}
+
+/// Whether nothing is left to be trained.
+fn is_finished(recipe: &Recipe, info: &RunInfo, out: &Path) -> bool {
+    let last = recipe.split.last.then_some("final");
+    let mut parts = info.parts.iter().map(String::as_str).chain(last);
+    parts.all(|part| out.join(part).join("outcome.json").exists())
+}
+
+/// By which program is trained from now on, and on what.
+fn session(options: &FitOptions) -> Session {
+    Session {
+        started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        device: options.device_name.clone(),
+        versions: versions(),
+        git_commit: git_commit(),
+        command: command_line(),
+    }
 }
 
 /// Keeps other trainings out of a run's folder as long as it is held: two would take each other's best
@@ -155,6 +204,7 @@ pub(super) fn begin(
     let classes = recipe.task() == Task::Classes;
     // The last class, the highest quantile, is the score.
     let score = if classes { outputs.len() - 1 } else { 0 };
+    let Session { started, device, versions, git_commit, command } = session(options);
     let info = RunInfo {
         name: recipe.name.clone(),
         task: recipe.task(),
@@ -167,17 +217,25 @@ pub(super) fn begin(
             SplitKind::Folds => Split::Folds,
             SplitKind::Column | SplitKind::Random => Split::Test,
         },
-        data: data.info(&recipe.data.name),
-        versions: versions(),
-        git_commit: git_commit(),
-        command: command_line(),
-        device: options.device_name.clone(),
-        started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        data: of_songs_in_use(data, recipe, parts),
+        versions,
+        git_commit,
+        command,
+        device,
+        started,
         notes: notes.to_vec(),
+        sessions: vec![],
     };
     files::write_bytes(&out.join("run.json"), serde_json::to_vec_pretty(&info)?)?;
     write_folds(&out.join("folds.csv"), data, parts)?;
     files::write_bytes(&out.join("recipe.toml"), toml::to_string(recipe)?)
+}
+
+/// The data, with as many songs as are learnt from or judged.
+fn of_songs_in_use(data: &Data, recipe: &Recipe, parts: &[Part]) -> DataInfo {
+    let info = data.info(&recipe.data.name);
+    let songs = in_use(parts, data.tracks.len()).len() / info.pieces.unwrap_or(1);
+    DataInfo { songs, ..info }
 }
 
 /// A run's folder that nothing was in when it was begun.
@@ -235,17 +293,25 @@ fn but_for_the_last(before: &str, recipe: &Recipe) -> bool {
     })
 }
 
-/// Which part judges each song.
+/// Which part judges each song: `train` where it is only learnt from, `-` where it is left out.
 fn write_folds(path: &Path, data: &Data, parts: &[Part]) -> Result<()> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(["track_id", "fold"])?;
-    for (song, track) in data.tracks.iter().enumerate() {
-        let judged_in = parts.iter().find(|part| part.unseen.contains(&song));
-        let fold =
-            judged_in.map_or("train", |part| part.name.strip_prefix("fold-").unwrap_or(&part.name));
+    for (track, fold) in data.tracks.iter().zip(folds(parts, data.tracks.len())) {
         writer.write_record([track.id.as_str(), fold])?;
     }
     files::write_bytes(path, writer.into_inner().map_err(|e| e.into_error())?)
+}
+
+/// What [`write_folds`] says of each of so many songs.
+fn folds(parts: &[Part], songs: usize) -> Vec<&str> {
+    let mut folds = vec!["-"; songs];
+    in_use(parts, songs).into_iter().for_each(|song| folds[song] = "train");
+    for part in parts {
+        let name = part.name.strip_prefix("fold-").unwrap_or(&part.name);
+        part.unseen.iter().for_each(|&song| folds[song] = name);
+    }
+    folds
 }
 
 fn versions() -> BTreeMap<String, String> {
@@ -269,15 +335,4 @@ fn git_commit() -> Option<String> {
     let commit = git(&["rev-parse", "HEAD"])?;
     let changed = git(&["status", "--porcelain"]).is_none_or(|status| !status.is_empty());
     Some(if changed { format!("{commit}-changed") } else { commit })
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn the_versions_of_the_libraries_are_found() {
-        let versions = super::versions();
-        for library in super::LIBRARIES {
-            assert!(versions[library].contains('.'), "{library}");
-        }
-    }
 }

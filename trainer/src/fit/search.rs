@@ -1,14 +1,18 @@
 //! Choosing between configurations by cross-validation inside the training songs.
 
+mod configurations;
+
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use candle_core::{Device, Tensor};
 use earworm_scorer::model::evidence;
 
+pub(super) use self::configurations::recipes;
+use self::configurations::{Changes, comparable, configurations};
 use super::data::Data;
 use super::part::{FitOptions, Plan, check, train_or_keep, workers};
-use super::pool::in_parallel;
+use super::pool::{Workers, in_parallel};
 use crate::files;
 use crate::loss::loss;
 use crate::metrics;
@@ -19,67 +23,6 @@ use crate::run::{
     PredictionRow, RunInfo, SearchEntry, Task, read_json, read_predictions, search_folder,
 };
 use crate::split::{Part, cross_validation};
-
-/// Keys of the recipe and their values.
-type Changes = Vec<(String, toml::Value)>;
-
-/// All configurations, in a fixed order: every combination of the grid, or the list as it is.
-fn configurations(search: &SearchRecipe) -> Vec<Changes> {
-    if !search.configurations.is_empty() {
-        let list = search.configurations.iter();
-        return list.map(|c| c.iter().map(|(k, v)| (k.clone(), v.clone())).collect()).collect();
-    }
-    search.grid.iter().fold(vec![vec![]], |combinations, (key, values)| {
-        let with = |c: &Changes, v: &toml::Value| {
-            c.iter().cloned().chain([(key.clone(), v.clone())]).collect::<Changes>()
-        };
-        combinations.iter().flat_map(|c| values.iter().map(move |v| with(c, v))).collect()
-    })
-}
-
-/// Keys of `data` that may differ between configurations. Songs, their groups and their split are the same
-/// for all of them, as scores of other songs could not be compared.
-const SEARCHED: [&str; 9] = [
-    "columns",
-    "beside",
-    "drop",
-    "fill",
-    "scale",
-    "window_frames",
-    "warm_up_frames",
-    "clip",
-    "clip_frames",
-];
-
-/// Whether configurations may differ in a key.
-fn may_differ(key: &str) -> bool {
-    let (section, rest) = key.split_once('.').unwrap_or((key, ""));
-    match section {
-        "data" => SEARCHED.contains(&rest),
-        "heads" => rest.ends_with(".weight"),
-        "name" | "split" | "search" => false,
-        _ => true,
-    }
-}
-
-/// The recipe with each configuration of its search; none where it has no search.
-///
-/// # Errors
-/// When a configuration makes no recipe, or changes what all of them must share; the message names the
-/// key.
-pub(super) fn recipes(recipe: &Recipe) -> Result<Vec<Recipe>> {
-    let Some(search) = &recipe.search else { return Ok(vec![]) };
-    let plain = Recipe { search: None, ..recipe.clone() };
-    let with = |changes: &Changes| {
-        if let Some((key, _)) = changes.iter().find(|(key, _)| !may_differ(key)) {
-            bail!(
-                "search: {key} is the same for all configurations; train a recipe for each value of it"
-            );
-        }
-        plain.with(changes.iter().map(|(k, v)| (k, v))).context("search")
-    };
-    configurations(search).iter().map(with).collect()
-}
 
 /// A search: all configurations, and the folds that they are tried on.
 pub(super) struct Search<'a> {
@@ -112,6 +55,7 @@ impl<'a> Search<'a> {
     /// # Errors
     /// Tells what does not fit.
     pub(super) fn check(&self, data: &Data) -> Result<()> {
+        comparable(self.recipe, &self.recipes)?;
         let same = |a: &Recipe, b: &Recipe| {
             let rows = |model: &Model| matches!(model, Model::Table(_));
             let models = a.model == b.model || (rows(&a.model) && rows(&b.model));
@@ -168,7 +112,7 @@ impl<'a> Search<'a> {
             })
             .collect();
         let info: RunInfo = read_json(&out.join("run.json"))?;
-        let workers = workers(&recipes[0], options);
+        let workers = workers_of(recipes, options);
         let tried = in_parallel(&jobs, &names, workers, |&(c, f), bar| {
             let folder = search_folder(out, c).join(format!("fold-{f}"));
             let plan = Plan {
@@ -253,6 +197,12 @@ impl<'a> Search<'a> {
         files::write_bytes(&out.join("chosen.toml"), toml::to_string(&recipes[best])?)?;
         Ok(Some(recipes[best].clone()))
     }
+}
+
+/// How many trainings run at the same time, whichever configurations they are of.
+fn workers_of(recipes: &[Recipe], options: &FitOptions) -> Workers {
+    let all = recipes.iter().map(|recipe| workers(recipe, options));
+    all.reduce(Workers::strictest).unwrap_or(Workers { most: 1, watch_memory: false })
 }
 
 /// Folds of the songs that may be seen, by their numbers in the whole.
@@ -367,27 +317,30 @@ mod tests {
         assert_eq!(score(&recipe, SearchMetric::Auc, &rows).unwrap(), 1.0);
     }
 
+    /// A search may begin with a small model and end with a large one.
     #[test]
-    fn songs_are_the_same_for_all_configurations() {
-        for key in ["data.pieces", "data.set", "split.folds", "split.kind", "heads.0.above", "data"]
-        {
-            assert!(!may_differ(key), "{key}");
-        }
-        for key in
-            ["data.columns", "data.clip", "heads.1.weight", "model.kind", "seed", "budget.epochs"]
-        {
-            assert!(may_differ(key), "{key}");
-        }
-    }
-
-    #[test]
-    fn a_grid_is_every_combination_in_order() {
-        let search: SearchRecipe =
-            toml::from_str("grid = { \"model.c\" = [1, 2], \"model.gamma\" = [3, 4] }").unwrap();
-        let all = configurations(&search);
-        let values: Vec<Vec<i64>> =
-            all.iter().map(|c| c.iter().filter_map(|(_, v)| v.as_integer()).collect()).collect();
-        assert_eq!(values, [[1, 3], [1, 4], [2, 3], [2, 4]]);
-        assert_eq!(all[1][0].0, "model.c");
+    fn as_many_run_at_a_time_as_any_configuration_allows() {
+        let with = |model: &str| {
+            let text = format!(
+                r#"
+                name = "sizes"
+                [data]
+                set = "set"
+                name = "made"
+                [[heads]]
+                name = "liked"
+                meaning = "liked"
+                above = {{ column = "likes", threshold = 3 }}
+                [model]
+                {model}
+                "#
+            );
+            Recipe::parse(&text, &[]).unwrap()
+        };
+        let recipes = [with("kind = \"knn\"\nk = 3"), with("kind = \"vgg11\"")];
+        let options = FitOptions { jobs: None, ..FitOptions::default() };
+        let [first, second] = recipes.each_ref().map(|recipe| workers(recipe, &options));
+        assert!(!first.watch_memory && second.watch_memory && first.most >= second.most);
+        assert_eq!(workers_of(&recipes, &options), second);
     }
 }

@@ -275,7 +275,8 @@ mod tests {
                         !name.starts_with("front_end") && name != "suite"
                     });
                 if is_recipe {
-                    Recipe::load(&path, &[]).unwrap();
+                    let recipe = Recipe::load(&path, &[]).unwrap();
+                    assert!(recipe.idle().is_empty(), "{}: {:?}", path.display(), recipe.idle());
                     count += 1;
                 }
             }

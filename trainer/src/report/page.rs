@@ -6,7 +6,7 @@ use maud::{Markup, PreEscaped, html};
 use super::html::{document, seconds, standing, thousands};
 use super::{pictures, sections};
 use crate::evaluate::{Evaluation, Figure, Majority, Measured, number};
-use crate::run::{Run, Split, Task};
+use crate::run::{Run, RunInfo, Split, Task};
 use crate::stats::MAJORITY;
 
 /// The page of a run, whole in itself.
@@ -36,7 +36,7 @@ pub fn html(measured: &Measured) -> Result<String> {
         (sections::training(evaluation))
         (sections::search(run))
         (sections::data_and_recipe(measured))
-        (footer(run))
+        (footer(&run.info))
     };
     Ok(document(&format!("{} · Earworm report", run.info.name), &body))
 }
@@ -78,7 +78,7 @@ fn header(run: &Run, evaluation: &Evaluation) -> Markup {
                 @if grouped { (tile(&evaluation.unit.to_uppercase_first(), &thousands(evaluation.groups), "")) }
                 @if evaluation.split == Split::Folds { (tile("Folds", &run.parts.len().to_string(), "")) }
                 (tile("Parameters", &thousands(evaluation.parameters), ""))
-                (tile("Training", &seconds(evaluation.seconds), &format!("on {}", info.device)))
+                (tile("Training", &seconds(evaluation.seconds), &format!("on {}", info.devices())))
             }
         }
     }
@@ -195,8 +195,7 @@ fn nearly_everything(majority: &Majority) -> Option<String> {
     })
 }
 
-fn footer(run: &Run) -> Markup {
-    let info = &run.info;
+fn footer(info: &RunInfo) -> Markup {
     html! {
         footer {
             p {
@@ -206,6 +205,7 @@ fn footer(run: &Run) -> Markup {
                     @if index > 0 { ", " } (name) " " (version)
                 }
             }
+            @for (started, changes) in info.turns() { p { "Gone on with " (started) ": " (changes) "." } }
             p { code { (info.command) } }
         }
     }
@@ -214,6 +214,21 @@ fn footer(run: &Run) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::{Session, of_before};
+
+    #[test]
+    fn what_another_program_went_on_with_is_told() {
+        let mut info = of_before();
+        assert!(!footer(&info).into_string().contains("Gone on"));
+        info.sessions = vec![Session {
+            started: "2026-01-02".into(),
+            device: "cuda".into(),
+            versions: info.versions.clone(),
+            ..Session::default()
+        }];
+        let told = footer(&info).into_string();
+        assert!(told.contains("Gone on with 2026-01-02: on cuda."), "{told}");
+    }
 
     #[test]
     fn a_class_that_is_nearly_everything_is_told() {

@@ -6,6 +6,7 @@ use maud::{Markup, html};
 
 use super::html::{interval_bar, number_cell, seconds, thousands};
 use super::page::Capital;
+use super::pictures::ranked;
 use super::wrong::{Wrong, most_wrong};
 use crate::command_line::from_here;
 use crate::evaluate::{Evaluation, Figure, GroupResult, Measured, number};
@@ -196,8 +197,7 @@ pub(super) fn training(evaluation: &Evaluation) -> Markup {
 /// The configurations that were tried.
 pub(super) fn search(run: &Run) -> Markup {
     let Some(search) = &run.search else { return html! {} };
-    let mut configs: Vec<_> = search.configs.iter().map(|config| &config.entry).collect();
-    configs.sort_by(|a, b| b.chosen.cmp(&a.chosen).then(b.mean.total_cmp(&a.mean)));
+    let configs: Vec<_> = ranked(search).into_iter().map(|config| &config.entry).collect();
     html! {
         h2 { "Search over " (configs.len()) " configurations" }
         div.scroll { table {

@@ -8,13 +8,16 @@
 //!   epochs.jsonl              one EpochRow a line; absent where training has no passes
 //!   predictions.csv           PredictionRows of songs the part's model had not seen
 //!   validation.csv            PredictionRows of the part's validation songs; may be absent
+//!   learning.jsonl            one LearningPoint a line; only in the first part of a table model
 //! RUN/search.json             SearchEntries, where a search chose the configuration
 //! RUN/search/config-0/fold-0/epochs.jsonl …
 //! ```
 
+mod learning;
 mod losses;
 mod read;
 mod search;
+mod session;
 mod table;
 
 use std::collections::BTreeMap;
@@ -25,9 +28,14 @@ use earworm_scorer::front_end::FrontEndSettings;
 use earworm_scorer::model;
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use learning::{LearningPoint, read_learning};
+pub(crate) use learning::{has_learning, write_learning};
 pub use losses::{losses, write_losses};
 pub use read::{read_epochs, read_json};
 pub use search::{Search, SearchConfig, SearchEntry, search_folder};
+pub use session::Session;
+#[cfg(test)]
+pub(crate) use session::tests::of_before;
 pub use table::{read_predictions, write_predictions};
 
 /// What the score head predicts.
@@ -82,6 +90,9 @@ pub struct DataInfo {
     pub pieces: Option<usize>,
     /// The data set's folder or file when the run was made.
     pub folder: PathBuf,
+    /// The file of `data.join`, where there is one, when the run was last trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub join: Option<PathBuf>,
     /// Its name.
     pub name: String,
     /// Settings of the frames; absent for tables.
@@ -127,6 +138,10 @@ pub struct RunInfo {
     /// What was chosen that the recipe did not say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// The times that it went on after it was stopped, in their order. (Runs of before this was written down
+    /// have none.)
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sessions: Vec<Session>,
 }
 
 impl RunInfo {
@@ -268,6 +283,8 @@ pub struct Part {
     pub predictions: Vec<PredictionRow>,
     /// Songs that decided when to stop, where they were written down.
     pub validation: Option<Vec<PredictionRow>>,
+    /// What its model is worth with fewer songs to learn from; empty where it was not asked.
+    pub learning: Vec<LearningPoint>,
 }
 
 /// The training on all songs; nothing in it says what the model is worth.

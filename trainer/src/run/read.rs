@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
 use super::search::read_search;
-use super::{EpochRow, Final, Outcome, Part, Run, RunInfo, read_predictions};
+use super::{EpochRow, Final, Outcome, Part, Run, RunInfo, read_learning, read_predictions};
 
 impl Run {
     /// Reads a run's folder.
@@ -81,7 +81,8 @@ fn read_part(run: &Path, name: &str, info: &RunInfo) -> Result<Part> {
         true => Some(read_predictions(&validation, info)?),
         false => None,
     };
-    Ok(Part { name: name.to_owned(), outcome, epochs, predictions, validation })
+    let learning = read_learning(&folder)?;
+    Ok(Part { name: name.to_owned(), outcome, epochs, predictions, validation, learning })
 }
 
 /// Reads the passes of a training; none where there is no such file.
@@ -89,6 +90,11 @@ fn read_part(run: &Path, name: &str, info: &RunInfo) -> Result<Part> {
 /// # Errors
 /// When the file cannot be read; the message names it and the line.
 pub fn read_epochs(path: &Path) -> Result<Vec<EpochRow>> {
+    read_lines(path)
+}
+
+/// Reads a file of one JSON object a line; none where there is no such file.
+pub(super) fn read_lines<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Vec<T>> {
     if !path.exists() {
         return Ok(Vec::new());
     }

@@ -1,9 +1,11 @@
 //! Data sets from audio files to frames on disk, and everything that can go wrong on the way.
 
+mod bands;
 mod build;
 mod examples;
 mod faults;
 mod features;
+mod gone;
 mod messages;
 mod parts;
 #[path = "../common/skip.rs"]

@@ -69,6 +69,7 @@ impl Made {
                 songs: self.songs,
                 pieces: None,
                 folder: "made".into(),
+                join: None,
                 name: "Made songs".into(),
                 front_end: None,
             },
@@ -78,6 +79,7 @@ impl Made {
             device: "cpu".into(),
             started: "2024-06-07T08:12:44Z".into(),
             notes: vec![],
+            sessions: vec![],
         }
     }
 

@@ -1,9 +1,11 @@
 //! Runs of every task, made by formulas: read, measured, compared and told about.
 
 mod broken;
+mod calibrated;
 mod compared;
 mod made;
 mod measured;
+mod one_part;
 mod told;
 
 use earworm_train::evaluate::Evaluation;

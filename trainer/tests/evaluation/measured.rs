@@ -1,6 +1,6 @@
 //! What runs are worth, and how that is told.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use earworm_scorer::model::Calibration;
 use earworm_train::calibrate::{FittedOn, Method};
@@ -73,17 +73,43 @@ fn knowing_more_is_worth_more_and_nothing_is_worth_nothing() {
     assert_eq!((&*majority.class, much.train_accuracy), ("not viral", Some(0.93)));
 }
 
+/// Makes the three songs of each artist alike in all but their names.
+fn make_alike(folder: &Path) {
+    let run = Run::open(folder).unwrap();
+    for part in &run.parts {
+        let mut rows = part.predictions.clone();
+        for songs in rows.chunks_mut(3) {
+            let first = songs[0].clone();
+            for row in songs {
+                (row.truth, row.target) = (first.truth, first.target);
+                row.raw.clone_from(&first.raw);
+            }
+        }
+        let path = folder.join(&part.name).join("predictions.csv");
+        write_predictions(&path, &run.info.outputs, &rows).unwrap();
+    }
+}
+
+/// Three songs that are all alike count once: what is drawn is a third, and the interval wider by √3.
 #[test]
 fn intervals_are_over_groups_where_there_are_some() {
     let dir = tempfile::tempdir().unwrap();
-    let alone = Made { grouped: false, ..Made::of(Task::Regression) };
-    let alone = evaluate(&alone.write(&dir.path().join("alone"))).unwrap();
+    let measured = |name: &str, grouped: bool| {
+        let run = Made { grouped, ..Made::of(Task::Regression) }.write(&dir.path().join(name));
+        make_alike(&run);
+        evaluate(&run).unwrap()
+    };
+    let (alone, together) = (measured("alone", false), measured("together", true));
     assert_eq!((alone.groups, &*alone.unit), (240, "songs"));
-    let together =
-        evaluate(&Made::of(Task::Regression).write(&dir.path().join("together"))).unwrap();
-    let spearman = |e: &Evaluation| e.figures[0].clone();
-    assert_eq!(spearman(&alone).value, spearman(&together).value);
-    assert_ne!(spearman(&alone).low, spearman(&together).low);
+    assert_eq!((together.groups, &*together.unit), (80, "artists"));
+    let spearman = |e: &Evaluation| {
+        let figure = &e.figures[0];
+        let (low, high) = figure.interval().unwrap();
+        (figure.value, high - low)
+    };
+    let ((alone, narrow), (together, wide)) = (spearman(&alone), spearman(&together));
+    assert_eq!(alone, together);
+    assert!(wide > 1.5 * narrow && wide < 2.5 * narrow, "{wide} {narrow}");
 }
 
 #[test]

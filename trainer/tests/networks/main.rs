@@ -1,6 +1,7 @@
 //! The networks: they compute what PyTorch's do, and export to what they compute.
 
 mod exported;
+mod heard;
 mod inputs;
 mod published;
 #[path = "../common/tiny.rs"]

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use earworm_train::dataset::FeatureSet;
 use earworm_train::dataset::build::build;
+use earworm_train::explain::{explain, explain_on};
 use earworm_train::export::{export, export_on};
-use earworm_train::run::{RunInfo, read_json};
+use earworm_train::run::{RunInfo, Session, read_json};
 
 use crate::{command, common, learnt_hash, lived_until, recipe_of_rows, resume};
 
@@ -64,6 +65,9 @@ fn a_run_goes_on_and_is_exported_where_its_data_set_is_now() {
     assert!(format!("{gone:#}").contains("--data"), "{gone:#}");
     let report = export_on(&run, Some(&moved), &dir.path().join("model")).unwrap();
     assert_eq!(report.windows, 24);
+    let gone = explain(&run).unwrap_err().to_string();
+    assert!(gone.contains("`explain") && gone.contains("--data"), "{gone}");
+    assert_eq!(explain_on(&run, Some(&moved)).unwrap().songs, 24);
 
     // A part that is missing is trained on the songs where they are now, and that they are there is kept.
     std::fs::remove_dir_all(run.join("fold-1")).unwrap();
@@ -72,6 +76,10 @@ fn a_run_goes_on_and_is_exported_where_its_data_set_is_now() {
     std::fs::remove_dir_all(run.join("final")).unwrap();
     assert_eq!(learnt_hash(&mut resume(&run)), learnt);
     assert_eq!(learnt_hash(command(&recipe, &run).arg("--data").arg(&moved)), learnt);
+    // When something was trained, it is written down by what; the last time nothing was.
+    let sessions = read_json::<RunInfo>(&run.join("run.json")).unwrap().sessions;
+    let of_resume = |s: &Session| s.command.contains("--resume") && s.device == "cpu";
+    assert!(sessions.len() == 2 && sessions.iter().all(of_resume), "{sessions:?}");
     export(&run, &dir.path().join("model")).unwrap();
 
     // Other songs are no data set that has moved.

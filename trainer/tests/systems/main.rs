@@ -1,5 +1,6 @@
 //! What seed systems B and D and the follow-ups need around their networks: rows from sound, manifest and
-//! words; numbers beside the sound; pieces of songs; embeddings; several sources in one target; catalogues.
+//! words; numbers beside the sound; pieces of songs; embeddings; several sources in one target; catalogues. And
+//! what every training is held to: when it stops, what is kept of it, and what it may not know.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -8,6 +9,8 @@ mod kept;
 mod leaks;
 mod loss_net;
 mod numbers;
+mod stopped;
+mod unseen;
 
 use std::path::Path;
 

@@ -7,7 +7,7 @@ use earworm_scorer::{Model, Scorer, ScorerOptions, score_offline};
 use earworm_train::dataset::FeatureSet;
 use earworm_train::dataset::build::{BuildOptions, build};
 use earworm_train::export::{LARGEST_DIFFERENCE, export};
-use earworm_train::fit::{FitOptions, fit};
+use earworm_train::fit::{FitOptions, fit, trained_recipe};
 use earworm_train::run::write_losses;
 
 use crate::common::{RATE, made_songs, song, write_wav};
@@ -69,6 +69,16 @@ fn rows_come_from_sound_manifest_and_words() {
     assert!(format!("{error:#}").contains("data.join"), "{error:#}");
     std::fs::write(&losses, before).unwrap();
     fit(&again, &dir.path().join("loss-net"), &FitOptions::default()).unwrap();
+    // The same losses in another place are the same labels, and where they were last is kept.
+    let moved = dir.path().join("moved.csv");
+    std::fs::rename(&losses, &moved).unwrap();
+    let gone = fit(&again, &dir.path().join("loss-net"), &FitOptions::default()).unwrap_err();
+    assert!(gone.to_string().contains("--set data.join="), "{gone:#}");
+    let mut elsewhere = again.clone();
+    elsewhere.data.join = Some(moved.clone());
+    fit(&elsewhere, &dir.path().join("loss-net"), &FitOptions::default()).unwrap();
+    let kept = trained_recipe(&dir.path().join("loss-net")).unwrap();
+    assert_eq!(kept.data.join, Some(moved));
 
     // Several sources in one target, some of which do not know a song.
     let blend = "blend = { sources = [{ column = 'plays', scale = 'log-range' }, { column = 'chart', scale = 'range' }] }";

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::super::svg::{DIM, Picture, Plot, bar, dot, line, range, series, shorten, stroke};
-use crate::calibrate::{equal_bins, reliability as bins_of};
+use crate::calibrate::{equal_bins, notes_on_calibration, reliability as bins_of};
 use crate::evaluate::{Evaluation, Songs};
 use crate::metrics;
 use crate::run::{RunInfo, Task};
@@ -123,8 +123,10 @@ pub(super) fn reliability(songs: &Songs, evaluation: &Evaluation) -> Result<Pict
     let is: Vec<bool> = (0..songs.len()).map(|song| songs.is_score(song)).collect();
     let bins = bins_of(&said, &is, (songs.len() / 25).clamp(3, 10));
     let words = evaluation.calibration_words();
+    let notes: String =
+        notes_on_calibration(&evaluation.notes).map(|note| format!(" {note}")).collect();
     let caption = format!(
-        "Songs in bins of equal size, those of equal probability in one: the probability that was said, and how often it came true, with 95 % intervals. On the diagonal a probability means what it says. Grey bars: how many songs got which probability. Calibration: {words}."
+        "Songs in bins of equal size, those of equal probability in one: the probability that was said, and how often it came true, with 95 % intervals. On the diagonal a probability means what it says. Grey bars: how many songs got which probability. Calibration: {words}.{notes}"
     );
     let plot = Plot {
         title: "Reliability",

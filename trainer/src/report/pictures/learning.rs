@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::super::svg::{DIM, Picture, Plot, dot, line, range, series, stroke};
-use crate::run::{EpochRow, Run};
+use crate::run::{EpochRow, LearningPoint, Run};
 
 /// The curves of one part.
 struct Curves<'a> {
@@ -52,6 +52,39 @@ pub(super) fn accuracies(run: &Run) -> Result<Option<Picture>> {
     draw(&curves(run, false), "Accuracy while learning", caption, "share right", |row| {
         (row.train_accuracy, row.validation_accuracy)
     })
+}
+
+/// What a table model is worth with ever more songs to learn from, where it was asked.
+pub(super) fn over_songs(run: &Run) -> Result<Option<Picture>> {
+    let Some(part) = run.parts.first().filter(|part| part.learning.len() > 1) else {
+        return Ok(None);
+    };
+    let points = &part.learning;
+    let curve = |value: fn(&LearningPoint) -> f64| -> Vec<(f64, f64)> {
+        points.iter().map(|point| (point.songs as f64, value(point))).collect()
+    };
+    let (seen, judged) = (curve(|p| p.train_accuracy), curve(|p| p.judged_accuracy));
+    let most = points.iter().map(|point| point.songs).max().unwrap_or_default() as f64;
+    let plot = Plot {
+        title: "Learning curve over songs",
+        caption: "Models that learn from a tenth of the training songs and more, up to all of them, in the first part. Thick: judged songs. Thin: songs learnt from. Where the thick line still rises at its end, more songs would help; where the thin one stays far above it, the model learns its songs by heart.",
+        x: (0.0, 1.04 * most),
+        y: range(seen.iter().chain(&judged).map(|point| point.1)),
+        x_label: "songs learnt from",
+        y_label: "share right",
+        ..Plot::default()
+    };
+    plot.paint(|axes| {
+        line(axes, seen.iter().copied(), stroke(series(0), 0.55, 1.0))?;
+        line(axes, judged.iter().copied(), stroke(series(0), 1.0, 2.2))?;
+        for (curve, radius) in [(&seen, 2.5), (&judged, 4.5)] {
+            for &at in curve {
+                dot(axes, at, radius, series(0), 1.0)?;
+            }
+        }
+        Ok(())
+    })
+    .map(Some)
 }
 
 fn draw(

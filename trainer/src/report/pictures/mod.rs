@@ -7,6 +7,7 @@ mod search;
 
 use anyhow::Result;
 
+pub(super) use self::search::ranked;
 use super::svg::Picture;
 use crate::evaluate::Measured;
 use crate::run::Task;
@@ -35,6 +36,7 @@ pub fn pictures(measured: &Measured) -> Result<Vec<(&'static str, Picture)>> {
     add("preparation", learning::preparation(run)?);
     add("learning", learning::losses(run)?);
     add("learning-accuracy", learning::accuracies(run)?);
+    add("learning-songs", learning::over_songs(run)?);
     if let Some(search) = &run.search {
         add("search-learning", search::curves(search)?);
         add("search-scores", search::scores(search)?);

@@ -12,11 +12,13 @@ const MOST_COLOURS: usize = 7;
 /// Longest label of a configuration.
 const LABEL: usize = 38;
 
-/// The configurations by their mean score, the chosen one first.
-fn ranked(search: &Search) -> Vec<&SearchConfig> {
+/// The configurations by their mean score, the chosen one first and those without a mean, as they failed, last.
+pub(in crate::report) fn ranked(search: &Search) -> Vec<&SearchConfig> {
     let mut configs: Vec<&SearchConfig> = search.configs.iter().collect();
     configs.sort_by(|a, b| {
-        b.entry.chosen.cmp(&a.entry.chosen).then(b.entry.mean.total_cmp(&a.entry.mean))
+        let (a, b) = (&a.entry, &b.entry);
+        let there_first = a.mean.is_nan().cmp(&b.mean.is_nan());
+        b.chosen.cmp(&a.chosen).then(there_first).then(b.mean.total_cmp(&a.mean))
     });
     configs
 }
@@ -142,4 +144,35 @@ pub(super) fn scores(search: &Search) -> Result<Option<Picture>> {
         Ok(())
     })
     .map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::SearchEntry;
+
+    #[test]
+    fn configurations_that_failed_come_last() {
+        // Of both signs: 0 / 0 makes a negative one.
+        let means = [0.5, f64::NAN, 0.7, -f64::NAN, 0.6];
+        let config = |(index, mean): (usize, f64)| SearchConfig {
+            entry: SearchEntry {
+                config: serde_json::Map::new(),
+                scores: vec![mean],
+                mean,
+                sd: 0.0,
+                chosen: index == 4,
+                failed: mean.is_nan().then(|| "the loss is no longer a number".to_owned()),
+                folder: Some(index.to_string()),
+            },
+            folds: vec![],
+        };
+        let search = Search { configs: means.into_iter().enumerate().map(config).collect() };
+        let ranks: Vec<&str> = ranked(&search)
+            .into_iter()
+            .filter_map(|config| config.entry.folder.as_deref())
+            .collect();
+        assert_eq!(ranks[..3], ["4", "2", "0"]);
+        assert_eq!(ranks.len(), 5);
+    }
 }

@@ -1,0 +1,161 @@
+//! A table model's learning curve. It has no passes to draw one of, but it can be taught by fewer songs.
+
+use anyhow::{Context, Result};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+
+use super::{FitOptions, PartInHand, Plan};
+use crate::examples::evenly;
+use crate::fit::Data;
+use crate::recipe::{Model, Recipe};
+use crate::rows_model::{Judge, RowsModel};
+use crate::run::{LearningPoint, has_learning, write_learning};
+use crate::table::{Columns, Table, TableModel, TableModelRecipe};
+use crate::targets::targets;
+use crate::{Rng, interrupt};
+
+/// Shares of the training songs that a model is taught by, beside all of them.
+const SHARES: [f64; 4] = [0.1, 0.2, 0.4, 0.7];
+/// Most songs that these models are taught by, and that any is asked of: it takes little time beside the part's
+/// own model then.
+const MOST: usize = 2000;
+
+/// Writes what a table model is worth that learns from fewer of a finished part's songs, and what the part's own is
+/// worth. What is written already stays.
+///
+/// # Errors
+/// When the targets do not fit, or the file cannot be written.
+pub(in crate::fit) fn learn_from_shares(
+    recipe: &Recipe,
+    data: &Data,
+    plan: &Plan<'_>,
+) -> Result<()> {
+    let Model::Table(model) = &recipe.model else { return Ok(()) };
+    if has_learning(plan.folder) {
+        return Ok(());
+    }
+    let table = data.rows.as_ref().context("a table model needs rows")?;
+    let tracks: Vec<&_> = data.tracks.iter().collect();
+    let targets = targets(&recipe.heads, &tracks, plan.seen)?;
+    let options = FitOptions::default();
+    let part = PartInHand { recipe, data, plan, targets: &targets, options: &options };
+    let mut order = plan.seen.to_vec();
+    order.shuffle(&mut Rng::seed_from_u64(plan.seed));
+    let mut points = Vec::new();
+    for count in counts(order.len()) {
+        if interrupt::requested() {
+            return Ok(());
+        }
+        let songs = &order[..count];
+        let point = part.taught_by(songs, model, table).and_then(|m| part.point(&m, songs, table));
+        // Too few songs for the model, or none of a class: then the curve begins later.
+        points.extend(point.ok());
+    }
+    let kept = RowsModel::load(plan.folder, recipe);
+    points.extend(kept.and_then(|model| part.point(&model, &order, table)).ok());
+    write_learning(plan.folder, &points)
+}
+
+/// Numbers of songs to be taught by, fewer than all.
+fn counts(songs: usize) -> Vec<usize> {
+    let most = songs.min(MOST);
+    let shares = SHARES.iter().map(|share| (share * most as f64).round() as usize);
+    let mut counts: Vec<usize> = shares.chain([most]).collect();
+    counts.dedup();
+    counts.retain(|&count| count > 0 && count < songs);
+    counts
+}
+
+impl PartInHand<'_> {
+    /// What the part's model would be had it seen only these songs.
+    fn taught_by(
+        &self,
+        songs: &[usize],
+        model: &TableModelRecipe,
+        table: &Table,
+    ) -> Result<RowsModel> {
+        let taken = self.taken(table);
+        let recipe = self.recipe.data.column_recipe(&taken);
+        let columns = Columns::fit(table, songs, &recipe, &taken)?;
+        let x = columns.apply(table, songs)?;
+        let truth: Vec<usize> = songs.iter().map(|&s| self.targets.truth[s] as usize).collect();
+        let classes = self.recipe.outputs().len().max(2);
+        let fitted = TableModel::fit(model, &x, &truth, classes, self.plan.seed)?;
+        Ok(RowsModel { columns, judge: Judge::Table(Box::new(fitted)) })
+    }
+
+    /// What a model is worth that was taught by these songs.
+    fn point(&self, model: &RowsModel, songs: &[usize], table: &Table) -> Result<LearningPoint> {
+        let right = |songs: &[usize]| -> Result<f64> {
+            let asked = evenly(songs, MOST);
+            let raw = model.raw(&model.columns.apply(table, &asked)?)?;
+            self.accuracy(&asked, &raw).context("there is nothing to be right about")
+        };
+        Ok(LearningPoint {
+            songs: songs.len(),
+            train_accuracy: right(songs)?,
+            judged_accuracy: right(self.plan.judged)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fit::fit;
+    use crate::report::evaluate;
+    use crate::run::{Outcome, read_json, read_learning};
+
+    #[test]
+    fn many_songs_are_learnt_from_up_to_a_limit() {
+        assert_eq!(counts(40), [4, 8, 16, 28]);
+        assert_eq!(counts(2000), [200, 400, 800, 1400]);
+        assert_eq!(counts(90_000), [200, 400, 800, 1400, 2000]);
+        assert_eq!(counts(1), [0usize; 0]);
+    }
+
+    #[test]
+    fn a_table_model_has_a_learning_curve_over_its_songs() {
+        let dir = tempfile::tempdir().unwrap();
+        let table = dir.path().join("table.csv");
+        let rows = (0..60).map(|n| format!("{},{}\n", n * 37 % 60, n * 37 % 60));
+        std::fs::write(&table, "x,plays\n".to_owned() + &rows.collect::<String>()).unwrap();
+        let text = format!(
+            r#"
+            name = "curve"
+            [data]
+            table = {table:?}
+            name = "made rows"
+            drop = ["plays"]
+            [[heads]]
+            name = "played"
+            meaning = "played more than the median"
+            above = {{ column = "plays", quantile = 0.5 }}
+            [split]
+            folds = 3
+            last = false
+            [model]
+            kind = "tree"
+            "#
+        );
+        let recipe = Recipe::parse(&text, &[]).unwrap();
+        let run = dir.path().join("run");
+        fit(&recipe, &run, &FitOptions::default()).unwrap();
+        let part = run.join("fold-0");
+        let points = read_learning(&part).unwrap();
+        let songs: Vec<usize> = points.iter().map(|point| point.songs).collect();
+        assert!(songs.len() > 2 && songs.ends_with(&[16, 28, 40]), "{points:?}");
+        let last = points[points.len() - 1];
+        let outcome: Outcome = read_json(&part.join("outcome.json")).unwrap();
+        assert_eq!(Some(last.train_accuracy), outcome.train_accuracy);
+        assert!(last.judged_accuracy > 0.8, "{points:?}");
+        assert!(read_learning(&run.join("fold-1")).unwrap().is_empty());
+        evaluate(&run).unwrap();
+        let picture = std::fs::read_to_string(run.join("plots/learning-songs.svg")).unwrap();
+        assert!(picture.contains("songs learnt from"), "{picture}");
+        // What a part has stays, and a run of before gets one when it is gone on with.
+        std::fs::remove_file(part.join("learning.jsonl")).unwrap();
+        fit(&recipe, &run, &FitOptions::default()).unwrap();
+        assert_eq!(read_learning(&part).unwrap(), points);
+    }
+}

@@ -1,0 +1,34 @@
+//! Songs that a column puts neither among those to learn from nor into the test.
+
+use earworm_train::run::{RunInfo, read_json};
+
+use super::{fit_well, recipe, table};
+
+/// They are told of, and no model learns from them: not even the one of all songs.
+#[test]
+fn songs_with_a_third_value_in_the_columns_split() {
+    let dir = tempfile::tempdir().unwrap();
+    table(dir.path(), |n, row| {
+        if n >= 36 {
+            row[2] = "1000000".into();
+            row[5] = "spare".into();
+        }
+    });
+    let split = "kind = \"column\"\ncolumn = \"side\"\ntrain = \"train\"\ntest = \"test\"";
+    recipe(dir.path(), |text| text.replace("folds = 2", split));
+    fit_well(dir.path());
+    let run = dir.path().join("run");
+    let info: RunInfo = read_json(&run.join("run.json")).unwrap();
+    let told = info.notes.iter().any(|note| note.contains("4 songs have another value"));
+    assert!(told && info.data.songs == 36, "{info:?}");
+    let folds = std::fs::read_to_string(run.join("folds.csv")).unwrap();
+    let left: Vec<&str> = folds.lines().filter_map(|line| line.strip_suffix(",-")).collect();
+    assert_eq!(left, ["s36", "s37", "s38", "s39"]);
+    for part in ["test", "final"] {
+        let columns: serde_json::Value = read_json(&run.join(part).join("columns.json")).unwrap();
+        assert_eq!(columns["names"][0], "tempo");
+        // The fastest of the others has 102 beats a minute.
+        let mean = columns["means"][0].as_f64().unwrap();
+        assert!(mean < 102.0, "{part}: {mean}");
+    }
+}
