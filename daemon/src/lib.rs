@@ -21,6 +21,7 @@ mod log;
 mod model_card;
 mod model_choice;
 mod osc;
+mod panics;
 mod png_path;
 mod reload;
 mod score;
@@ -37,6 +38,7 @@ pub fn main() -> ExitCode {
     config::forget_empty_variables();
     let cli = cli::Cli::parse();
     log::start();
+    panics::watch(listen::give_terminal_back);
     interrupt::watch();
     exit::conclude(match &cli.command {
         cli::Command::Score(args) => score::run(args),

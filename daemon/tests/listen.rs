@@ -55,6 +55,22 @@ fn fast_listening_ends_where_scoring_does() {
     }
 }
 
+/// A tag behind its end is no sound, as it is none where the file is named.
+#[test]
+fn a_file_on_standard_input_ends_where_it_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = write_song(dir.path(), "song.wav", 0.7);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes.extend([b'T'; 50_000]);
+    std::fs::write(&path, bytes).unwrap();
+    let args = ["listen", "--fast", "--json", "--input"];
+    let named = earworm().args(args).arg(&path).output().unwrap();
+    assert_eq!(named.status.code(), Some(0), "{}", stderr(&named));
+    let file = std::fs::File::open(&path).unwrap();
+    let given = earworm().args(args).arg("-").stdin(file).output().unwrap();
+    assert_eq!(stdout(&given), stdout(&named), "{}", stderr(&given));
+}
+
 /// With somebody to tell, audio goes through the live path. Its last reading is that of the end.
 #[test]
 fn live_listening_ends_where_scoring_does() {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use earworm_plugin::Earworm;
 use earworm_plugin::harness::{Host, Playhead, automate};
 use earworm_plugin::state::Size;
@@ -17,6 +17,7 @@ use earworm_scorer::decode::AudioFile;
 use earworm_scorer::downmix_interleaved;
 use nice_plug::editor::{Editor as _, EditorHandle as _};
 use nice_plug::prelude::ProcessMode;
+use tracing_subscriber::EnvFilter;
 
 const HELP: &str = "\
 earworm-meter: the meter in a window
@@ -58,8 +59,9 @@ fn main() -> ExitCode {
     }
     match listen(args) {
         Ok(true) => ExitCode::SUCCESS,
-        // Why has been said.
-        Ok(false) => ExitCode::FAILURE,
+        Ok(false) => fail(&anyhow!(
+            "it cannot go on. The log says why; RUST_LOG and NICE_LOG choose what is in it and where it goes"
+        )),
         Err(error) => fail(&error),
     }
 }
@@ -69,7 +71,8 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Meters the sound system's input until the window is closed. False when that cannot be.
+/// Meters the sound system's input until the window is closed. Without one the window says so, unless one was named.
+/// False when that cannot be.
 fn listen(args: Vec<OsString>) -> anyhow::Result<bool> {
     let text = |arg: OsString| match arg.into_string() {
         Ok(arg) if arg == "--help-audio" => Ok("--help".to_owned()),
@@ -78,7 +81,8 @@ fn listen(args: Vec<OsString>) -> anyhow::Result<bool> {
     };
     let args: Vec<String> = args.into_iter().map(text).collect::<anyhow::Result<_>>()?;
     log_to_standard_error();
-    Ok(nice_plug::prelude::nice_export_listener_with_args::<Earworm, _>(args))
+    let deaf = |earworm: &Earworm, why: &str| earworm.session().hears_nothing(why);
+    Ok(nice_plug::prelude::nice_export_listener_with_args::<Earworm, _>(args, deaf))
 }
 
 /// Has it said which input is listened to, and what is wrong with it. Where `NICE_LOG` is set, nice-plug does so itself.
@@ -86,8 +90,10 @@ fn log_to_standard_error() {
     if std::env::var_os("NICE_LOG").is_some() {
         return;
     }
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
-    let filter = filter.unwrap_or_else(|_| "error,earworm_plugin=warn,nice_plug=info".into());
+    let asked = std::env::var("RUST_LOG").ok();
+    // Errors are said also where somebody asks for Earworm's own words.
+    let filter = asked.and_then(|asked| EnvFilter::try_new(format!("error,{asked}")).ok());
+    let filter = filter.unwrap_or_else(|| "error,earworm_plugin=warn,nice_plug=info".into());
     // Fails only where there is a logger already.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)

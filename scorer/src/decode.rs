@@ -97,21 +97,33 @@ impl AudioFile {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, DecodeError> {
         let path = path.as_ref();
         let io = |source| DecodeError::Io { path: path.to_owned(), source };
-        let meta = std::fs::metadata(path).map_err(io)?;
-        if meta.is_dir() {
+        if std::fs::metadata(path).map_err(io)?.is_dir() {
             return Err(DecodeError::Directory(path.to_owned()));
-        }
-        if meta.is_file() && meta.len() == 0 {
-            return Err(DecodeError::Empty(path.to_owned()));
         }
         let file = File::open(path).map_err(io)?;
         let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("");
-        let stream = if meta.is_file() {
-            MediaSourceStream::new(Box::new(file), Default::default())
-        } else {
-            piped(file)
-        };
-        Self::from_stream(stream, path.to_owned(), extension)
+        Self::from_opened(file, path.to_owned(), extension)
+    }
+
+    /// Decodes a file that is open already, and stands at its beginning. `name` is used in messages.
+    ///
+    /// # Errors
+    /// See [`DecodeError`].
+    pub fn from_file(file: File, name: &str) -> Result<Self, DecodeError> {
+        Self::from_opened(file, PathBuf::from(name), "")
+    }
+
+    fn from_opened(file: File, path: PathBuf, extension: &str) -> Result<Self, DecodeError> {
+        let meta = file.metadata();
+        let meta = meta.map_err(|source| DecodeError::Io { path: path.clone(), source })?;
+        if !meta.is_file() {
+            return Self::from_stream(piped(file), path, extension);
+        }
+        if meta.len() == 0 {
+            return Err(DecodeError::Empty(path));
+        }
+        let stream = MediaSourceStream::new(Box::new(file), Default::default());
+        Self::from_stream(stream, path, extension)
     }
 
     /// Decodes from a pipe, such as standard input, that cannot seek. `name` is used in messages. A length that
@@ -290,7 +302,7 @@ impl AudioFile {
 
     /// Whether it does not say where it ends, so that nothing is missing there: WAV that was written to a pipe.
     fn may_end_anywhere(&self) -> bool {
-        self.expected_frames.is_none() && self.reader.format_info().format == FORMAT_ID_WAVE
+        self.expected_frames.is_none() && is_wav(&*self.reader)
     }
 
     /// Keeps symphonia from throwing away all that lies behind an announced end of an mp3, which may be a guess
@@ -360,9 +372,15 @@ fn find_track(reader: &dyn FormatReader) -> Result<Track, String> {
             (Some(_), Some(frames)) => (Some(frames), Some(frames.saturating_add(MOST_PADDING))),
             _ => (None, Some(0)),
         },
+        // Its audio has no length of its own, and what is noted beside it was noted before there was any.
+        _ if is_wav(reader) && track.duration.is_none() => (None, None),
         _ => (track.num_frames, None),
     };
     Ok(Track { id: track.id, frames, no_padding_from, decoder })
+}
+
+fn is_wav(reader: &dyn FormatReader) -> bool {
+    reader.format_info().format == FORMAT_ID_WAVE
 }
 
 fn describe(error: &SymphoniaError) -> String {

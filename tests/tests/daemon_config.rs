@@ -253,6 +253,31 @@ fn the_service_is_written_and_taken_away() {
     assert!(said(&run(&["service", "uninstall"])).contains("there is no service"));
 }
 
+/// The drive that the model is on may not be there yet, say.
+#[test]
+fn a_service_whose_model_cannot_be_measured_may_take_the_most() {
+    if !cfg!(target_os = "linux") {
+        return common::skip(
+            "a_service_whose_model_cannot_be_measured_may_take_the_most",
+            "it is for systemd",
+        );
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join(".config/earworm");
+    std::fs::create_dir_all(&config).unwrap();
+    for (text, memory_mb) in
+        [("", 512), ("model = \"/gone/own.onnx\"\n", 5632), ("follow_defualt = true\n", 5632)]
+    {
+        std::fs::write(config.join("config.toml"), text).unwrap();
+        let output = earworm(folder.path(), &["service", "install", "--print"]).output().unwrap();
+        let (printed, told) =
+            (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        assert!(printed.contains(&format!("\nMemoryMax={memory_mb}M\n")), "{text}: {printed}");
+        let is_told = told.contains("the service may take up to 5632 MB");
+        assert_eq!(is_told, memory_mb == 5632, "{text}: {told}");
+    }
+}
+
 /// A service that runs already is begun anew, as it may be of an older program.
 #[cfg(target_os = "linux")]
 #[test]

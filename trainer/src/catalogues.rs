@@ -10,10 +10,12 @@ use std::fmt;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
 use rayon::prelude::*;
 
+use crate::Rng;
 use crate::dataset::{Dataset, SongEntry};
-use crate::examples::evenly;
 use crate::metrics::bootstrap::{DRAWS, draw, interval};
 use crate::metrics::{auc, mean};
 use crate::split::grouped_folds;
@@ -22,8 +24,8 @@ use crate::table::{TableModel, TableModelRecipe};
 /// Fewest songs of a catalogue that is looked at, and most catalogues: each takes a classifier a fold.
 const FEWEST: usize = 10;
 const MOST_CATALOGUES: usize = 24;
-/// Most songs that are read for a warning that nobody asked for: more would hardly move it, and all have to be
-/// read before the first step.
+/// Most songs that are read for a warning on a column that nobody asked for: more would hardly move it, and all
+/// have to be read before the first step.
 const MOST_SONGS: usize = 2000;
 /// Names that a column of catalogues may have.
 const COLUMNS: [&str; 4] = ["catalogue", "catalog", "source", "collection"];
@@ -200,7 +202,7 @@ impl<'a> Counted<'a> {
 
 /// Warnings on catalogues that are told apart by level, bandwidth or codec alone, each with its column:
 /// those of the columns that are called after catalogues, and of `more`. Columns that are not there, and
-/// catalogues with too few songs to say anything, are passed over. Of many songs an even sample is read.
+/// catalogues with too few songs to say anything, are passed over. Of many songs a sample is read.
 pub(crate) fn warnings(set: &Dataset, more: &[&str]) -> Vec<(String, String)> {
     warnings_of(set, more, MOST_SONGS)
 }
@@ -209,22 +211,52 @@ fn warnings_of(set: &Dataset, more: &[&str], most: usize) -> Vec<(String, String
     let mut columns: Vec<&str> = COLUMNS.iter().chain(more).copied().collect();
     columns.sort_unstable();
     columns.dedup();
-    let songs = evenly(&(0..set.songs.len()).collect::<Vec<_>>(), most);
-    let named: Vec<(&str, Vec<String>)> = columns
+    let all: Vec<usize> = (0..set.songs.len()).collect();
+    let sampled: Vec<(&str, Vec<usize>)> = columns
         .into_iter()
         .filter(|column| set.songs.iter().all(|s| s.track.columns.contains_key(*column)))
-        .filter_map(|column| Some((column, names(set, column, &songs).ok()?)))
-        .filter(|(_, names)| Counted::of(names).can_be_told(names))
+        .filter_map(|column| Some((column, sample(&names(set, column, &all).ok()?, most)?)))
         .collect();
-    if named.is_empty() {
-        return Vec::new();
-    }
-    // What takes the time, and is the same for all columns.
-    let aspects = aspects(set, &songs);
-    let of = |(column, names): (&str, Vec<String>)| {
-        Some((column.to_owned(), report(column, &names, &aspects).ok()?.warning()?))
+    let read: BTreeSet<usize> = sampled.iter().flat_map(|(_, songs)| songs).copied().collect();
+    let read: Vec<usize> = read.into_iter().collect();
+    // What takes the time: a song that several columns ask for is read once.
+    let heard = aspects(set, &read);
+    let of = |(column, songs): (&str, Vec<usize>)| {
+        let rows: Vec<usize> = songs.iter().filter_map(|s| read.binary_search(s).ok()).collect();
+        let own = |all: &Vec<Vec<f64>>| -> Vec<Vec<f64>> {
+            rows.iter().map(|&row| all[row].clone()).collect()
+        };
+        let names = names(set, column, &songs).ok()?;
+        let report = report(column, &names, &heard.each_ref().map(own)).ok()?;
+        Some((column.to_owned(), report.warning()?))
     };
-    named.into_iter().filter_map(of).collect()
+    sampled.into_iter().filter_map(of).collect()
+}
+
+/// About so many songs at most, drawn by lot: as many of each catalogue that is looked at, and of all others
+/// together, as far as they have so many, so that a small one is not lost beside a large one. `None` where
+/// no catalogue has songs enough.
+fn sample(names: &[String], most: usize) -> Option<Vec<usize>> {
+    let counted = Counted::of(names);
+    if !counted.can_be_told(names) {
+        return None;
+    }
+    let place: BTreeMap<&str, usize> = counted.looked_at.iter().map(|c| c.0).zip(1..).collect();
+    let mut drawn = vec![Vec::new(); 1 + place.len()];
+    let mut order: Vec<usize> = (0..names.len()).collect();
+    order.shuffle(&mut Rng::seed_from_u64(0));
+    for song in order {
+        drawn[place.get(names[song].as_str()).copied().unwrap_or(0)].push(song);
+    }
+    // What the small ones leave over is for the large ones.
+    drawn.sort_by_key(Vec::len);
+    let mut songs: Vec<usize> = Vec::new();
+    for (n, own) in drawn.iter().enumerate() {
+        let share = most.saturating_sub(songs.len()) / (drawn.len() - n);
+        songs.extend(own.iter().take(share.max(FEWEST)));
+    }
+    songs.sort_unstable();
+    Some(songs)
 }
 
 /// Rows of numbers for each aspect: `[aspect][song][number]`.
@@ -276,7 +308,7 @@ fn of_sound(set: &Dataset, song: usize) -> [Vec<f64>; 2] {
 /// The codec of each song; the endings of the files' names where an older version built the data set.
 fn codecs(songs: &[&SongEntry]) -> Vec<String> {
     let ending = |song: &&SongEntry| {
-        let end = Path::new(&song.track.file).extension().unwrap_or_default();
+        let end = Path::new(song.track.file.trim()).extension().unwrap_or_default();
         end.to_string_lossy().to_ascii_lowercase()
     };
     // All or none: codecs of some beside endings of others would tell when songs were read.

@@ -63,7 +63,7 @@ pub enum DatasetCommand {
         /// Read all songs again where the options differ from those that the data set was built with.
         #[arg(long)]
         rebuild: bool,
-        /// Songs that cannot be read are no failure: the exit code is 0, not 2.
+        /// Songs that cannot be read are no failure: the exit code is 0, not 2. Many whose files are gone at once are.
         #[arg(long)]
         allow_missing: bool,
     },
@@ -178,7 +178,7 @@ impl DatasetCommand {
                 }
                 let report = build::build(&BuildOptions {
                     manifest,
-                    audio,
+                    audio: audio.clone(),
                     out,
                     schema,
                     front_end,
@@ -200,8 +200,9 @@ impl DatasetCommand {
                 if report.stopped {
                     return Ok(ExitCode::from(INTERRUPTED));
                 }
-                match report.missing().filter(|_| !allow_missing) {
-                    Some(missing) => bail!("{missing}"),
+                let missing = || report.missing().filter(|_| !allow_missing);
+                match report.gone_from(&audio).or_else(missing) {
+                    Some(failure) => bail!("{failure}"),
                     None => Ok(ExitCode::SUCCESS),
                 }
             }

@@ -15,6 +15,7 @@ use super::callback::{Heard, Inbox, can_take};
 #[cfg(unix)]
 use super::pulse::{self, PulseStream};
 use super::supervisor::SOUND_AFTER;
+use crate::panics;
 use crate::station::Station;
 
 /// Longest wait for a stream to open: a sound server that hangs must not hang us.
@@ -56,6 +57,9 @@ pub(super) enum Opening {
     /// One of this rate that opens when it is told how that goes.
     #[cfg(test)]
     Told(u32, Receiver<anyhow::Result<()>>),
+    /// One of this rate at which the sound system panics.
+    #[cfg(test)]
+    Panicking(u32),
 }
 
 impl Opening {
@@ -94,7 +98,7 @@ impl Opening {
             #[cfg(unix)]
             Self::Pulse(_, rate) => *rate,
             #[cfg(test)]
-            Self::Told(rate, _) => *rate,
+            Self::Told(rate, _) | Self::Panicking(rate) => *rate,
         }
     }
 
@@ -104,7 +108,7 @@ impl Opening {
             #[cfg(unix)]
             Self::Pulse(..) => pulse::CHANNELS.into(),
             #[cfg(test)]
-            Self::Told(..) => 1,
+            Self::Told(..) | Self::Panicking(_) => 1,
         }
     }
 
@@ -124,6 +128,8 @@ impl Opening {
             }
             #[cfg(test)]
             Self::Told(_, told) => told.recv()?.map(|()| Handle::Told(inbox)),
+            #[cfg(test)]
+            Self::Panicking(_) => panic!("it went away"),
         }
     }
 }
@@ -171,7 +177,11 @@ impl Attempt {
         let (opened, result) = channel::bounded(1);
         let refused = opened.clone();
         let begun = beside(move || {
-            let _ = opened.send(opening.open(inbox, station, failed));
+            // Its code may panic where the device goes away at that moment.
+            let open = panics::caught(|| opening.open(inbox, station, failed));
+            let _ = opened.send(open.unwrap_or_else(|why| {
+                Err(anyhow!("the sound system failed while it opened the device: {why}"))
+            }));
         });
         if let Err(error) = begun {
             let _ = refused.send(Err(anyhow!(error).context("the system gives no thread")));
@@ -225,7 +235,11 @@ impl Stream {
     pub(super) fn close(mut self) -> Option<Tap> {
         let stream = self.stream.take();
         // Where there is no thread, it is dropped here.
-        let _ = beside(move || drop(stream));
+        let _ = beside(move || {
+            if let Err(why) = panics::caught(|| drop(stream)) {
+                tracing::debug!(why, "the sound system failed while it closed a stream");
+            }
+        });
         self.home.recv_timeout(CLOSING).ok()
     }
 }

@@ -31,6 +31,7 @@ use crate::station::Station;
 use crate::{clock, interrupt, log, model_choice, text};
 
 pub(crate) use args::ListenArgs;
+pub(crate) use screen::give_back as give_terminal_back;
 
 use beside::Beside;
 use feed::Feed;
@@ -81,11 +82,12 @@ fn to_input(
         return conclude(&last, in_lines, interrupt::by_user());
     }
     let title = if args.is_stdin() { "standard input".into() } else { title(input) };
+    let is_live = source::is_live(input);
     // What a pipe announces is seldom true: its writer did not know the length either.
-    let expected_s = source.expected_s().filter(|_| !args.is_stdin());
+    let expected_s = source.expected_s().filter(|_| !is_live);
     let (station, tap) = Station::new(model, source.format().sample_rate)?;
     let _beside = Beside::start(&station, options, args, Address::Off)?;
-    let pace_of = if source::is_live(input) { Pace::live } else { Pace::new };
+    let pace_of = if is_live { Pace::live } else { Pace::new };
     let pace = (!args.fast).then(|| pace_of(source.format().sample_rate));
     let feed = Feed::start(source, station.clone(), tap, &title, pace)?;
     let stopped = if in_lines {

@@ -1,7 +1,6 @@
 //! The terminal while the meter is drawn: set up, read for keys, and given back whatever happens.
 
 use std::io::{self, Stdout, Write};
-use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -130,7 +129,6 @@ struct Screen {
 impl Screen {
     fn open() -> io::Result<Self> {
         let (_, rows) = terminal::size()?;
-        give_back_on_panic();
         terminal::enable_raw_mode()?;
         OURS.store(true, Ordering::Relaxed);
         end_if_stuck();
@@ -158,7 +156,9 @@ impl Drop for Screen {
     }
 }
 
-fn give_back() {
+/// Gives the terminal back if it is ours: before a panic's message as well, which must find one that shows it as
+/// it is meant.
+pub(crate) fn give_back() {
     if OURS.swap(false, Ordering::Relaxed) {
         let _ = terminal::disable_raw_mode();
         let _ = execute!(io::stdout(), Show);
@@ -183,18 +183,6 @@ fn end_if_stuck() {
     };
     // Without the thread the meter works as well, as long as its terminal stays.
     let _ = std::thread::Builder::new().name("earworm-screen".into()).spawn(guard);
-}
-
-/// A panic's message must find a terminal that shows it as it is meant.
-fn give_back_on_panic() {
-    static INSTALLED: Once = Once::new();
-    INSTALLED.call_once(|| {
-        let usual = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |panic| {
-            give_back();
-            usual(panic);
-        }));
-    });
 }
 
 #[cfg(test)]

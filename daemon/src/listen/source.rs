@@ -1,7 +1,7 @@
 //! Where the audio comes from: a file, an encoded stream, or raw samples.
 
-use std::fs::{File, Metadata};
-use std::io::{ErrorKind, Read};
+use std::fs::File;
+use std::io::{ErrorKind, Read, Seek};
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -39,7 +39,11 @@ impl Source {
                 Ok(Self::Raw(RawStream::new(file, format, &name)))
             }
             None if args.is_stdin() => {
-                let file = AudioFile::from_reader(std::io::stdin(), STDIN).context(
+                let file = match waiting_stdin() {
+                    Some(file) => AudioFile::from_file(file, STDIN),
+                    None => AudioFile::from_reader(std::io::stdin(), STDIN),
+                };
+                let file = file.context(
                     "give an encoded stream, or --raw RATE:CHANNELS for raw 32-bit floats",
                 )?;
                 Ok(Self::Encoded(Box::new(file)))
@@ -85,22 +89,34 @@ impl Source {
 /// Whether what the command line names comes as it is played somewhere, from a pipe or device, and is no file
 /// that waits for us.
 pub(super) fn is_live(path: &Path) -> bool {
-    let found = if path == Path::new("-") { stdin() } else { std::fs::metadata(path) };
+    let found = if path == Path::new("-") {
+        stdin().and_then(|file| file.metadata())
+    } else {
+        std::fs::metadata(path)
+    };
     !found.is_ok_and(|found| found.is_file())
 }
 
-/// What standard input is.
-#[cfg(unix)]
-fn stdin() -> std::io::Result<Metadata> {
-    use std::os::fd::AsFd as _;
-    File::from(std::io::stdin().as_fd().try_clone_to_owned()?).metadata()
+/// Standard input where it is a file that nobody has read of before: its end is known, and what it announces
+/// holds.
+fn waiting_stdin() -> Option<File> {
+    let mut file = stdin().ok()?;
+    let is_file = file.metadata().is_ok_and(|found| found.is_file());
+    (is_file && file.stream_position().is_ok_and(|at| at == 0)).then_some(file)
 }
 
-/// What standard input is.
+/// Standard input as a file, whatever it is.
+#[cfg(unix)]
+fn stdin() -> std::io::Result<File> {
+    use std::os::fd::AsFd as _;
+    Ok(File::from(std::io::stdin().as_fd().try_clone_to_owned()?))
+}
+
+/// Standard input as a file, whatever it is.
 #[cfg(windows)]
-fn stdin() -> std::io::Result<Metadata> {
+fn stdin() -> std::io::Result<File> {
     use std::os::windows::io::AsHandle as _;
-    File::from(std::io::stdin().as_handle().try_clone_to_owned()?).metadata()
+    Ok(File::from(std::io::stdin().as_handle().try_clone_to_owned()?))
 }
 
 /// Interleaved little-endian 32-bit floats.

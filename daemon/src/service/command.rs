@@ -1,6 +1,7 @@
 //! `earworm service`.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, bail};
@@ -11,7 +12,7 @@ use earworm_scorer::model::LARGEST_FILE;
 
 use super::unit;
 use crate::config::{self, Options};
-use crate::exit::Outcome;
+use crate::exit::{Outcome, complain, describe};
 
 /// What `earworm service` takes.
 #[derive(Debug, Args)]
@@ -56,7 +57,18 @@ pub(crate) fn run(args: &ServiceArgs) -> anyhow::Result<Outcome> {
 
 fn install(print: bool, no_start: bool) -> anyhow::Result<Outcome> {
     let program = std::env::current_exe().context("cannot tell where this program lies")?;
-    let text = unit::text(&program, model_bytes())?;
+    // The service knows the configuration, and nothing of what is set here.
+    let configured = config::load(&Options::default(), None).map(|options| options.model);
+    let model_bytes = model_bytes(configured).unwrap_or_else(|why| {
+        complain(&format!(
+            "the service may take up to {} MB of memory, as it is not known how large its model is \
+             ({}); type `earworm service install` again once that is put right",
+            unit::memory_mb(LARGEST_FILE),
+            describe(&why)
+        ));
+        LARGEST_FILE
+    });
+    let text = unit::text(&program, model_bytes)?;
     if print {
         io::stdout().write_all(text.as_bytes())?;
         return Ok(Outcome::Done);
@@ -78,16 +90,14 @@ fn install(print: bool, no_start: bool) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// How large the model is that the service loads. It knows the configuration, and nothing of what is set here.
-fn model_bytes() -> u64 {
-    match config::load(&Options::default(), None).map(|options| options.model) {
-        Ok(None) => 0,
-        Ok(Some(file)) => {
-            std::fs::metadata(file).map_or(LARGEST_FILE, |found| found.len().min(LARGEST_FILE))
-        }
-        // It may be put right later, and name any.
-        Err(_) => LARGEST_FILE,
-    }
+/// How large the model is that is configured; nothing for the built-in one.
+///
+/// # Errors
+/// Why that cannot be learnt: what is wrong may be put right later, and name any.
+fn model_bytes(configured: anyhow::Result<Option<PathBuf>>) -> anyhow::Result<u64> {
+    let Some(file) = configured? else { return Ok(0) };
+    let found = std::fs::metadata(&file).with_context(|| file.display().to_string())?;
+    Ok(found.len().min(LARGEST_FILE))
 }
 
 /// The file is there whole or not at all.
@@ -129,4 +139,22 @@ fn systemctl(args: &[&str]) -> anyhow::Result<()> {
         bail!("`{line}` failed: {}", said.trim());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_that_cannot_be_learnt_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("own.onnx");
+        assert_eq!(model_bytes(Ok(None)).unwrap(), 0);
+        let error = model_bytes(Ok(Some(file.clone()))).unwrap_err();
+        assert!(describe(&error).contains("own.onnx"), "{error:#}");
+        std::fs::write(&file, "model").unwrap();
+        assert_eq!(model_bytes(Ok(Some(file))).unwrap(), 5);
+        let error = model_bytes(Err(anyhow::anyhow!("no such key"))).unwrap_err();
+        assert_eq!(describe(&error), "no such key");
+    }
 }

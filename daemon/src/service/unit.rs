@@ -25,13 +25,18 @@ pub(super) fn path() -> anyhow::Result<PathBuf> {
     Ok(folders.config_dir().join("systemd/user").join(NAME))
 }
 
+/// The memory that a service with a model of so many bytes may take, in MB.
+pub(super) fn memory_mb(model_bytes: u64) -> u64 {
+    MEMORY_MB + (MEMORY_A_MODEL * model_bytes).div_ceil(1 << 20)
+}
+
 /// The file, for the program that lies there and a model of so many bytes.
 ///
 /// # Errors
 /// When systemd could not start a program of that name.
 pub(super) fn text(program: &Path, model_bytes: u64) -> anyhow::Result<String> {
     let program = quoted(program)?;
-    let memory_mb = MEMORY_MB + (MEMORY_A_MODEL * model_bytes).div_ceil(1 << 20);
+    let memory_mb = memory_mb(model_bytes);
     // A restart helps against nothing that ends with 2, 3 or 4: wrong flags, a wrong configuration or a
     // model or sound system in it that is none, another Earworm. Whatever else there is may pass, such as an
     // address that this computer does not have yet at login, or the drive that the model is on; so it is tried

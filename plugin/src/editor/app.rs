@@ -13,6 +13,7 @@ use egui::{Key, Rect, pos2, vec2};
 use nice_plug::context::gui::GuiContext;
 use nice_plug_egui::{Frame, KeyCapture, NiceEguiApp, baseview};
 
+use super::dialogs::Asker;
 use super::footer::{self, Messages};
 use super::header::{self, Click, MenuState};
 use super::history::History;
@@ -40,6 +41,7 @@ const KEYS: [&str; 11] = ["r", "h", "s", "m", "1", "2", "3", "R", "H", "S", "M"]
 pub(crate) struct App {
     session: Arc<Session>,
     context: Option<GuiContext>,
+    asker: Asker,
     eye: Eye,
     history: History,
     mel: MelPicture,
@@ -61,6 +63,7 @@ impl App {
         Self {
             session,
             context: None,
+            asker: Asker::new(),
             eye: Eye::new(),
             history: History::default(),
             mel: MelPicture::default(),

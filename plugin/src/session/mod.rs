@@ -12,7 +12,7 @@ mod watcher;
 mod window;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use earworm_scorer::live::{Meter, Tap};
 use earworm_scorer::{Hook, Model, Reading};
@@ -104,7 +104,7 @@ pub struct Session {
     pub notifier: RepaintNotifier,
     /// Audio files that are scored beside the live meter.
     pub desk: Desk,
-    /// The file dialog that an editor has opened.
+    /// The file dialogs that editors have opened.
     pub(crate) dialogs: Dialogs,
     editor_open: AtomicBool,
     /// Whether the host renders offline.
@@ -114,6 +114,8 @@ pub struct Session {
     meter: RwLock<Option<Meter>>,
     logbook: Mutex<Logbook>,
     opening: Mutex<Opening>,
+    /// Why no sound will come, where that is known.
+    silence: OnceLock<String>,
     opened: Condvar,
     /// Requests for a stream made, and the last one that was answered, for those who must not lock.
     asked: AtomicU64,
@@ -151,6 +153,7 @@ impl Session {
             meter: RwLock::default(),
             logbook: Mutex::default(),
             opening: Mutex::default(),
+            silence: OnceLock::new(),
             opened: Condvar::new(),
             asked: AtomicU64::new(0),
             answered: AtomicU64::new(0),
@@ -296,6 +299,15 @@ impl Session {
     /// Forgets the highest score.
     pub fn clear_maximum(&self) {
         lock(&self.logbook).log.maximum = None;
+    }
+
+    /// Says in the editor that no sound will come, and why: in a window of its own that has no input.
+    pub fn hears_nothing(&self, why: &str) {
+        let text =
+            format!("No sound input could be opened; songs can still be dropped here. {why}");
+        // What was wrong first is told.
+        let _ = self.silence.set(text);
+        self.notifier.request_repaint();
     }
 
     /// Starts the meter anew with the next block of audio.

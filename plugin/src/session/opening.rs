@@ -138,7 +138,7 @@ impl Session {
     }
 
     /// As [`open_as`](Self::open_as). One thread opens for all instances of the process, which a fault in the
-    /// opening of one must not end.
+    /// opening of one must not end, nor the old stream outlive.
     fn open_guarded(self: &Arc<Self>, setup: &Setup) -> (bool, Option<String>) {
         let open = || {
             #[cfg(test)]
@@ -146,6 +146,8 @@ impl Session {
             self.open_as(setup)
         };
         catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|_| {
+            // It may be this that failed.
+            let _ = catch_unwind(AssertUnwindSafe(|| self.turn_over(None)));
             self.lines.send(None);
             (
                 false,
@@ -197,7 +199,10 @@ impl Session {
     /// What is wrong with the chosen model or the host's audio, if something is.
     pub fn trouble(&self) -> Option<String> {
         let failure = self.meter().and_then(|meter| meter.failure());
-        lock(&self.opening).trouble.clone().or(failure.map(|reason| (*reason).clone()))
+        let trouble = lock(&self.opening).trouble.clone();
+        trouble
+            .or_else(|| failure.map(|reason| (*reason).clone()))
+            .or_else(|| self.silence.get().cloned())
     }
 
     /// Chooses a model from now on. Chosen again, one that was missing is looked for again.
@@ -310,10 +315,12 @@ mod tests {
     fn what_fails_inside_earworm_ends_no_other_instances_opening() {
         let patience = Duration::from_secs(30);
         let faulty = Session::new(Arc::default());
+        faulty.activate(48_000, patience);
+        assert!(faulty.meter().is_some());
         faulty.activate(FAULTY, patience);
         assert!(!faulty.is_opening(), "an answer came");
         assert!(faulty.trouble().is_some_and(|trouble| trouble.contains("inside Earworm")));
-        assert!(faulty.meter().is_none());
+        assert!(faulty.meter().is_none(), "the stream of the rate before goes on");
         let other = Session::new(Arc::default());
         other.activate(48_000, patience);
         assert!(other.meter().is_some());

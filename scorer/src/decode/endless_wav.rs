@@ -113,6 +113,13 @@ mod tests {
         all
     }
 
+    /// The same with a chunk before the audio that notes so many samples.
+    fn with_fact(mut bytes: Vec<u8>, samples: u32) -> Vec<u8> {
+        let fact = [&b"fact\x04\0\0\0"[..], &samples.to_le_bytes()].concat();
+        bytes.splice(12..12, fact);
+        bytes
+    }
+
     /// Gives few bytes at a time, as pipes may.
     struct Dribble(Cursor<Vec<u8>>);
 
@@ -125,7 +132,10 @@ mod tests {
 
     /// The samples that are heard of a pipe, and what is said of damage.
     fn heard(bytes: Vec<u8>) -> (usize, u64) {
-        let mut file = AudioFile::from_reader(Dribble(Cursor::new(bytes)), "pipe").unwrap();
+        heard_of(AudioFile::from_reader(Dribble(Cursor::new(bytes)), "pipe").unwrap())
+    }
+
+    fn heard_of(mut file: AudioFile) -> (usize, u64) {
         let mut samples = 0;
         while let Some(block) = file.next_block().unwrap() {
             samples += block.len();
@@ -141,6 +151,23 @@ mod tests {
         for whole in [0, UNKNOWN] {
             assert_eq!(heard(wav(2000, Some(whole), 9000)), (9000, 0), "{whole} bytes in all");
         }
+    }
+
+    #[test]
+    fn what_is_noted_beside_the_audio_is_no_end_of_it_either() {
+        for announced in [0, 18_000, UNKNOWN] {
+            for noted in [0, 9000, 9001] {
+                let bytes = with_fact(wav(announced, None, 9000), noted);
+                let file = AudioFile::from_reader(Cursor::new(bytes.clone()), "pipe").unwrap();
+                assert_eq!(file.expected_frames(), None, "{announced} bytes, {noted} samples");
+                assert_eq!(heard(bytes), (9000, 0), "{announced} bytes, {noted} samples");
+            }
+        }
+        // As it is on the disk after it was written there through a pipe.
+        let bytes = with_fact(wav(UNKNOWN, None, 9000), 0);
+        let file = AudioFile::from_bytes(bytes, "stream.wav").unwrap();
+        assert_eq!(file.expected_frames(), None);
+        assert_eq!(heard_of(file), (9000, 0));
     }
 
     #[test]

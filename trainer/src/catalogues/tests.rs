@@ -28,17 +28,32 @@ fn what_was_not_looked_at_is_told() {
     assert!(text.contains("songs: few\n") && text.contains("most songs: charts\n"), "{text}");
 }
 
+/// Of alternating rows every second one is of one catalogue.
 #[test]
-fn a_warning_reads_an_even_sample_and_all_of_few_songs() {
+fn a_warning_reads_as_many_songs_of_each_catalogue_and_all_of_few() {
     let dir = tempfile::tempdir().unwrap();
-    let of = |n: usize| match n % 4 < 2 {
-        true => ("charts".to_owned(), 0.5),
-        false => ("archive".to_owned(), 0.05),
+    let of = |n: usize| match n % 2 {
+        0 => ("charts".to_owned(), 0.5),
+        _ => ("archive".to_owned(), 0.05),
     };
     let set = made_set(dir.path(), "source", &(0..48).map(of).collect::<Vec<_>>());
     let whole = catalogues(&set, "source").unwrap().warning().unwrap();
     assert_eq!(warnings(&set, &[]), [("source".to_owned(), whole)]);
     assert_eq!(warnings_of(&set, &[], 24).len(), 1);
-    // Every fourth song is one of the charts.
-    assert!(warnings_of(&set, &[], 12).is_empty());
+}
+
+#[test]
+fn a_small_catalogue_is_not_lost_beside_a_large_one() {
+    let of = |n: usize| match n {
+        0..5 => "few",
+        5..35 => "charts",
+        _ => "archive",
+    };
+    let names: Vec<String> = (0..1000).map(|n| of(n).to_owned()).collect();
+    let songs = sample(&names, 100).unwrap();
+    let count = |name: &str| songs.iter().filter(|&&song| names[song] == name).count();
+    assert_eq!([count("few"), count("charts"), count("archive")], [5, 30, 65]);
+    assert!(songs.is_sorted());
+    assert_eq!(sample(&names, 1000), Some((0..1000).collect()));
+    assert_eq!(sample(&names[35..], 100), None, "there is one catalogue alone");
 }

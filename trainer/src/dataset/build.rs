@@ -76,8 +76,8 @@ impl BuildOptions {
 ///
 /// # Errors
 /// When the manifest or the settings cannot be read, none of its songs can, or the data set cannot be
-/// written (a full disk, say); what was finished before stays. Single songs that cannot be read are no
-/// error: they are reported.
+/// written (a full disk, say); what was finished before stays. Songs that cannot be read are no error: they
+/// are reported, and so is a disk that has gone ([`BuildReport::gone`]).
 pub fn build(options: &BuildOptions) -> Result<BuildReport> {
     build_with(options, &ScorerFeatures)
 }
@@ -117,7 +117,7 @@ pub fn build_with(options: &BuildOptions, source: &dyn FeatureSource) -> Result<
     let manifest = Manifest::load(&options.manifest, &schema)?;
     // An audio folder that is not there is not a thousand songs that are not there.
     ensure!(
-        manifest.tracks.iter().any(|track| options.audio.join(&track.file).is_file()),
+        manifest.tracks.iter().any(|track| track.path_in(&options.audio).is_file()),
         "not one audio file of {} is in {}; is that the folder its column {:?} is relative to?",
         options.manifest.display(),
         options.audio.display(),

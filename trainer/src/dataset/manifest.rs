@@ -1,7 +1,7 @@
 //! The table of songs that comes with the audio.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest, Sha256};
@@ -16,13 +16,20 @@ use crate::files;
 pub struct Track {
     /// Its name in the data set.
     pub id: String,
-    /// Audio file relative to the audio folder.
+    /// Audio file relative to the audio folder, as it is written.
     pub file: String,
     /// All columns by name, those of id and file included.
     pub columns: BTreeMap<String, String>,
 }
 
 impl Track {
+    /// Where its file is in a folder. Spaces around a path are no part of it, as `dataset fetch` reads it, unless a
+    /// file is called so.
+    pub(super) fn path_in(&self, audio: &Path) -> PathBuf {
+        let (written, trimmed) = (audio.join(&self.file), audio.join(self.file.trim()));
+        if !written.exists() && trimmed.exists() { trimmed } else { written }
+    }
+
     /// The text in a column; empty where the manifest says nothing.
     ///
     /// # Errors
@@ -95,12 +102,11 @@ impl Manifest {
         let mut seen = HashSet::new();
         let mut tracks = Vec::with_capacity(table.rows.len());
         for (row, cells) in table.rows.into_iter().enumerate() {
-            // As `dataset fetch` reads it, so that one manifest does for both.
-            let path = cells[file].trim().to_owned();
+            let file = cells[file].clone();
             let id = match id_at {
                 Some(at) => cells[at].clone(),
                 None => {
-                    let stem = Path::new(&path).file_stem().unwrap_or_default();
+                    let stem = Path::new(file.trim()).file_stem().unwrap_or_default();
                     stem.to_string_lossy().into_owned()
                 }
             };
@@ -113,7 +119,7 @@ impl Manifest {
             );
             ensure!(seen.insert(id.clone()), "row {row} names the track {id} a second time");
             let columns = table.header.iter().cloned().zip(cells).collect();
-            tracks.push(Track { id, file: path, columns });
+            tracks.push(Track { id, file, columns });
         }
         Ok(Self { header: table.header, tracks })
     }
@@ -163,13 +169,27 @@ mod tests {
         assert_eq!((tracks[0].id.as_str(), tracks[1].file.as_str()), ("x y", "1/b.mp3"));
         let plain = load("file\nfolder/a.mp3\n").unwrap();
         assert_eq!(plain.tracks[0].id, "a");
-        // Spaces around a path are no part of it.
-        let found = load("file\n\" ./folder/a.mp3 \"\n").unwrap().tracks.remove(0);
-        assert_eq!((found.id.as_str(), found.file.as_str()), ("a", "./folder/a.mp3"));
         assert_ne!(
             plain.sha256().unwrap(),
             load("file\nfolder/b.mp3\n").unwrap().sha256().unwrap()
         );
+    }
+
+    #[test]
+    fn spaces_around_a_path_are_no_part_of_it_unless_a_file_is_called_so() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a.mp3"), "a").unwrap();
+        let track = load("file\n\" ./a.mp3 \"\n").unwrap().tracks.remove(0);
+        assert_eq!(track.id, "a");
+        assert_eq!(track.path_in(dir.path()), dir.path().join("a.mp3"));
+        // Where neither is there, a message names the file as it is written.
+        let track = load("file\n\"a.mp3 \"\n").unwrap().tracks.remove(0);
+        assert_eq!(track.path_in(Path::new("none")), Path::new("none/a.mp3 "));
+        #[cfg(unix)]
+        {
+            std::fs::write(dir.path().join("a.mp3 "), "b").unwrap();
+            assert_eq!(track.path_in(dir.path()), dir.path().join("a.mp3 "));
+        }
     }
 
     #[test]

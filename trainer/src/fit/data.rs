@@ -1,5 +1,8 @@
 //! What a recipe's data are: songs of a data set, or rows of a table.
 
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,7 +10,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use earworm_scorer::front_end::FrontEndSettings;
 
-use super::{rows, search};
+use super::rows::{self, Doubled};
+use super::search;
 use crate::dataset::{Dataset, FeatureTable, Schema, Track};
 use crate::files;
 use crate::recipe::{Model, Recipe, SplitKind};
@@ -35,8 +39,8 @@ pub(crate) struct Data {
     sha256: String,
     /// SHA-256 of other files by the recipe's key.
     others: BTreeMap<String, String>,
-    /// Columns of the songs that those of `data.join` have taken the place of.
-    pub(super) replaced: Vec<String>,
+    /// Columns of `data.join` that the songs had already.
+    pub(super) doubled: Doubled,
     source: PathBuf,
     join: Option<PathBuf>,
 }
@@ -62,9 +66,12 @@ impl Data {
                         false => add_columns(&mut tracks, features),
                     }
                 }
-                let replaced = match &data.join {
-                    Some(path) => rows::join(&mut tracks, path)?,
-                    None => vec![],
+                let doubled = match &data.join {
+                    Some(path) => {
+                        let names = rows::features_of(features.as_ref(), data.lyrics.as_deref());
+                        rows::join(&mut tracks, path, &names)?
+                    }
+                    None => Doubled::default(),
                 };
                 let wants = |r: &Recipe| r.model.wants_rows(&r.data) || !r.data.beside.is_empty();
                 // What any configuration names; all of them learn from the same rows.
@@ -101,7 +108,7 @@ impl Data {
                     pieces: data.pieces,
                     sha256,
                     others: others(recipe)?,
-                    replaced,
+                    doubled,
                     source: folder.clone(),
                     join: data.join.clone(),
                 }
@@ -128,7 +135,7 @@ impl Data {
                     pieces: None,
                     sha256,
                     others: others(recipe)?,
-                    replaced: vec![],
+                    doubled: Doubled::default(),
                     source: path.clone(),
                     join: None,
                 }
@@ -139,6 +146,22 @@ impl Data {
         let schema = opened.set.as_ref().map(|set| &set.description.schema);
         opened.genres = genres(data.genre.as_deref(), schema, &opened.tracks)?;
         Ok(opened)
+    }
+
+    /// Checks what runs of former versions may have, but no new one: a target would be made of what a joined table
+    /// says, and the rows beside it of the feature of the same name.
+    ///
+    /// # Errors
+    /// Names the columns.
+    pub(super) fn check_new(&self) -> Result<()> {
+        let features = &self.doubled.features;
+        ensure!(
+            features.is_empty(),
+            "data.join: {} has columns with the names of features: {}; give them other names, or take them out",
+            self.join.as_deref().unwrap_or(Path::new("")).display(),
+            features.join(", ")
+        );
+        Ok(())
     }
 
     /// Checks that a run was made of these data.
@@ -298,69 +321,5 @@ fn keep_read(tracks: &mut [Track], read: &[&str], schema: &Schema) {
     let is_read = |name: &str| read.contains(&name) || others.contains(&name);
     for track in tracks {
         track.columns.retain(|name, _| is_read(name));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::dataset::made::{FEATURES, made_set};
-
-    #[test]
-    fn tracks_hold_the_features_that_a_recipe_reads_of_them_and_no_others() {
-        let dir = tempfile::tempdir().unwrap();
-        let rows: Vec<(String, f32)> =
-            (0..4).map(|n| (format!("a{n},pop,{},x", n + 1), 0.5)).collect();
-        let folder = made_set(dir.path(), "artist,genre,likes,more", &rows).folder;
-        let open = |column: &str, more: &str| {
-            let text = format!(
-                r#"
-                name = "made"
-                [data]
-                set = {folder:?}
-                name = "made songs"
-                columns = ["length"]
-                {more}
-                [[heads]]
-                name = "liked"
-                meaning = "liked"
-                above = {{ column = "{column}", quantile = 0.5 }}
-                [model]
-                kind = "tree"
-                "#
-            );
-            Data::open(&Recipe::parse(&text, &[]).unwrap()).unwrap()
-        };
-        let names = |data: &Data| data.tracks[0].columns.keys().cloned().collect::<Vec<_>>();
-        let of_manifest = ["artist", "file", "genre", "likes", "more", "track_id"];
-        let plain = open("likes", "");
-        assert_eq!(names(&plain), of_manifest);
-        assert_eq!(plain.rows.unwrap().names, FEATURES);
-        let ratio = open("peak / likes", "");
-        assert_eq!(names(&ratio).len(), of_manifest.len() + 1);
-        assert!(ratio.tracks[0].number("peak").unwrap() > 0.0);
-        // What is not there is told beside all that could have been meant.
-        let said = open("peek", "").tracks[0].text("peek").unwrap_err().to_string();
-        assert!(said.contains("did you mean peak?"), "{said}");
-        let pieces = open("likes", "pieces = 2");
-        assert_eq!((pieces.tracks.len(), names(&pieces).len()), (8, 3), "{:?}", names(&pieces));
-        assert_eq!(pieces.genres[7], "pop");
-    }
-
-    #[test]
-    fn genres_are_those_of_the_recipe_else_of_the_schema_else_of_the_usual_column() {
-        let cells = |style: &str, genre: &str| -> BTreeMap<String, String> {
-            BTreeMap::from([("style".into(), style.into()), ("genre".into(), genre.into())])
-        };
-        let track = |columns| Track { id: "1".into(), file: String::new(), columns };
-        let tracks = [track(cells("lo-fi", "pop")), track(cells("", "rock"))];
-        let schema = Schema::parse("[columns]\ngenre = \"style\"").unwrap();
-        let of = |named, schema| genres(named, schema, &tracks).unwrap();
-        assert_eq!(of(None, Some(&schema)), ["lo-fi", ""]);
-        assert_eq!(of(Some("genre"), Some(&schema)), ["pop", "rock"]);
-        assert_eq!(of(None, None), ["pop", "rock"]);
-        assert!(genres(Some("gnre"), None, &tracks).is_err());
-        let bare = [track(BTreeMap::new())];
-        assert_eq!(genres(None, Some(&schema), &bare).unwrap(), [""]);
     }
 }

@@ -33,7 +33,7 @@ use crate::metrics::median;
 use crate::output::tell;
 use crate::recipe::{Model, Recipe, SearchMetric};
 use crate::run::{RunInfo, read_json};
-use crate::split::{Part, in_use, left_out, parts};
+use crate::split::{Part, left_out, parts};
 use crate::targets::{Target, targets};
 
 /// How a training ended.
@@ -76,6 +76,7 @@ pub fn fit(recipe: &Recipe, out: &Path, options: &FitOptions) -> Result<Ended> {
     }
     // What is wrong with the recipe is found before anything is written, as far as that can be.
     recipe.check_new()?;
+    data.check_new()?;
     match &search {
         Some(search) => search.check(&data)?,
         None => check(&recipe, &data, &parts)?,
@@ -115,10 +116,11 @@ fn notes(recipe: &Recipe, data: &Data) -> Vec<String> {
             "Songs that share a {column:?} are kept on one side of every split; data.group names another column."
         ));
     }
-    if !data.replaced.is_empty() {
+    let replaced = &data.doubled.replaced;
+    if !replaced.is_empty() {
         notes.push(format!(
             "The file of data.join takes the place of columns that the songs have already: {}.",
-            data.replaced.join(", ")
+            replaced.join(", ")
         ));
     }
     notes.extend(idle(recipe));
@@ -218,7 +220,7 @@ fn train(
             None => return Ok(Ended::Stopped),
         },
     };
-    let all = in_use(parts, data.tracks.len());
+    let all = run_folder::in_use_as_begun(data, parts, out);
 
     let job = |&(index, part): &(usize, &Part), shown: &Shown<'_>| {
         let plan = Plan {
@@ -231,7 +233,7 @@ fn train(
         };
         let outcome = train_or_keep(&chosen, data, &plan, options, shown)?;
         if index == 0 && outcome.is_some() {
-            learn_from_shares(&chosen, data, &plan)?;
+            learn_from_shares(&chosen, data, &plan, shown)?;
         }
         Ok(outcome)
     };

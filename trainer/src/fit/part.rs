@@ -1,6 +1,8 @@
 //! One part of a run: a model trained on some songs and judged by others. A finished part is kept.
 
 mod shares;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 use std::time::Instant;
@@ -92,7 +94,11 @@ pub(super) fn train_or_keep(
     let part = PartInHand { recipe, data, plan, targets: &targets, options };
     let outcome = match &recipe.model {
         Model::Network(model) => part.network(model, shown)?,
-        Model::Table(model) => Some(part.table(model)?),
+        Model::Table(model) => {
+            // It takes no steps to show its memory by, and next to nothing beside a network.
+            shown.has_its_memory();
+            Some(part.table(model)?)
+        }
     };
     if let Some(outcome) = &outcome {
         // Last, because its presence means that all the rest is there.

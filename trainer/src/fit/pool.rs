@@ -55,10 +55,21 @@ impl Shown<'_> {
         self.bar.reset_eta();
     }
 
+    /// Tells that the training has what memory it needs, so that nobody waits to see that.
+    pub(super) fn has_its_memory(&self) {
+        self.gate.shows(self.worker);
+    }
+
+    /// Whether another training need not wait for this one.
+    #[cfg(test)]
+    pub(super) fn lets_others_begin(&self) -> bool {
+        self.gate.all_have_shown()
+    }
+
     /// Tells that a step is done.
     pub(super) fn step(&self, step: usize) {
         self.bar.set_position(step as u64);
-        self.gate.shows(self.worker);
+        self.has_its_memory();
         self.line(SILENCE, false, || {
             format!("step {step} of {}", self.bar.length().unwrap_or_default())
         });
@@ -68,6 +79,11 @@ impl Shown<'_> {
     pub(super) fn pass(&self, pass: usize, message: String) {
         self.line(BETWEEN_PASSES, true, || format!("pass {pass}: {message}"));
         self.bar.set_message(message);
+    }
+
+    /// Tells what somebody may want to know, beside the bars.
+    pub(super) fn note(&self, text: &str) {
+        self.bar.suspend(|| tell(format_args!("note: {}: {text}", self.name)));
     }
 
     /// Writes a line if the last one is old enough; `first` where there has been none.

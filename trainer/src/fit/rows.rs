@@ -46,9 +46,18 @@ pub(super) fn of_set(
     Table::new(ids, names, rows, BTreeMap::new())
 }
 
-/// Adds the columns of a table to the tracks that its `track_id` names. Gives the names of those that the
-/// tracks had already, and have no more.
-pub(super) fn join(tracks: &mut [Track], path: &Path) -> Result<Vec<String>> {
+/// Names of columns that a joined table had, and the songs as well.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Doubled {
+    /// Columns that the tracks had already, and have no more.
+    pub(super) replaced: Vec<String>,
+    /// Features, which stay what they are in rows.
+    pub(super) features: Vec<String>,
+}
+
+/// Adds the columns of a table to the tracks that its `track_id` names. `features` are the names of numbers that
+/// rows have anyway.
+pub(super) fn join(tracks: &mut [Track], path: &Path, features: &[&str]) -> Result<Doubled> {
     let table = Table::load(path, Some("track_id")).context("data.join")?;
     let rows: BTreeMap<&str, usize> =
         table.ids.iter().enumerate().map(|(row, id)| (id.as_str(), row)).collect();
@@ -60,7 +69,9 @@ pub(super) fn join(tracks: &mut [Track], path: &Path) -> Result<Vec<String>> {
         .collect::<Result<_>>()?;
     let there = |name: &String| tracks.iter().any(|track| track.columns.contains_key(name));
     let names = columns.iter().map(|(name, _)| (*name).clone());
-    let replaced = names.filter(there).collect();
+    let (features, others): (Vec<String>, Vec<String>) =
+        names.partition(|name| features.contains(&name.as_str()));
+    let replaced = others.into_iter().filter(there).collect();
     for track in tracks {
         let row = *rows
             .get(track.id.as_str())
@@ -69,7 +80,17 @@ pub(super) fn join(tracks: &mut [Track], path: &Path) -> Result<Vec<String>> {
             track.columns.insert((*name).clone(), cells[row].clone());
         }
     }
-    Ok(replaced)
+    Ok(Doubled { replaced, features })
+}
+
+/// The names of all features, those of the words as well where there are any.
+pub(super) fn features_of<'a>(
+    features: Option<&'a FeatureTable>,
+    lyrics: Option<&str>,
+) -> Vec<&'a str> {
+    let of_sound = features.into_iter().flat_map(|features| &features.names).map(String::as_str);
+    let of_words = lyrics.into_iter().flat_map(|_| lyrics::NAMES);
+    of_sound.chain(of_words).collect()
 }
 
 /// A table with the features of one of its columns in that column's place.
@@ -145,7 +166,11 @@ mod tests {
             columns: BTreeMap::from([("year".into(), "1970".into()), ("title".into(), id.into())]),
         };
         let mut tracks = [track("b"), track("a")];
-        assert_eq!(join(&mut tracks, &path).unwrap(), ["year"]);
+        let doubled = join(&mut tracks, &path, &["loss", "peak"]).unwrap();
+        assert_eq!(
+            (doubled.replaced, doubled.features),
+            (vec!["year".into()], vec!["loss".into()])
+        );
         let of = |track: &Track, name: &str| track.text(name).unwrap().to_owned();
         assert_eq!(of(&tracks[0], "year"), "2001");
         assert_eq!(of(&tracks[1], "loss"), "0.5");

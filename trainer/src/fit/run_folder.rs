@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -312,6 +312,23 @@ fn folds(parts: &[Part], songs: usize) -> Vec<&str> {
         part.unseen.iter().for_each(|&song| folds[song] = name);
     }
     folds
+}
+
+/// The songs that are learnt from or judged, as they were written down when the run was begun: a former version
+/// left none out, and its run goes on with all of them.
+pub(super) fn in_use_as_begun(data: &Data, parts: &[Part], out: &Path) -> Vec<usize> {
+    let songs = data.tracks.len();
+    match left_out_of(&out.join("folds.csv")) {
+        Some(left) => (0..songs).filter(|&song| !left.contains(&data.tracks[song].id)).collect(),
+        None => in_use(parts, songs),
+    }
+}
+
+/// The songs that a list of folds leaves out; `None` where it cannot be read.
+fn left_out_of(path: &Path) -> Option<BTreeSet<String>> {
+    let mut reader = csv::Reader::from_path(path).ok()?;
+    let rows = reader.deserialize::<(String, String)>().collect::<Result<Vec<_>, _>>().ok()?;
+    Some(rows.into_iter().filter(|(_, fold)| fold == "-").map(|(id, _)| id).collect())
 }
 
 fn versions() -> BTreeMap<String, String> {

@@ -9,7 +9,7 @@ use candle_core::{Device, Tensor};
 use earworm_scorer::model::evidence;
 
 pub(super) use self::configurations::recipes;
-use self::configurations::{Changes, comparable, configurations};
+use self::configurations::{Changes, check_new, configurations};
 use super::data::Data;
 use super::part::{FitOptions, Plan, check, train_or_keep, workers};
 use super::pool::{Workers, in_parallel};
@@ -55,7 +55,7 @@ impl<'a> Search<'a> {
     /// # Errors
     /// Tells what does not fit.
     pub(super) fn check(&self, data: &Data) -> Result<()> {
-        comparable(self.recipe, &self.recipes)?;
+        check_new(self.recipe, &self.recipes)?;
         let same = |a: &Recipe, b: &Recipe| {
             let rows = |model: &Model| matches!(model, Model::Table(_));
             let models = a.model == b.model || (rows(&a.model) && rows(&b.model));

@@ -22,9 +22,9 @@ pub struct LearningPoint {
     pub judged_accuracy: f64,
 }
 
-/// Whether a part has them.
+/// Whether a part has any.
 pub(crate) fn has_learning(part: &Path) -> bool {
-    part.join(NAME).exists()
+    std::fs::metadata(part.join(NAME)).is_ok_and(|file| file.len() > 0)
 }
 
 /// Writes them, those of the fewest songs first.

@@ -1,10 +1,12 @@
 //! Audio files that are not there any more, or cannot be looked at: what was read of them is not lost to a disk
 //! that went away.
 
+use std::process::Stdio;
+
 use earworm_train::dataset::Dataset;
 use earworm_train::dataset::build::build;
 
-use crate::{SONGS, counts, frames_of, made_songs};
+use crate::{SONGS, counts, frames_of, made_songs, program};
 
 #[test]
 fn a_missing_disk_takes_no_frames_away() {
@@ -20,7 +22,9 @@ fn a_missing_disk_takes_no_frames_away() {
         std::fs::rename(options.audio.join(name(n)), away.join(name(n))).unwrap();
     }
     for _ in 0..2 {
-        let message = format!("{:#}", build(&options).unwrap_err());
+        let report = build(&options).unwrap();
+        assert_eq!(counts(&report), (0, all, 1), "{report}");
+        let message = report.gone_from(&options.audio).unwrap();
         assert!(message.contains("6 of 14 songs that were read before"), "{message}");
         assert!(message.contains("s0, s1, s2, s3, s4 and 1 more"), "{message}");
         assert!(message.contains("take these songs out of the manifest"), "{message}");
@@ -28,6 +32,12 @@ fn a_missing_disk_takes_no_frames_away() {
         dataset.verify().unwrap();
         assert_eq!(frames_of(&dataset), before);
     }
+    // What else is wrong is told beside it, and nothing makes a success of it.
+    let output = program(&options).stdout(Stdio::piped()).output().unwrap();
+    let [said, failure] = [&output.stdout, &output.stderr].map(|out| String::from_utf8_lossy(out));
+    assert_eq!(output.status.code(), Some(2), "{failure}");
+    assert!(failure.contains("6 of 14 songs") && failure.lines().count() == 1, "{failure}");
+    assert!(said.contains("skipped gone") && said.contains("6 songs kept are gone"), "{said}");
     // A few that were deleted leave the data set.
     for n in 2..6 {
         std::fs::rename(away.join(name(n)), options.audio.join(name(n))).unwrap();

@@ -1,7 +1,5 @@
 //! What is asked of the sound system: what there is to capture, and in which format.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use anyhow::{Context, anyhow};
 
 use super::Keeper;
@@ -9,6 +7,7 @@ use crate::capture::devices;
 use crate::capture::stream::{Opening, Stream};
 use crate::capture::supervisor::{Sight, Target};
 use crate::exit::describe;
+use crate::panics;
 
 impl Keeper {
     /// Whether a sound server tells when something changes.
@@ -92,9 +91,9 @@ impl Keeper {
         &mut self,
         question: impl FnOnce(&mut Self) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
-        catch_unwind(AssertUnwindSafe(|| question(self))).unwrap_or_else(|_| {
+        panics::caught(|| question(self)).unwrap_or_else(|why| {
             self.host = None;
-            Err(anyhow!("the sound system failed while it was asked for its devices"))
+            Err(anyhow!("the sound system failed while it was asked for its devices: {why}"))
         })
     }
 }

@@ -5,6 +5,7 @@ use crossbeam::channel;
 use earworm_scorer::Model;
 
 use super::*;
+use crate::capture::devices;
 use crate::capture::stream::NO_THREADS;
 use crate::capture::supervisor::Sight;
 
@@ -235,10 +236,24 @@ fn a_device_that_hangs_does_not_keep_us_from_another() {
 /// cpal's for Windows does, where a device goes away while it is asked for.
 #[test]
 fn a_sound_system_that_panics_fails_like_others() {
-    let (mut keeper, _station) = keeper();
+    let (mut keeper, station) = keeper();
+    // Where the tests run there may be none.
+    keeper.host = devices::open_host(cfg!(target_os = "linux").then_some("alsa")).ok();
     let error = keeper.ask(|_| -> anyhow::Result<()> { panic!("it went away") }).unwrap_err();
-    assert!(error.to_string().contains("the sound system failed"), "{error}");
-    assert!(keeper.ask(|keeper| Ok(keeper.host.is_none())).unwrap(), "it is asked anew");
+    assert!(keeper.host.is_none(), "the next question goes to another one");
+    let said = "the sound system failed while it was asked for its devices: it went away";
+    assert_eq!(error.to_string(), said);
+    keeper.miss(describe(&error));
+    assert_eq!(keeper.said.as_deref(), Some(said));
+    assert_eq!(station.source().problem.as_deref(), Some(said));
+}
+
+#[test]
+fn a_device_at_whose_opening_the_sound_system_panics_is_refused() {
+    let (mut keeper, _station) = keeper();
+    let error = keeper.begin("a", Opening::Panicking(RATE), PATIENCE).unwrap_err().to_string();
+    assert_eq!(error, "the sound system failed while it opened the device: it went away");
+    assert!(keeper.tap.is_some() && keeper.late.is_none());
 }
 
 #[test]

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 use std::sync::PoisonError;
+use std::time::Instant;
 
 use earworm_scorer::Model;
 use nice_plug::params::{BoolParam, Param};
 
 use super::App;
 use crate::editor::app::loading::Loading;
-use crate::editor::dialogs::Purpose;
+use crate::editor::dialogs::{Purpose, Request};
 use crate::editor::file_name;
 use crate::editor::header::Click;
 use crate::export::{self, Format};
@@ -76,22 +77,28 @@ impl App {
     }
 
     fn ask(&mut self, purpose: Purpose) {
-        if !self.session.dialogs.open(purpose, self.notify()) {
-            self.messages.complain("another file dialog is still open: answer or close that first");
+        let request = Request { purpose, asker: self.asker, at: Instant::now() };
+        let params = self.session.params.clone();
+        let choices = move || params.model.choices();
+        if !self.session.dialogs.open(request, choices, self.notify()) {
+            self.messages.complain(
+                "another file dialog is still open: answer or close that first, or wait a minute",
+            );
         }
     }
 
     /// A file that somebody named: a model where it ends in `onnx`, else a song.
     pub(super) fn take_path(&mut self, path: &Path) {
         if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx")) {
-            self.load_model(path);
+            self.load_model(path, self.session.params.model.choices());
         } else {
             self.score_file(path);
         }
     }
 
-    fn load_model(&mut self, path: &Path) {
-        match Loading::start(path, self.session.params.model.choices(), self.notify()) {
+    /// Loads a model that was chosen after so many choices of one.
+    fn load_model(&mut self, path: &Path, choices: u64) {
+        match Loading::start(path, choices, self.notify()) {
             Ok(loading) => {
                 self.messages.say(format!("loading {}", file_name(path)));
                 self.loading = Some(loading);
@@ -117,12 +124,14 @@ impl App {
 
     /// Takes the answers of dialogs and of work in the background.
     pub(super) fn collect(&mut self) {
-        match self.session.dialogs.answer() {
-            Some((Purpose::Model, path)) => self.load_model(&path),
-            Some((Purpose::Song, path)) => self.score_file(&path),
-            Some((Purpose::Table, path)) => self.export(&path, Format::Table),
-            Some((Purpose::Picture, path)) => self.export(&path, Format::Picture),
-            None => {}
+        while let Some(answer) = self.session.dialogs.answer() {
+            let path = &answer.path;
+            match answer.purpose {
+                Purpose::Model => self.load_model(path, answer.choices),
+                Purpose::Song => self.score_file(path),
+                Purpose::Table => self.export(path, Format::Table),
+                Purpose::Picture => self.export(path, Format::Picture),
+            }
         }
         self.collect_model();
         if let Some(result) = self.session.desk.collect() {

@@ -1,6 +1,7 @@
 //! What a build came to, in words.
 
 use std::fmt;
+use std::path::Path;
 
 /// Songs that a line names at most.
 const MOST_NAMED: usize = 5;
@@ -16,6 +17,11 @@ pub struct BuildReport {
     pub skipped: Vec<(String, String)>,
     /// Songs that are kept as they were read before, although their files cannot be looked at now, with the reason.
     pub unseen: Vec<(String, String)>,
+    /// Songs that the data set had before.
+    pub known: usize,
+    /// Those of them whose files are gone, where they are too many to have been deleted one by one. They are kept as
+    /// they were read before, and the build has failed.
+    pub gone: Vec<String>,
     /// Whether the build was stopped before its end.
     pub stopped: bool,
 }
@@ -30,6 +36,19 @@ impl BuildReport {
                 self.skipped.len(),
                 self.songs() + self.skipped.len(),
                 some_of(ids)
+            )
+        })
+    }
+
+    /// How many files are gone from a folder, which is a failure, in a line; `None` where they are few enough.
+    pub fn gone_from(&self, audio: &Path) -> Option<String> {
+        (!self.gone.is_empty()).then(|| {
+            format!(
+                "{} of {} songs that were read before are not in {} any more: {}; their frames are kept. If a disk or a share is missing, bring it back and run the same command again; if the files were deleted, take these songs out of the manifest first",
+                self.gone.len(),
+                self.known,
+                audio.display(),
+                some_of(self.gone.iter().map(String::as_str))
             )
         })
     }
@@ -70,6 +89,9 @@ impl fmt::Display for BuildReport {
             self.kept,
             self.skipped.len()
         )?;
+        if !self.gone.is_empty() {
+            write!(f, "\nthe files of {} songs kept are gone", self.gone.len())?;
+        }
         if self.stopped {
             write!(f, "\nstopped; run the same command again to go on")?;
         }
@@ -78,7 +100,7 @@ impl fmt::Display for BuildReport {
 }
 
 /// The first few of some names, and how many more there are.
-pub(super) fn some_of<'a>(names: impl Iterator<Item = &'a str>) -> String {
+fn some_of<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.collect();
     let (named, others) = names.split_at(names.len().min(MOST_NAMED));
     let more =

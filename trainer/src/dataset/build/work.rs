@@ -9,7 +9,6 @@ use std::time::UNIX_EPOCH;
 use anyhow::{Context, Result, ensure};
 use rayon::prelude::*;
 
-use super::report::some_of;
 use super::{BuildOptions, BuildReport};
 use crate::dataset::construction::Construction;
 use crate::dataset::description::Description;
@@ -99,21 +98,21 @@ impl<'a> Work<'a> {
         outcome.and(place.save()).context(
             "the data set is not complete; what was finished is kept, run the same command again to go on",
         )?;
-        ensure!(
-            stopped || !too_many,
-            "{} of {known} songs that were read before are not in {} any more: {}; their frames are kept. If a disk or a share is missing, bring it back and run the same command again; if the files were deleted, take these songs out of the manifest first",
-            gone.len(),
-            options.audio.display(),
-            some_of(gone.iter().map(|song| song.id.as_str()))
-        );
         let [mut skipped, mut unseen] = [&work.skipped, &work.unseen].map(all_of);
         skipped.sort();
         unseen.sort();
+        let mut gone: Vec<String> = match too_many && !stopped {
+            true => gone.into_iter().map(|song| song.id).collect(),
+            false => vec![],
+        };
+        gone.sort();
         Ok(BuildReport {
             built: work.built.into_inner(),
             kept: work.kept.into_inner(),
             skipped,
             unseen,
+            known,
+            gone,
             stopped,
         })
     }
@@ -171,7 +170,7 @@ impl<'a> Work<'a> {
     }
 
     fn read(&self, track: &Track, known: Option<BuiltSong>) -> Result<Read> {
-        let path = self.options.audio.join(&track.file);
+        let path = track.path_in(&self.options.audio);
         let meta =
             std::fs::metadata(&path).with_context(|| format!("cannot read {}", path.display()))?;
         ensure!(meta.is_file(), "{} is no file", path.display());

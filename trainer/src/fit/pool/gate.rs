@@ -37,8 +37,12 @@ struct Running {
 impl State {
     fn has_room(&self, worker: usize, memory: Memory) -> bool {
         self.running.is_empty()
-            || (self.running.values().all(|training| training.shown)
+            || (self.all_have_shown()
                 && memory().is_none_or(|(held, left)| left > self.missing(worker, held)))
+    }
+
+    fn all_have_shown(&self) -> bool {
+        self.running.values().all(|training| training.shown)
     }
 
     /// Bytes that a worker's next training is taken to need beside those that the worker has already. The
@@ -107,6 +111,12 @@ impl Gate {
         let grown = self.held().saturating_sub(training.before);
         *state.taken.entry(worker).or_default() += grown;
         self.changed.notify_all();
+    }
+
+    /// Whether no training is waited for before the next one.
+    #[cfg(test)]
+    pub(super) fn all_have_shown(&self) -> bool {
+        self.state().all_have_shown()
     }
 
     /// Tells that a worker's training is over.

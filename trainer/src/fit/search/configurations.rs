@@ -41,8 +41,7 @@ fn may_differ(key: &str) -> bool {
     match section {
         "data" => SEARCHED.contains(&rest),
         "heads" => rest.ends_with(".weight"),
-        // Measuring and export calibrate as the recipe of the run says.
-        "name" | "split" | "search" | "calibration" => false,
+        "name" | "split" | "search" => false,
         _ => true,
     }
 }
@@ -57,21 +56,27 @@ pub(in crate::fit) fn recipes(recipe: &Recipe) -> Result<Vec<Recipe>> {
     let plain = Recipe { search: None, ..recipe.clone() };
     let with = |changes: &Changes| {
         if let Some((key, _)) = changes.iter().find(|(key, _)| !may_differ(key)) {
-            bail!(
-                "search: {key} is the same for all configurations; train a recipe for each value of it"
-            );
+            bail!(is_the_same_for_all(key));
         }
         plain.with(changes.iter().map(|(k, v)| (k, v))).context("search")
     };
     configurations(search).iter().map(with).collect()
 }
 
-/// Checks that what decides is the same for all configurations: a loss is no measure of another, as a
-/// steeper one is smaller whatever was learnt.
+fn is_the_same_for_all(key: &str) -> String {
+    format!("search: {key} is the same for all configurations; train a recipe for each value of it")
+}
+
+/// Checks what searches of former versions may have, but no new one. What decides is the same for all
+/// configurations: a loss is no measure of another, as a steeper one is smaller whatever was learnt. And
+/// measuring and export calibrate as the recipe of the run says.
 ///
 /// # Errors
-/// When they are to be told apart by their losses, and these differ.
-pub(super) fn comparable(search: &SearchRecipe, recipes: &[Recipe]) -> Result<()> {
+/// When they are to be told apart by their losses, and these differ, or they differ in their calibration.
+pub(super) fn check_new(search: &SearchRecipe, recipes: &[Recipe]) -> Result<()> {
+    let changes = configurations(search);
+    let calibrated = changes.iter().flatten().find(|(key, _)| key == "calibration");
+    ensure!(calibrated.is_none(), is_the_same_for_all("calibration"));
     let alike = recipes.iter().all(|recipe| recipe.loss == recipes[0].loss);
     ensure!(
         search.metric != SearchMetric::Loss || alike,
@@ -86,15 +91,8 @@ mod tests {
 
     #[test]
     fn songs_are_the_same_for_all_configurations() {
-        for key in [
-            "data.pieces",
-            "data.set",
-            "split.folds",
-            "split.kind",
-            "heads.0.above",
-            "data",
-            "calibration",
-        ] {
+        for key in ["data.pieces", "data.set", "split.folds", "split.kind", "heads.0.above", "data"]
+        {
             assert!(!may_differ(key), "{key}");
         }
         for key in
@@ -115,35 +113,47 @@ mod tests {
         assert_eq!(all[1][0].0, "model.c");
     }
 
+    /// Checks a recipe with a search, which a run that was begun may have.
+    fn compare(search: &str) -> Result<()> {
+        let text = format!(
+            r#"
+            name = "losses"
+            [data]
+            set = "set"
+            name = "made"
+            [[heads]]
+            name = "liked"
+            meaning = "liked"
+            above = {{ column = "likes", threshold = 3 }}
+            [split]
+            kind = "random"
+            [loss]
+            kind = "focal"
+            gamma = 2.0
+            [model]
+            kind = "cnn3"
+            [search]
+            {search}
+            "#
+        );
+        let recipe = Recipe::parse(&text, &[]).unwrap();
+        check_new(recipe.search.as_ref().unwrap(), &recipes(&recipe).unwrap())
+    }
+
+    #[test]
+    fn a_new_search_calibrates_all_in_one_way_and_an_old_one_goes_on() {
+        for search in [
+            "grid = { calibration = [\"platt\", \"isotonic\"] }",
+            "configurations = [{ calibration = \"none\" }, {}]",
+        ] {
+            let refused = compare(search).unwrap_err().to_string();
+            assert!(refused.contains("calibration is the same for all"), "{refused}");
+        }
+    }
+
     /// Of the same answers a focal loss of 5 is a fraction of one of 0, so that it would always be chosen.
     #[test]
     fn losses_are_compared_with_their_like_alone() {
-        let compare = |search: &str| {
-            let text = format!(
-                r#"
-                name = "losses"
-                [data]
-                set = "set"
-                name = "made"
-                [[heads]]
-                name = "liked"
-                meaning = "liked"
-                above = {{ column = "likes", threshold = 3 }}
-                [split]
-                kind = "random"
-                [loss]
-                kind = "focal"
-                gamma = 2.0
-                [model]
-                kind = "cnn3"
-                [search]
-                {search}
-                "#
-            );
-            let recipe = Recipe::parse(&text, &[]).unwrap();
-            let search = recipe.search.as_ref().unwrap();
-            comparable(search, &recipes(&recipe).unwrap())
-        };
         let (gamma, rate) =
             ("\"loss.gamma\" = [0.0, 5.0]", "\"optimiser.learning_rate\" = [1e-3, 1e-4]");
         let by = |metric: &str, grid: &str| {

@@ -58,18 +58,39 @@ pub fn nice_export_standalone<P: Plugin>() -> bool {
 pub fn nice_export_standalone_with_args<P: Plugin, Args: IntoIterator<Item = String>>(
     args: Args,
 ) -> bool {
-    export::<P, Args>(args, false)
+    export::<P, Args>(args, None)
 }
 
-/// Earworm: the same for a plugin that only listens. Nothing is played, the system's default input is
-/// taken unless another one is named, and without audio this returns `false`.
+/// Earworm: tells a plugin that only listens that it will hear nothing, and why.
+pub type WithoutAudio<P> = fn(&P, &str);
+
+/// Earworm: the same for a plugin that only listens. Nothing is played, and the system's default input is
+/// taken unless another one is named. Where that cannot be had, the plugin is told by `without_audio` and
+/// runs with the dummy backend. A named device or backend that cannot be had makes this return `false`.
+/// JACK without a port that records is no such case: ports can be connected to the plugin's later.
 pub fn nice_export_listener_with_args<P: Plugin, Args: IntoIterator<Item = String>>(
     args: Args,
+    without_audio: WithoutAudio<P>,
 ) -> bool {
-    export::<P, Args>(args, true)
+    export::<P, Args>(args, Some(without_audio))
 }
 
-fn export<P: Plugin, Args: IntoIterator<Item = String>>(args: Args, listen_only: bool) -> bool {
+/// Earworm: says why there is no audio, and gives that back for the user. JACK is only named where it was tried.
+fn no_audio(backend: &str, config: &WrapperConfig, err: &anyhow::Error) -> String {
+    if config.names_devices() {
+        crate::nice_error!("Could not initialize the {backend} backend: {err:#}");
+    } else {
+        crate::nice_error!(
+            "Could not initialize either the JACK or the {backend} backends: {err:#}"
+        );
+    }
+    format!("{err:#}")
+}
+
+fn export<P: Plugin, Args: IntoIterator<Item = String>>(
+    args: Args,
+    without_audio: Option<WithoutAudio<P>>,
+) -> bool {
     setup_logger::<P>();
 
     // Instead of parsing this directly, we need to take a bit of a roundabout approach to get the
@@ -82,20 +103,22 @@ fn export<P: Plugin, Args: IntoIterator<Item = String>>(args: Args, listen_only:
             .get_matches_from(args),
     )
     .unwrap_or_else(|err| err.exit());
-    config.listen_only = listen_only;
+    config.listen_only = without_audio.is_some();
 
     match config.backend {
         config::BackendType::Auto => {
             // Earworm: whoever names a device does not mean JACK, and is not served by no device.
-            let needs_audio = listen_only || config.names_devices();
-            let jack = if config.names_devices() {
+            let needs_audio = config.names_devices();
+            // Earworm: nor is that told instead of ending.
+            let without_audio = without_audio.filter(|_| !needs_audio);
+            let jack = if needs_audio {
                 Err(anyhow::anyhow!("JACK has no devices"))
             } else {
                 backend::Jack::new::<P>(config.clone())
             };
             let result = jack.map(|backend| {
                 crate::nice_log!("Using the JACK backend");
-                run_wrapper::<P, _>(backend, config.clone())
+                run_wrapper::<P, _>(backend, config.clone(), without_audio)
             });
 
             #[cfg(all(target_family = "unix", not(target_os = "macos")))]
@@ -103,16 +126,9 @@ fn export<P: Plugin, Args: IntoIterator<Item = String>>(args: Args, listen_only:
                 match backend::CpalMidir::new::<P>(config.clone(), cpal::HostId::Alsa) {
                     Ok(backend) => {
                         crate::nice_log!("Using the ALSA backend");
-                        Ok(run_wrapper::<P, _>(backend, config.clone()))
+                        Ok(run_wrapper::<P, _>(backend, config.clone(), without_audio))
                     }
-                    Err(err) => {
-                        use nice_plug_core::nice_error;
-
-                        nice_error!(
-                            "Could not initialize either the JACK or the ALSA backends: {err:#}"
-                        );
-                        Err(())
-                    }
+                    Err(err) => Err(no_audio("ALSA", &config, &err)),
                 }
             });
             #[cfg(target_os = "macos")]
@@ -120,15 +136,9 @@ fn export<P: Plugin, Args: IntoIterator<Item = String>>(args: Args, listen_only:
                 match backend::CpalMidir::new::<P>(config.clone(), cpal::HostId::CoreAudio) {
                     Ok(backend) => {
                         crate::nice_log!("Using the CoreAudio backend");
-                        Ok(run_wrapper::<P, _>(backend, config.clone()))
+                        Ok(run_wrapper::<P, _>(backend, config.clone(), without_audio))
                     }
-                    Err(err) => {
-                        crate::nice_error!(
-                            "Could not initialize either the JACK or the CoreAudio backends: \
-                             {err:#}"
-                        );
-                        Err(())
-                    }
+                    Err(err) => Err(no_audio("CoreAudio", &config, &err)),
                 }
             });
             #[cfg(target_os = "windows")]
@@ -136,29 +146,25 @@ fn export<P: Plugin, Args: IntoIterator<Item = String>>(args: Args, listen_only:
                 match backend::CpalMidir::new::<P>(config.clone(), cpal::HostId::Wasapi) {
                     Ok(backend) => {
                         crate::nice_log!("Using the WASAPI backend");
-                        Ok(run_wrapper::<P, _>(backend, config.clone()))
+                        Ok(run_wrapper::<P, _>(backend, config.clone(), without_audio))
                     }
-                    Err(err) => {
-                        crate::nice_error!(
-                            "Could not initialize either the JACK or the WASAPI backends: {err:#}"
-                        );
-                        Err(())
-                    }
+                    Err(err) => Err(no_audio("WASAPI", &config, &err)),
                 }
             });
 
-            result.unwrap_or_else(|_| {
+            result.unwrap_or_else(|why| {
                 if needs_audio {
                     return false;
                 }
                 crate::nice_error!(
                     "Falling back to the dummy audio backend, audio and MIDI will not work"
                 );
-                run_wrapper::<P, _>(backend::Dummy::new::<P>(config.clone()), config)
+                let tell = without_audio.map(|tell| (tell, why));
+                run_told::<P, _>(backend::Dummy::new::<P>(config.clone()), config, None, tell)
             })
         }
         config::BackendType::Jack => match backend::Jack::new::<P>(config.clone()) {
-            Ok(backend) => run_wrapper::<P, _>(backend, config),
+            Ok(backend) => run_wrapper::<P, _>(backend, config, None),
             Err(err) => {
                 crate::nice_error!("Could not initialize the JACK backend: {:#}", err);
                 false
@@ -167,7 +173,7 @@ fn export<P: Plugin, Args: IntoIterator<Item = String>>(args: Args, listen_only:
         #[cfg(all(target_family = "unix", not(target_os = "macos")))]
         config::BackendType::Alsa => {
             match backend::CpalMidir::new::<P>(config.clone(), cpal::HostId::Alsa) {
-                Ok(backend) => run_wrapper::<P, _>(backend, config),
+                Ok(backend) => run_wrapper::<P, _>(backend, config, None),
                 Err(err) => {
                     crate::nice_error!("Could not initialize the ALSA backend: {:#}", err);
                     false
@@ -177,7 +183,7 @@ fn export<P: Plugin, Args: IntoIterator<Item = String>>(args: Args, listen_only:
         #[cfg(target_os = "macos")]
         config::BackendType::CoreAudio => {
             match backend::CpalMidir::new::<P>(config.clone(), cpal::HostId::CoreAudio) {
-                Ok(backend) => run_wrapper::<P, _>(backend, config),
+                Ok(backend) => run_wrapper::<P, _>(backend, config, None),
                 Err(err) => {
                     crate::nice_error!("Could not initialize the CoreAudio backend: {:#}", err);
                     false
@@ -187,7 +193,7 @@ fn export<P: Plugin, Args: IntoIterator<Item = String>>(args: Args, listen_only:
         #[cfg(target_os = "windows")]
         config::BackendType::Wasapi => {
             match backend::CpalMidir::new::<P>(config.clone(), cpal::HostId::Wasapi) {
-                Ok(backend) => run_wrapper::<P, _>(backend, config),
+                Ok(backend) => run_wrapper::<P, _>(backend, config, None),
                 Err(err) => {
                     crate::nice_error!("Could not initialize the WASAPI backend: {:#}", err);
                     false
@@ -197,7 +203,7 @@ fn export<P: Plugin, Args: IntoIterator<Item = String>>(args: Args, listen_only:
         #[cfg(all(target_os = "windows", feature = "standalone-asio"))]
         config::BackendType::Asio => {
             match backend::CpalMidir::new::<P>(config.clone(), cpal::HostId::Asio) {
-                Ok(backend) => run_wrapper::<P, _>(backend, config),
+                Ok(backend) => run_wrapper::<P, _>(backend, config, None),
                 Err(err) => {
                     crate::nice_error!("Could not initialize the ASIO backend: {:#}", err);
                     false
@@ -205,19 +211,36 @@ fn export<P: Plugin, Args: IntoIterator<Item = String>>(args: Args, listen_only:
             }
         }
         config::BackendType::Dummy => {
-            run_wrapper::<P, _>(backend::Dummy::new::<P>(config.clone()), config)
+            run_wrapper::<P, _>(backend::Dummy::new::<P>(config.clone()), config, None)
         }
     }
 }
 
-fn run_wrapper<P: Plugin, B: Backend<P>>(backend: B, config: WrapperConfig) -> bool {
-    let wrapper = match Wrapper::<P, _>::new(backend, config) {
+fn run_wrapper<P: Plugin, B: Backend<P>>(
+    backend: B,
+    config: WrapperConfig,
+    without_audio: Option<WithoutAudio<P>>,
+) -> bool {
+    run_told(backend, config, without_audio, None)
+}
+
+// Earworm: `without_audio` is for audio that fails later, `told` for why there has been none so far.
+fn run_told<P: Plugin, B: Backend<P>>(
+    backend: B,
+    config: WrapperConfig,
+    without_audio: Option<WithoutAudio<P>>,
+    told: Option<(WithoutAudio<P>, String)>,
+) -> bool {
+    let wrapper = match Wrapper::<P, _>::new(backend, config, without_audio) {
         Ok(wrapper) => wrapper,
         Err(err) => {
             crate::nice_error!("Failed to open editor: {}", err);
             return false;
         }
     };
+    if let Some((tell, why)) = told {
+        wrapper.tell(tell, &why);
+    }
 
     // TODO: Add a repl while the application is running to interact with parameters
     match wrapper.run() {

@@ -8,8 +8,10 @@ use std::num::NonZeroU32;
 pub struct WrapperConfig {
     /// The audio and MIDI backend to use.
     ///
+    // Earworm: named devices.
     /// The 'auto' option will try all backends in order, and falls back to the dummy backend with
-    /// no audio input or output if the other backends are not available.
+    /// no audio input or output if the other backends are not available. With a device named, JACK
+    /// is not tried, and a program that cannot use the device ends.
     ///
     /// The default value is `auto`.
     #[clap(value_parser, short = 'b', long, default_value = "auto")]
@@ -134,7 +136,7 @@ pub struct WrapperConfig {
     pub timesig_denom: u32,
 
     // Earworm: for programs that play nothing. They listen to the default input without being told to,
-    // as no feedback can come of it, and say so instead of starting without audio.
+    // as no feedback can come of it.
     #[clap(skip)]
     pub listen_only: bool,
 }
@@ -144,7 +146,9 @@ pub struct WrapperConfig {
 pub enum BackendType {
     /// Automatically pick the backend depending on what's available.
     ///
-    /// This defaults to JACK if JACK is available, and falls back to the dummy backend if not.
+    // Earworm: corrected.
+    /// This defaults to JACK if JACK is available and no device is named, then to the system's own
+    /// audio, and falls back to the dummy backend if no device is named.
     Auto,
     /// Use JACK for audio and MIDI.
     Jack,

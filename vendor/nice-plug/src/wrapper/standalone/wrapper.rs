@@ -19,7 +19,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
-use super::backend::Backend;
+use super::WithoutAudio;
+use super::backend::{Backend, Dummy};
 use super::config::WrapperConfig;
 use super::context::{WrapperActivateContext, WrapperProcessContext};
 use crate::event_loop::{EventLoop, MainThreadExecutor, OsEventLoop};
@@ -64,6 +65,8 @@ pub struct Wrapper<P: Plugin, B: Backend<P>> {
     /// This is used to grab the DPI scaling config. Not used on macOS.
     #[allow(unused)]
     config: WrapperConfig,
+    // Earworm: with this the plugin goes on where its audio fails.
+    without_audio: Option<WithoutAudio<P>>,
 
     /// A mapping from parameter pointers to string parameter IDs. This is used as part of
     /// `Task::ParamValueChanged` to send a parameter change event to the editor from the GUI
@@ -152,7 +155,11 @@ impl<P: Plugin, B: Backend<P>> MainThreadExecutor<Task<P>> for Wrapper<P, B> {
 impl<P: Plugin, B: Backend<P>> Wrapper<P, B> {
     /// Instantiate a new instance of the standalone wrapper. Returns an error if the plugin does
     /// not accept the IO configuration from the wrapper config.
-    pub fn new(backend: B, config: WrapperConfig) -> Result<Arc<Self>, WrapperError> {
+    pub fn new(
+        backend: B,
+        config: WrapperConfig,
+        without_audio: Option<WithoutAudio<P>>,
+    ) -> Result<Arc<Self>, WrapperError> {
         // The backend has already queried this, so this will never cause the program to exit
         // TODO: Do the validation and parsing in the argument parser so this value can be stored on
         //       the config itself. Right now clap doesn't support this.
@@ -227,6 +234,7 @@ impl<P: Plugin, B: Backend<P>> Wrapper<P, B> {
                 process_mode: ProcessMode::Realtime,
             },
             config,
+            without_audio,
 
             unprocessed_param_changes: ArrayQueue::new(EVENT_QUEUE_CAPACITY),
             updated_state_sender,
@@ -312,14 +320,24 @@ impl<P: Plugin, B: Backend<P>> Wrapper<P, B> {
         let audio_thread = {
             let this = self.clone();
             let terminate_audio_thread = terminate_audio_thread.clone();
-            // Earworm: a program whose audio has failed ends. Upstream shows a window that hears nothing.
+            // Earworm: a program whose audio has failed ends, unless the plugin takes the news. Upstream shows
+            // a window that hears nothing and whose parameters stay as they are.
             thread::spawn(move || {
                 let run = std::panic::AssertUnwindSafe(|| {
-                    this.run_audio_thread(terminate_audio_thread, close_gui_requested)
+                    this.clone().run_audio_thread(
+                        &mut *this.backend.borrow_mut(),
+                        terminate_audio_thread.clone(),
+                        close_gui_requested.clone(),
+                    )
                 });
                 if std::panic::catch_unwind(run).is_err() {
                     crate::nice_error!("The audio device could not be used");
-                    std::process::exit(1);
+                    let Some(tell) = this.without_audio else {
+                        std::process::exit(1);
+                    };
+                    this.tell(tell, "The audio device could not be used");
+                    let mut dummy = Dummy::new::<P>(this.config.clone());
+                    this.run_audio_thread(&mut dummy, terminate_audio_thread, close_gui_requested);
                 }
             })
         };
@@ -365,6 +383,11 @@ impl<P: Plugin, B: Backend<P>> Wrapper<P, B> {
         self.plugin.lock().deactivate();
 
         res
+    }
+
+    // Earworm: tells the plugin why it hears nothing.
+    pub fn tell(&self, tell: WithoutAudio<P>, why: &str) {
+        tell(&self.plugin.lock(), why);
     }
 
     /// Without an editor: blocks until SIGINT is received.
@@ -488,12 +511,14 @@ impl<P: Plugin, B: Backend<P>> Wrapper<P, B> {
 
     /// The audio thread. This should be called from another thread, and it will run until
     /// `should_terminate` is `true`.
-    fn run_audio_thread(
+    // Earworm: the backend may be another one than the first.
+    fn run_audio_thread<R: Backend<P>>(
         self: Arc<Self>,
+        backend: &mut R,
         should_terminate: Arc<AtomicBool>,
         close_gui_requested: Arc<AtomicBool>,
     ) {
-        self.clone().backend.borrow_mut().run(
+        backend.run(
             move |buffer, aux, transport, input_events, output_events| {
                 // TODO: This process wrapper should actually be in the backends (since the backends
                 //       should also not allocate in their audio callbacks), but that's a bit more
