@@ -144,6 +144,29 @@ fn sequences_do_not_touch_each_other() {
     }
 }
 
+/// Products with subnormal numbers take a hundred times as long on some processors.
+#[test]
+fn gradients_that_fade_end_in_zeros() {
+    let [x, input, recurrent, bias, _] = case([400, 3, 5, 20], DType::F32);
+    for narrower in [None, Some(Narrower::Scalar)] {
+        let fading = || {
+            let outputs = lstm_layer(&x, &input, &recurrent, &bias).unwrap();
+            let gradients =
+                outputs.narrow(0, 399, 1).unwrap().sum_all().unwrap().backward().unwrap();
+            values(gradients.get(&x).unwrap())
+        };
+        let of_x = match narrower {
+            None => fading(),
+            Some(narrower) => with_narrower(narrower, fading).unwrap(),
+        };
+        let (faded, last) = (&of_x[..15], &of_x[399 * 15..]);
+        assert!(faded.iter().all(|value| *value == 0.0), "{faded:?}");
+        assert!(last.iter().all(|value| value.abs() > 1e-6), "{last:?}");
+        let subnormal = of_x.iter().find(|value| (**value as f32).is_subnormal());
+        assert!(subnormal.is_none(), "{subnormal:?}");
+    }
+}
+
 /// Where the inputs are no variables, as frames are not, the weights' gradients stay the same.
 #[test]
 fn inputs_need_no_gradient() {
@@ -165,6 +188,8 @@ fn what_is_not_a_number_stays_visible() {
     let x = x.affine(f64::NAN, 0.0).unwrap();
     let outputs = lstm_layer(&x, &input, &recurrent, &bias).unwrap();
     assert!(values(&outputs).into_iter().all(f64::is_nan));
+    let gradients = outputs.sum_all().unwrap().backward().unwrap();
+    assert!(values(gradients.get(&bias).unwrap()).into_iter().all(f64::is_nan));
 }
 
 #[test]
