@@ -97,6 +97,12 @@ impl Curve {
         self.changes += 1;
     }
 
+    /// Most seconds of sound between two neighbours where nothing is missing: so far apart, points are thinned after
+    /// days of sound, which makes no gaps of them.
+    pub fn apart_s(&self) -> f64 {
+        2.0 * self.step_s
+    }
+
     /// Makes room: points that jumps and gaps brought within a step go, and where that is not enough, the step
     /// grows. It grows no further than the length of the session takes, however often it is silent.
     fn thin(&mut self) {
@@ -155,6 +161,19 @@ mod tests {
         let changes = curve.changes();
         curve.clear();
         assert!(curve.points().is_empty() && curve.changes() > changes);
+    }
+
+    #[test]
+    fn neighbours_lie_as_near_as_is_said_after_a_week() {
+        let mut curve = Curve::default();
+        for i in 0..7 * 24 * 3600 {
+            curve.push(point(f64::from(i), 50.0));
+        }
+        let widest = curve.points().windows(2).map(|w| w[1].sound_s - w[0].sound_s);
+        let widest = widest.fold(0.0, f64::max);
+        assert!((50.0..=curve.apart_s()).contains(&widest), "{widest} of {}", curve.apart_s());
+        curve.clear();
+        assert!(curve.apart_s() < 1.0);
     }
 
     #[test]

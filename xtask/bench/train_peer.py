@@ -79,6 +79,9 @@ def main():
         raise SystemExit("usage: python train_peer.py THREADS FRAMES BATCH [DEVICE]")
     threads, frames, batch = (int(arg) for arg in sys.argv[1:4])
     device = sys.argv[4] if len(sys.argv) > 4 else "cpu"
+    # Gradients fade over hundreds of steps. Where the processor is slow with what is left of them, PyTorch would take up to seven
+    # times as long; Earworm takes it for zero, too. Before any thread is started, as they inherit it.
+    torch.set_flush_denormal(True)
     torch.set_num_threads(threads)
     network, draws = Network(), Draws()
     fill(network, draws)

@@ -151,7 +151,8 @@ impl History {
         {
             let value = |p: &Point| [p.momentary, p.window, p.integrated][pick];
             let fill = pick == 1;
-            curve(&painter, &sight.points, axis, range, value, (rgb, width, fill), (x, y), plot);
+            let look = (rgb, width, fill);
+            curve(&painter, sight, axis, range, value, look, (x, y), plot);
         }
         if axis == Axis::Song
             && let Some(song_s) = sight.song_s
@@ -299,7 +300,7 @@ type Look = (Rgb, f32, bool);
 #[allow(clippy::too_many_arguments, reason = "one call, all of it geometry")]
 fn curve(
     painter: &egui::Painter,
-    points: &[Point],
+    sight: &Sight,
     axis: Axis,
     range: Range,
     value: impl Fn(&Point) -> f32,
@@ -307,6 +308,8 @@ fn curve(
     (x, y): (impl Fn(f64) -> f32, impl Fn(f32) -> f32),
     plot: Rect,
 ) {
+    let points = &*sight.points;
+    let gap_s = GAP_S.max(sight.apart_s);
     let mut strokes: Vec<(Vec<Pos2>, bool)> = Vec::new();
     let mut stroke: Vec<Pos2> = Vec::new();
     let mut last: Option<(f64, bool)> = None;
@@ -317,7 +320,7 @@ fn curve(
         let shown = !at.is_nan() && !score.is_nan();
         let joins = shown
             && last.is_some_and(|(before, was)| {
-                (0.0..GAP_S.max(range.length() / 50.0)).contains(&(at - before)) && was == partial
+                (0.0..gap_s.max(range.length() / 50.0)).contains(&(at - before)) && was == partial
             });
         if !joins && !stroke.is_empty() {
             let faded = last.is_some_and(|(_, partial)| partial);
@@ -327,13 +330,13 @@ fn curve(
             if let (Some(end), Some((before, was))) = (end, last)
                 && shown
                 && was != partial
-                && (0.0..GAP_S).contains(&(at - before))
+                && (0.0..gap_s).contains(&(at - before))
             {
                 stroke.push(end);
             }
         }
         last = shown.then_some((at, partial));
-        if !shown || at < range.from - GAP_S || at > range.to + GAP_S {
+        if !shown || at < range.from - gap_s || at > range.to + gap_s {
             if shown {
                 continue;
             }

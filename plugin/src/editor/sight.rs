@@ -56,6 +56,8 @@ pub(super) struct Sight {
     /// Frames of a window.
     pub(super) window_frames: usize,
     pub(super) points: Arc<Vec<Point>>,
+    /// Most seconds between two of them where nothing is missing.
+    pub(super) apart_s: f64,
     pub(super) hook: Option<SongHook>,
     pub(super) maximum: Option<f32>,
     /// Where the host is in the song, in seconds.
@@ -105,6 +107,7 @@ impl Eye {
             model: None,
             window_frames: 0,
             points: Arc::default(),
+            apart_s: 0.0,
             hook: None,
             maximum: None,
             song_s: None,
@@ -164,6 +167,7 @@ impl Eye {
             if log.curve.changes() != self.seen_changes || log.hook != self.last.hook {
                 self.seen_changes = log.curve.changes();
                 self.last.points = Arc::new(log.curve.points().to_vec());
+                self.last.apart_s = log.curve.apart_s();
                 self.last.hook = log.hook.clone();
             }
         });
@@ -180,6 +184,7 @@ impl Eye {
         self.last.window_frames = held.window_frames;
         self.last.maximum = held.log.maximum;
         self.last.points = Arc::new(held.log.curve.points().to_vec());
+        self.last.apart_s = held.log.curve.apart_s();
         self.last.hook = held.log.hook.clone();
         // Afterwards all is to be looked at again.
         self.seen_changes = u64::MAX;

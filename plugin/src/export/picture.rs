@@ -57,6 +57,7 @@ fn draw(canvas: &Canvas<'_>, session: &Session) -> anyhow::Result<()> {
             canvas.fill(Area { left: from, right: to, ..PLOT }, colour::HOOK, 0.18)?;
         }
     }
+    let gap_s = curve.apart_s().max(30.0);
     let lines =
         [(0, colour::MOMENTARY, 1.0), (1, colour::INTEGRATED, 2.0), (2, colour::WINDOW, 3.0)];
     for (which, ink, width) in lines {
@@ -64,7 +65,7 @@ fn draw(canvas: &Canvas<'_>, session: &Session) -> anyhow::Result<()> {
         // A new stroke wherever the curve is interrupted or the song jumps.
         let joined = |a: &Point, b: &Point| {
             let (from, to) = (time(a), time(b));
-            !value(a).is_nan() && !value(b).is_nan() && (0.0..30.0).contains(&(to - from))
+            !value(a).is_nan() && !value(b).is_nan() && (0.0..gap_s).contains(&(to - from))
         };
         for stroke in points.chunk_by(joined) {
             let path = stroke.iter().filter(|p| !value(p).is_nan());

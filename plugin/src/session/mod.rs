@@ -303,8 +303,7 @@ impl Session {
 
     /// Says in the editor that no sound will come, and why: in a window of its own that has no input.
     pub fn hears_nothing(&self, why: &str) {
-        let text =
-            format!("No sound input could be opened; songs can still be dropped here. {why}");
+        let text = format!("There is no sound; songs can still be dropped here. {why}");
         // What was wrong first is told.
         let _ = self.silence.set(text);
         self.notifier.request_repaint();

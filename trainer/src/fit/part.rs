@@ -95,8 +95,11 @@ pub(super) fn train_or_keep(
     let outcome = match &recipe.model {
         Model::Network(model) => part.network(model, shown)?,
         Model::Table(model) => {
-            // It takes no steps to show its memory by, and next to nothing beside a network.
-            shown.has_its_memory();
+            // It takes no steps to show its memory by. Most take next to nothing beside a network; the kernel of
+            // many rows is large, and shows once it is done.
+            if !matches!(model, TableModelRecipe::Svm { .. }) {
+                shown.has_its_memory();
+            }
             Some(part.table(model)?)
         }
     };

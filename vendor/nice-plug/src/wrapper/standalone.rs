@@ -108,10 +108,12 @@ fn export<P: Plugin, Args: IntoIterator<Item = String>>(
     match config.backend {
         config::BackendType::Auto => {
             // Earworm: whoever names a device does not mean JACK, and is not served by no device.
-            let needs_audio = config.names_devices();
+            let names_devices = config.names_devices();
+            let needs_audio =
+                names_devices || (config.listen_only && config.connect_jack_inputs.is_some());
             // Earworm: nor is that told instead of ending.
             let without_audio = without_audio.filter(|_| !needs_audio);
-            let jack = if needs_audio {
+            let jack = if names_devices {
                 Err(anyhow::anyhow!("JACK has no devices"))
             } else {
                 backend::Jack::new::<P>(config.clone())
@@ -224,7 +226,7 @@ fn run_wrapper<P: Plugin, B: Backend<P>>(
     run_told(backend, config, without_audio, None)
 }
 
-// Earworm: `without_audio` is for audio that fails later, `told` for why there has been none so far.
+// Earworm: `without_audio` is for audio that cannot be started or whose playback goes later, `told` for why there has been none so far.
 fn run_told<P: Plugin, B: Backend<P>>(
     backend: B,
     config: WrapperConfig,

@@ -80,9 +80,9 @@ fn a_model_of_a_dialog_gives_way_to_what_was_chosen_after_it() {
 fn a_window_without_an_input_says_so() {
     let session = Session::new(Arc::default());
     let mut app = App::new(session.clone());
-    assert!(!shows(&mut app, "No sound input"));
+    assert!(!shows(&mut app, "There is no sound"));
     session.hears_nothing("There is no device.");
-    assert!(shows(&mut app, "No sound input could be opened; songs can still be dropped here"));
+    assert!(shows(&mut app, "There is no sound; songs can still be dropped here"));
     assert!(shows(&mut app, "There is no device."));
 }
 

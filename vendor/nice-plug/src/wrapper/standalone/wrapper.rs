@@ -320,8 +320,9 @@ impl<P: Plugin, B: Backend<P>> Wrapper<P, B> {
         let audio_thread = {
             let this = self.clone();
             let terminate_audio_thread = terminate_audio_thread.clone();
-            // Earworm: a program whose audio has failed ends, unless the plugin takes the news. Upstream shows
-            // a window that hears nothing and whose parameters stay as they are.
+            // Earworm: a program whose audio cannot be started, or whose playback goes, ends, unless the plugin takes
+            // the news. Upstream shows a window that hears nothing and whose parameters stay as they are. (A
+            // device that only records and goes reads as silence.)
             thread::spawn(move || {
                 let run = std::panic::AssertUnwindSafe(|| {
                     this.clone().run_audio_thread(
@@ -330,12 +331,16 @@ impl<P: Plugin, B: Backend<P>> Wrapper<P, B> {
                         close_gui_requested.clone(),
                     )
                 });
-                if std::panic::catch_unwind(run).is_err() {
-                    crate::nice_error!("The audio device could not be used");
+                let is_wanted = std::panic::catch_unwind(run).is_ok()
+                    && (terminate_audio_thread.load(Ordering::SeqCst)
+                        || close_gui_requested.load(Ordering::SeqCst));
+                if !is_wanted {
+                    const GONE: &str = "The audio device could not be used, or has gone";
+                    crate::nice_error!("{GONE}");
                     let Some(tell) = this.without_audio else {
                         std::process::exit(1);
                     };
-                    this.tell(tell, "The audio device could not be used");
+                    this.tell(tell, GONE);
                     let mut dummy = Dummy::new::<P>(this.config.clone());
                     this.run_audio_thread(&mut dummy, terminate_audio_thread, close_gui_requested);
                 }
