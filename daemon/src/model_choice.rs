@@ -1,6 +1,5 @@
 //! Which model a command uses.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,7 +33,7 @@ pub(crate) fn load(file: Option<&Path>) -> anyhow::Result<Arc<Model>> {
 /// again and again finds the same one. A file that cannot be read may be on a drive that is not there yet.
 pub(crate) fn load_configured(file: Option<&Path>) -> anyhow::Result<Arc<Model>> {
     load(file).map_err(|error| match error.downcast_ref::<ModelError>() {
-        Some(ModelError::Read { source, .. }) if source.kind() != ErrorKind::Other => error,
+        Some(ModelError::Read { .. }) => error,
         _ => Failure::configuration(describe(&error)).into(),
     })
 }

@@ -2,8 +2,8 @@
 
 mod common;
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::process::{Command, Stdio};
+use std::io::{Read as _, Write as _};
+use std::process::Stdio;
 use std::time::Duration;
 
 use common::{chord, earworm, json_lines, run, stderr, stdout, write_song, write_wav};
@@ -263,6 +263,9 @@ fn a_file_that_is_written_to_meanwhile_is_refused() {
 #[cfg(unix)]
 #[test]
 fn ctrl_c_delivers_what_is_done() {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::Command;
+
     let dir = tempfile::tempdir().unwrap();
     write_song(dir.path(), "song.wav", 20.0);
     let mut command = earworm();

@@ -85,6 +85,11 @@ fn listen(args: Vec<OsString>) -> anyhow::Result<bool> {
     Ok(nice_plug::prelude::nice_export_listener_with_args::<Earworm, _>(args, deaf))
 }
 
+/// A filter without patterns: one of a few dozen characters can take minutes to read.
+fn plain(directives: &str) -> Option<EnvFilter> {
+    EnvFilter::builder().with_regex(false).parse(directives).ok()
+}
+
 /// Has it said which input is listened to, and what is wrong with it. Where `NICE_LOG` is set, nice-plug does so itself.
 fn log_to_standard_error() {
     if std::env::var_os("NICE_LOG").is_some() {
@@ -92,7 +97,7 @@ fn log_to_standard_error() {
     }
     let asked = std::env::var("RUST_LOG").ok();
     // Errors are said also where somebody asks for Earworm's own words.
-    let filter = asked.and_then(|asked| EnvFilter::try_new(format!("error,{asked}")).ok());
+    let filter = asked.and_then(|asked| plain(&format!("error,{asked}")));
     let filter = filter.unwrap_or_else(|| "error,earworm_plugin=warn,nice_plug=info".into());
     // Fails only where there is a logger already.
     let _ = tracing_subscriber::fmt()
@@ -289,20 +294,15 @@ mod tests {
 
     /// Writes 16-bit sound as a WAV file.
     fn write_wav(path: &Path, channels: u16, rate: u32, samples: &[i16]) {
-        let bytes = 2 * samples.len() as u32;
-        let frame = 2 * channels;
-        let mut wav: Vec<u8> = Vec::new();
-        wav.extend(b"RIFF");
-        wav.extend((36 + bytes).to_le_bytes());
-        wav.extend(b"WAVEfmt ");
-        wav.extend(16u32.to_le_bytes());
-        wav.extend([1u16, channels].map(u16::to_le_bytes).concat());
-        wav.extend([rate, rate * u32::from(frame)].map(u32::to_le_bytes).concat());
-        wav.extend([frame, 16].map(u16::to_le_bytes).concat());
-        wav.extend(b"data");
-        wav.extend(bytes.to_le_bytes());
-        wav.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
-        std::fs::write(path, wav).unwrap();
+        let spec = hound::WavSpec {
+            channels,
+            sample_rate: rate,
+            bits_per_sample: 16,
+            sample_format: hound::SampleFormat::Int,
+        };
+        let mut wav = hound::WavWriter::create(path, spec).unwrap();
+        samples.iter().for_each(|&sample| wav.write_sample(sample).unwrap());
+        wav.finalize().unwrap();
     }
 
     fn parsed(args: &[&str]) -> anyhow::Result<Args> {

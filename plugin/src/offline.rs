@@ -228,19 +228,15 @@ mod tests {
             let hiss = (noise >> 8) as f32 / (1 << 24) as f32 - 0.5;
             ((hiss * 0.2 + (i as f32 * 0.03).sin() * 0.3) * 32_767.0) as i16
         });
-        let bytes = 2 * frames as u32;
-        let mut wav: Vec<u8> = Vec::new();
-        wav.extend(b"RIFF");
-        wav.extend((36 + bytes).to_le_bytes());
-        wav.extend(b"WAVEfmt ");
-        wav.extend(16u32.to_le_bytes());
-        wav.extend([1u16, 1].map(u16::to_le_bytes).concat());
-        wav.extend([48_000u32, 96_000].map(u32::to_le_bytes).concat());
-        wav.extend([2u16, 16].map(u16::to_le_bytes).concat());
-        wav.extend(b"data");
-        wav.extend(bytes.to_le_bytes());
-        wav.extend(samples.flat_map(i16::to_le_bytes));
-        std::fs::write(path, wav).unwrap();
+        let spec = hound::WavSpec {
+            channels: 1,
+            sample_rate: 48_000,
+            bits_per_sample: 16,
+            sample_format: hound::SampleFormat::Int,
+        };
+        let mut wav = hound::WavWriter::create(path, spec).unwrap();
+        samples.for_each(|sample| wav.write_sample(sample).unwrap());
+        wav.finalize().unwrap();
     }
 
     /// What `earworm score` does, with or without its last step.

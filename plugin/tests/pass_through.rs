@@ -214,7 +214,7 @@ fn the_window_may_change_while_audio_runs() {
     });
     until("the first one's end", || first.reading().time_s > 37.0 - 1e-9);
     // A second at a time, each waited for: however slow the machine is, the second stream gets no more than it needs.
-    let mut played_s = 0.0;
+    let mut played_s = short(&mut host, 512);
     while session.reading().status != Status::Scoring {
         let heard_s = session.reading().time_s;
         played_s = short(&mut host, 48_000);

@@ -6,6 +6,7 @@
 //!
 //! Without files the demo song is scored.
 
+#[cfg(target_arch = "x86_64")]
 mod common;
 
 use std::path::{Path, PathBuf};

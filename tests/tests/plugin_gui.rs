@@ -122,23 +122,15 @@ fn a_model_dropped_onto_the_window_is_used() {
 /// The window that listens, ended from the terminal that it was started in.
 #[test]
 fn an_interrupt_ends_the_window() {
-    use std::os::unix::process::CommandExt as _;
+    use std::os::unix::process::ExitStatusExt as _;
 
     let screen = match Screen::open(900, 620, 1) {
         Ok(screen) => screen,
         Err(why) => return common::skip("an_interrupt_ends_the_window", &why),
     };
-    let mut meter = common::program("earworm-meter");
-    meter.args(["--backend", "dummy"]).env("DISPLAY", &screen.display);
-    meter.env("LIBGL_ALWAYS_SOFTWARE", "1").env_remove("WAYLAND_DISPLAY");
-    // It may be ignored here, as under `nohup`, and the program would do the same.
-    let reset = || {
-        // SAFETY: no handler is set.
-        unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
-        Ok(())
-    };
-    // SAFETY: that call is allowed between fork and exec.
-    unsafe { meter.pre_exec(reset) };
+    let mut meter = screen.program();
+    meter.args(["--backend", "dummy"]);
+    common::with_usual_signals(&mut meter);
     let mut meter = Ends(meter.spawn().unwrap());
     let until = Instant::now() + PATIENCE;
     while screen.pixels().colours() <= 50 {
@@ -146,10 +138,15 @@ fn an_interrupt_ends_the_window() {
     }
     // SAFETY: a plain call.
     assert_eq!(unsafe { libc::kill(meter.0.id() as libc::pid_t, libc::SIGINT) }, 0);
-    while meter.0.try_wait().unwrap().is_none() {
+    let until = Instant::now() + PATIENCE;
+    let status = loop {
+        if let Some(status) = meter.0.try_wait().unwrap() {
+            break status;
+        }
         assert!(Instant::now() < until, "it does not end");
         std::thread::sleep(Duration::from_millis(10));
-    }
+    };
+    assert_eq!(status.signal(), Some(libc::SIGINT), "it ended by itself: {status}");
 }
 
 /// Measures and prints, in percent of a core, what an open window costs at 60 frames a second: its

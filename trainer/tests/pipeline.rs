@@ -1,8 +1,6 @@
 //! The trainer from audio files to a model that the scorer runs, on made songs.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use earworm_scorer::{Model, Scorer, ScorerOptions};
 use earworm_train::dataset::build::build;
@@ -126,6 +124,9 @@ fn from_songs_to_a_model_that_the_scorer_runs() {
 #[cfg(unix)]
 #[test]
 fn an_export_is_whole_or_not_there() {
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+
     let dir = tempfile::tempdir().unwrap();
     let options = made_songs(dir.path());
     build(&options).unwrap();

@@ -164,6 +164,7 @@ mod tests {
         let mut floats: Vec<f32> = (0..48_000).map(|i| (i as f32 * 0.05).sin()).collect();
         floats[77] = f32::NAN;
         let mut words: Vec<i16> = (0..9_000).map(|i| i as i16).collect();
+        #[cfg(unix)]
         let bytes: Vec<u8> = (0..800).flat_map(|i| (i as f32).to_le_bytes()).collect();
         // More than the ring holds: the way on which samples are dropped is walked too.
         for round in 0..40 {

@@ -17,11 +17,22 @@ pub(super) struct Noted {
     pub(super) doubt_left_s: f64,
 }
 
+/// The clock that people set and one that only counts when they were compared last, in seconds.
+#[derive(Debug, Default)]
+pub(super) struct Clocks(Option<(f64, f64)>);
+
+impl Clocks {
+    /// By how many seconds the first has jumped since they were compared last.
+    pub(super) fn jump_s(&mut self, now_s: f64, steady_s: f64) -> Option<f64> {
+        let (now_before_s, steady_before_s) = self.0.replace((now_s, steady_s))?;
+        Some((now_s - now_before_s) - (steady_s - steady_before_s))
+    }
+}
+
 /// Compares the clock that people set with one that only counts.
 #[derive(Debug, Default)]
 pub(super) struct Calendar {
-    /// Both clocks when they were compared last.
-    last: Option<(f64, f64)>,
+    clocks: Clocks,
     /// Until when, by the clock that only counts, the other is not believed.
     doubted_until: Option<f64>,
 }
@@ -31,7 +42,7 @@ impl Calendar {
     /// much has passed that something would be thinned or forgotten at once, `days`, the clock is not
     /// believed yet: who was away so long and whose clock is wrong look the same.
     pub(super) fn begin(&mut self, now_s: f64, steady_s: f64, before: Option<Noted>, days: u32) {
-        self.last = Some((now_s, steady_s));
+        self.clocks = Clocks(Some((now_s, steady_s)));
         let Some(before) = before else { return };
         let strange = (now_s - before.time_s).abs() >= f64::from(days) * DAY_S;
         // A doubt that is there already goes on: begun anew at each start after some days, it would never end.
@@ -53,15 +64,13 @@ impl Calendar {
 
     /// Whether the clock, which says `now_s`, can be believed.
     pub(super) fn believes(&mut self, now_s: f64, steady_s: f64) -> bool {
-        if let Some((before_s, steady_before_s)) = self.last.replace((now_s, steady_s)) {
-            let jump_s = (now_s - before_s) - (steady_s - steady_before_s);
-            if jump_s.abs() >= JUMP_S {
-                tracing::warn!(
-                    "the clock has jumped by {:.0} days; nothing old is thinned or forgotten for a day",
-                    jump_s / DAY_S
-                );
-                self.doubt(steady_s);
-            }
+        let jump_s = self.clocks.jump_s(now_s, steady_s);
+        if let Some(jump_s) = jump_s.filter(|jump_s| jump_s.abs() >= JUMP_S) {
+            tracing::warn!(
+                "the clock has jumped by {:.0} days; nothing old is thinned or forgotten for a day",
+                jump_s / DAY_S
+            );
+            self.doubt(steady_s);
         }
         self.doubted_until.is_none_or(|until| steady_s >= until)
     }

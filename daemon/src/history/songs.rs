@@ -11,6 +11,7 @@ use earworm_scorer::{Hook, Reading, Status};
 
 use crate::station::Track;
 
+use super::calendar::Clocks;
 use playing::Playing;
 
 /// Silence that ends a song, in seconds, where no player says what plays.
@@ -18,7 +19,8 @@ const SILENCE_S: f64 = 4.0;
 /// Sound that is not the player's, in seconds, if so much of it is heard while the player holds its
 /// song: it takes a moment until the last of the song has come through.
 const FOREIGN_S: f64 = 4.0;
-/// A difference between clocks that shows that one of them was put right, in seconds.
+/// A difference between clocks that shows that one of them was put right, in seconds: one that starts without a
+/// battery may say 1970 until the network is there.
 const PUT_RIGHT_S: f64 = 60.0;
 /// What is shorter than this is no song: a notification, say.
 const LEAST_S: f64 = 10.0;
@@ -90,8 +92,7 @@ pub(super) struct Splitter {
     song: Option<Playing>,
     /// Songs that have begun.
     songs: u64,
-    /// What the clock that may jump and the one that only counts said last.
-    clocks: Option<(f64, f64)>,
+    clocks: Clocks,
     /// When anything was last audible.
     audible_s: f64,
     /// Since when something is heard although the player holds its song.
@@ -126,7 +127,9 @@ impl Splitter {
     /// Takes in a moment.
     pub(super) fn take(&mut self, moment: &Moment<'_>) -> Step {
         let mut step = Step::default();
-        if let (Some(jump_s), Some(playing)) = (self.clock_jump(moment), &mut self.song) {
+        let jump_s = self.clocks.jump_s(moment.time, moment.steady_s);
+        let jump_s = jump_s.filter(|jump_s| jump_s.abs() > PUT_RIGHT_S);
+        if let (Some(jump_s), Some(playing)) = (jump_s, &mut self.song) {
             playing.put_right(jump_s);
         }
         let since_s = self.last_s.map_or(0.0, |last| moment.now_s - last);
@@ -200,13 +203,5 @@ impl Splitter {
     fn begin(&mut self, moment: &Moment<'_>, before_s: f64) -> Playing {
         self.songs += 1;
         Playing::begin(moment, self.songs, before_s)
-    }
-
-    /// By how much the clock was put right since the last moment: one that starts without a battery may say
-    /// 1970 until the network is there.
-    fn clock_jump(&mut self, moment: &Moment<'_>) -> Option<f64> {
-        let (time, steady_s) = self.clocks.replace((moment.time, moment.steady_s))?;
-        let jump_s = (moment.time - time) - (moment.steady_s - steady_s);
-        (jump_s.abs() > PUT_RIGHT_S).then_some(jump_s)
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 /// What a dialog is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Purpose {
+pub(super) enum Purpose {
     Model,
     Song,
     Table,

@@ -60,24 +60,31 @@ fn extent(points: &[Point], axis: Axis) -> (f64, f64) {
 
 /// What an unmoved view follows: what was heard last. That need not be the end of the song, so that there it is
 /// at the playhead, if there is one.
-fn now_s(points: &[Point], axis: Axis, playhead_s: Option<f64>) -> f64 {
+fn now_s(points: &[Point], axis: Axis, last: f64, playhead_s: Option<f64>) -> f64 {
     let latest = || {
         let heard = points.iter().rev().filter(|point| !point.is_gap());
         heard.map(|point| point.song_s).find(|song_s| !song_s.is_nan())
     };
     let in_song = if axis == Axis::Song { playhead_s.or_else(latest) } else { None };
-    in_song.unwrap_or_else(|| extent(points, axis).1)
+    in_song.unwrap_or(last)
 }
 
-/// Where all views begin that show the whole.
-fn first_s(points: &[Point], axis: Axis) -> f64 {
-    if axis == Axis::Elapsed { 0.0 } else { extent(points, axis).0 }
+/// What a view of the whole shows: from where all of them begin to the last point.
+fn whole(points: &[Point], axis: Axis) -> Range {
+    let (first, to) = extent(points, axis);
+    Range { from: if axis == Axis::Elapsed { 0.0 } else { first }, to }
 }
 
 /// Where a view of so many seconds ends at the earliest, and where one does that was not moved.
-fn ends_s(points: &[Point], axis: Axis, span_s: f64, playhead_s: Option<f64>) -> (f64, f64) {
-    let now = now_s(points, axis, playhead_s);
-    let least = first_s(points, axis).min(now) + span_s;
+fn ends_s(
+    points: &[Point],
+    axis: Axis,
+    whole: Range,
+    span_s: f64,
+    playhead_s: Option<f64>,
+) -> (f64, f64) {
+    let now = now_s(points, axis, whole.to, playhead_s);
+    let least = whole.from.min(now) + span_s;
     (least, now.max(least))
 }
 
@@ -94,13 +101,13 @@ impl History {
         span_s: Option<f64>,
         playhead_s: Option<f64>,
     ) -> Range {
-        let (first, last) = (first_s(points, axis), extent(points, axis).1);
+        let whole = whole(points, axis);
         let Some(span) = span_s else {
             self.end_s = None;
-            return Range { from: first, to: last.max(first + FIRST_S) };
+            return Range { from: whole.from, to: whole.to.max(whole.from + FIRST_S) };
         };
-        let (least, unmoved) = ends_s(points, axis, span, playhead_s);
-        let last = last.max(unmoved);
+        let (least, unmoved) = ends_s(points, axis, whole, span, playhead_s);
+        let last = whole.to.max(unmoved);
         // Also where a reset has taken away what it was moved to.
         self.end_s = self.end_s.filter(|_| least < last).map(|end| end.clamp(least, last));
         let to = self.end_s.unwrap_or(unmoved);
@@ -197,7 +204,9 @@ impl History {
             self.drag(shown, back_s);
         }
         if response.drag_stopped() {
-            let (_, unmoved) = ends_s(&sight.points, axis, shown.length(), playhead_s(sight));
+            let whole = self::whole(&sight.points, axis);
+            let (_, unmoved) =
+                ends_s(&sight.points, axis, whole, shown.length(), playhead_s(sight));
             self.let_go(shown, unmoved);
         }
         if response.double_clicked() {

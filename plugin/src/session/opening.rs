@@ -218,7 +218,7 @@ impl Session {
 
 /// A rate at which opening fails inside Earworm.
 #[cfg(test)]
-pub(crate) const FAULTY: u32 = 12_345;
+const FAULTY: u32 = 12_345;
 
 /// How an instance runs its model.
 pub(super) fn options(model: &Model, window: WindowLength) -> ScorerOptions {

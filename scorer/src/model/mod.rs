@@ -48,6 +48,12 @@ pub enum ModelError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A folder or a device, which may have no end.
+    #[error("{origin}: is a folder or device, not a file")]
+    NoFile {
+        /// What was named.
+        origin: String,
+    },
     /// The file is larger than [`LARGEST_FILE`].
     #[error("{origin}: {bytes} bytes is more than the {LARGEST_FILE} a model may have")]
     TooLarge {
@@ -113,8 +119,7 @@ impl Model {
         let read = |source| ModelError::Read { origin: origin.clone(), source };
         let found = std::fs::metadata(path).map_err(read)?;
         if !found.is_file() {
-            // Devices and pipes may have no end.
-            return Err(read(std::io::Error::other("is a folder or device, not a file")));
+            return Err(ModelError::NoFile { origin });
         }
         let bytes = found.len();
         if bytes > LARGEST_FILE {

@@ -154,14 +154,12 @@ impl Session {
             let outputs = running.run(inputs).map_err(text)?;
             let targets = std::iter::once(scores).chain(states.iter_mut().map(|s| &mut s.values));
             for (target, output) in targets.zip(&outputs) {
-                let values = output.to_plain_array_view::<f32>().map_err(text)?;
+                let plain = output.try_as_plain_ram();
+                let values = plain.and_then(|plain| plain.as_slice::<f32>()).map_err(text)?;
                 if values.len() != target.len() {
-                    return Err(format!("an output has the shape {:?}", values.shape()));
+                    return Err(format!("an output has the shape {:?}", output.shape()));
                 }
-                match values.as_slice() {
-                    Some(values) => target.copy_from_slice(values),
-                    None => target.iter_mut().zip(values).for_each(|(to, &value)| *to = value),
-                }
+                target.copy_from_slice(values);
             }
             Ok(())
         })

@@ -26,7 +26,7 @@ impl Daemon {
     pub fn start(mut command: Command) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         #[cfg(unix)]
-        with_usual_signals(&mut command);
+        crate::common::with_usual_signals(&mut command);
         let mut child = command.spawn().unwrap();
         let readings = lines(child.stdout.take().unwrap());
         let log = lines(child.stderr.take().unwrap());
@@ -120,22 +120,6 @@ impl Drop for Daemon {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Ctrl-C and hang-ups mean to the program what they usually do. They may be ignored here (tests under
-/// `nohup`, in the background of a script), and it would do the same.
-#[cfg(unix)]
-fn with_usual_signals(command: &mut Command) {
-    use std::os::unix::process::CommandExt;
-    let reset = || {
-        for signal in [libc::SIGINT, libc::SIGHUP] {
-            // SAFETY: no handler is set.
-            unsafe { libc::signal(signal, libc::SIG_DFL) };
-        }
-        Ok(())
-    };
-    // SAFETY: that call is allowed between fork and exec.
-    unsafe { command.pre_exec(reset) };
 }
 
 fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {

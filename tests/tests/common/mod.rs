@@ -156,3 +156,19 @@ pub fn skip(test: &str, why: &str) {
         let _ = file.and_then(|mut file| file.write_all(format!("{test}: {why}\n").as_bytes()));
     }
 }
+
+/// Ctrl-C and hang-ups mean to the program what they usually do. They may be ignored here (tests under
+/// `nohup`, in the background of a script), and it would do the same.
+#[cfg(unix)]
+pub fn with_usual_signals(command: &mut Command) {
+    use std::os::unix::process::CommandExt;
+    let reset = || {
+        for signal in [libc::SIGINT, libc::SIGHUP] {
+            // SAFETY: no handler is set.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+        Ok(())
+    };
+    // SAFETY: that call is allowed between fork and exec.
+    unsafe { command.pre_exec(reset) };
+}

@@ -100,6 +100,14 @@ impl Screen {
         crate::common::stdout_of(&mut import);
     }
 
+    /// The meter's program, whose window opens here.
+    pub fn program(&self) -> Command {
+        let mut meter = crate::common::program("earworm-meter");
+        meter.env("DISPLAY", &self.display).env("LIBGL_ALWAYS_SOFTWARE", "1");
+        meter.env_remove("WAYLAND_DISPLAY");
+        meter
+    }
+
     /// The meter's window, playing the demo song, and the readings that it prints.
     pub fn meter(&self, options: &[&str]) -> (Ends, Receiver<Value>) {
         self.meter_with(options, None)
@@ -111,11 +119,9 @@ impl Screen {
         options: &[&str],
         variable: Option<(&str, &str)>,
     ) -> (Ends, Receiver<Value>) {
-        let mut meter = crate::common::program("earworm-meter");
+        let mut meter = self.program();
         meter.arg("--file").arg(crate::common::in_checkout("demo/demo.ogg"));
-        meter.arg("--print").args(options);
-        meter.env("DISPLAY", &self.display).env("LIBGL_ALWAYS_SOFTWARE", "1");
-        meter.env_remove("WAYLAND_DISPLAY").envs(variable);
+        meter.arg("--print").args(options).envs(variable);
         let mut meter = meter.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(meter.stdout.take().unwrap()).lines();
         let (send, receive) = channel();

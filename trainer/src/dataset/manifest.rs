@@ -27,7 +27,8 @@ impl Track {
     /// file is called so.
     pub(super) fn path_in(&self, audio: &Path) -> PathBuf {
         let (written, trimmed) = (audio.join(&self.file), audio.join(self.file.trim()));
-        if !written.exists() && trimmed.exists() { trimmed } else { written }
+        let spaces_around = self.file != self.file.trim();
+        if spaces_around && !written.exists() && trimmed.exists() { trimmed } else { written }
     }
 
     /// The text in a column; empty where the manifest says nothing.

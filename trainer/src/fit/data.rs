@@ -54,9 +54,8 @@ impl Data {
                 let set = Dataset::open(folder)?;
                 let mut tracks: Vec<Track> =
                     set.songs.iter().map(|song| song.track.clone()).collect();
-                let searched = search::recipes(recipe)?;
-                let recipes = || std::iter::once(recipe).chain(&searched);
-                let read: Vec<&str> = recipes().flat_map(read_of_tracks).collect();
+                // No configuration of a search changes them.
+                let read = read_of_tracks(recipe);
                 let features = set.features()?;
                 if let Some(features) = &features {
                     // Another table may have what is not there yet.
@@ -73,6 +72,8 @@ impl Data {
                     }
                     None => Doubled::default(),
                 };
+                let searched = search::recipes(recipe)?;
+                let recipes = || std::iter::once(recipe).chain(&searched);
                 let wants = |r: &Recipe| r.model.wants_rows(&r.data) || !r.data.beside.is_empty();
                 // What any configuration names; all of them learn from the same rows.
                 let named = recipes().flat_map(|r| r.data.columns.iter().chain(&r.data.beside));

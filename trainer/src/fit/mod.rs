@@ -220,8 +220,6 @@ fn train(
             None => return Ok(Ended::Stopped),
         },
     };
-    let all = run_folder::in_use_as_begun(data, parts, out);
-
     let job = |&(index, part): &(usize, &Part), shown: &Shown<'_>| {
         let plan = Plan {
             folder: &out.join(&part.name),
@@ -245,6 +243,7 @@ fn train(
     };
 
     if recipe.split.last {
+        let all = run_folder::in_use_as_begun(data, parts, out);
         let best: Vec<f64> = outcomes.iter().map(|outcome| outcome.best_epoch as f64).collect();
         let plan = Plan {
             folder: &out.join("final"),

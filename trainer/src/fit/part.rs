@@ -1,11 +1,11 @@
 //! One part of a run: a model trained on some songs and judged by others. A finished part is kept.
 
 mod shares;
+mod table;
 #[cfg(test)]
 mod tests;
 
 use std::path::Path;
-use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use candle_core::Device;
@@ -23,7 +23,7 @@ use crate::predict::{LANES, predict};
 use crate::recipe::{Model, Recipe, SplitKind};
 use crate::run::{Outcome, PredictionRow, Task, read_json, write_predictions};
 use crate::split::{Part, hold_out};
-use crate::table::{Columns, Table, TableModel, TableModelRecipe};
+use crate::table::{Columns, TableModelRecipe};
 use crate::targets::{Targets, targets};
 
 /// How a recipe is to be trained.
@@ -278,53 +278,6 @@ impl PartInHand<'_> {
             seconds: trained.progress.seconds,
             parameters: network.weights().parameters(),
         }))
-    }
-
-    fn table(&self, model: &TableModelRecipe) -> Result<Outcome> {
-        let begun = Instant::now();
-        let table: &Table = self.data.rows.as_ref().context("a table model needs rows")?;
-        let (columns, x) = self.columns(table)?;
-        let pick = |songs: &[usize]| songs.iter().map(|&s| x[s].clone()).collect::<Vec<_>>();
-        let truth: Vec<usize> =
-            self.plan.seen.iter().map(|&s| self.targets.truth[s] as usize).collect();
-        let seen = pick(self.plan.seen);
-        // A yes-or-no target has one output and two classes.
-        let classes = self.recipe.outputs().len().max(2);
-        let fitted = TableModel::fit(model, &seen, &truth, classes, self.plan.seed)?;
-        let seconds = begun.elapsed().as_secs_f64();
-        let raw = fitted.raw(&pick(self.plan.judged))?;
-        std::fs::create_dir_all(self.plan.folder)
-            .with_context(|| format!("cannot make the folder {}", self.plan.folder.display()))?;
-        self.write("predictions.csv", self.plan.judged, raw)?;
-        if self.plan.keep_model {
-            fitted.save(&self.plan.folder.join("model.json"))?;
-            let json = serde_json::to_vec_pretty(&columns)?;
-            files::write_bytes(&self.plan.folder.join("columns.json"), json)?;
-        }
-        Ok(Outcome {
-            train_accuracy: self.accuracy(self.plan.seen, &fitted.raw(&seen)?),
-            seconds,
-            parameters: fitted.parameters(),
-            ..Outcome::default()
-        })
-    }
-
-    /// The features of all songs, scaled by the training songs'.
-    fn columns(&self, table: &Table) -> Result<(Columns, Vec<Vec<f64>>)> {
-        let taken = self.taken(table);
-        let recipe = self.recipe.data.column_recipe(&taken);
-        let fitted = Columns::fit(table, self.plan.seen, &recipe, &taken)?;
-        let all: Vec<usize> = (0..table.rows.len()).collect();
-        let x = fitted.apply(table, &all)?;
-        Ok((fitted, x))
-    }
-
-    /// The columns of a table that cannot be features.
-    fn taken<'t>(&'t self, table: &Table) -> Vec<&'t str> {
-        // What the table does not have cannot be left out of it.
-        let known =
-            |name: &&str| table.names.iter().any(|n| n == *name) || table.texts.contains_key(*name);
-        self.recipe.taken_columns().into_iter().filter(known).collect()
     }
 
     /// The share of songs that are decided rightly; shares and values decide nothing.

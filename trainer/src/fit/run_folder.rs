@@ -286,7 +286,7 @@ impl<'a> Fresh<'a> {
 
 /// Whether a recipe differs only in whether a last model is trained on all songs: the parts are the same
 /// then, and the model may be asked for later.
-fn but_for_the_last(before: &str, recipe: &Recipe) -> bool {
+pub(super) fn but_for_the_last(before: &str, recipe: &Recipe) -> bool {
     Recipe::parse(before, &[]).is_ok_and(|mut before| {
         before.split.last = recipe.split.last;
         before == *recipe

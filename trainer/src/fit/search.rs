@@ -13,6 +13,7 @@ use self::configurations::{Changes, check_new, configurations};
 use super::data::Data;
 use super::part::{FitOptions, Plan, check, train_or_keep, workers};
 use super::pool::{Workers, in_parallel};
+use super::run_folder::but_for_the_last;
 use crate::files;
 use crate::loss::loss;
 use crate::metrics;
@@ -77,12 +78,7 @@ impl<'a> Search<'a> {
             return None;
         }
         let text = std::fs::read_to_string(out.join("chosen.toml")).ok()?;
-        let mut chosen: Recipe = toml::from_str(&text).ok()?;
-        self.recipes.iter().find(|recipe| {
-            // The model of all songs may be asked for later.
-            chosen.split.last = recipe.split.last;
-            chosen == **recipe
-        })
+        self.recipes.iter().find(|recipe| but_for_the_last(&text, recipe))
     }
 
     /// Tries every configuration; returns the recipe with the best one, or `None` where Ctrl-C stopped the

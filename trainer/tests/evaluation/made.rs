@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use earworm_train::Rng;
 use earworm_train::run::{
-    DataInfo, EpochRow, Outcome, PredictionRow, RunInfo, Split, Task, write_predictions,
+    DataInfo, EpochRow, Outcome, PredictionRow, Run, RunInfo, Split, Task, write_predictions,
 };
 use rand::{RngExt, SeedableRng};
 
@@ -201,4 +201,15 @@ impl Made {
 
 pub(super) fn put(folder: &Path, name: &str, text: &str) {
     std::fs::write(folder.join(name), text).unwrap();
+}
+
+/// Changes what every part of a run said.
+pub(super) fn change(run: &Path, mut change: impl FnMut(&mut Vec<PredictionRow>)) {
+    let read = Run::open(run).unwrap();
+    for part in read.parts {
+        let mut rows = part.predictions;
+        change(&mut rows);
+        let path = run.join(part.name).join("predictions.csv");
+        write_predictions(&path, &read.info.outputs, &rows).unwrap();
+    }
 }

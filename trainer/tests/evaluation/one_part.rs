@@ -6,22 +6,13 @@ use std::path::{Path, PathBuf};
 use earworm_train::calibrate::{Method, calibrate};
 use earworm_train::evaluate::{Options, measure};
 use earworm_train::report::pictures;
-use earworm_train::run::{PredictionRow, Run, Task, write_predictions};
+use earworm_train::run::{Run, Task};
 
-use crate::made::Made;
+use crate::made::{Made, change};
 use crate::value;
 
 fn one_part(task: Task, songs: usize, folder: &Path) -> PathBuf {
     Made { folds: 1, songs, ..Made::of(task) }.write(folder)
-}
-
-/// Changes what the one part of a run judged.
-fn change(run: &Path, change: impl FnMut(&mut PredictionRow)) {
-    let read = Run::open(run).unwrap();
-    let mut rows = read.parts[0].predictions.clone();
-    rows.iter_mut().for_each(change);
-    let path = run.join(&read.parts[0].name).join("predictions.csv");
-    write_predictions(&path, &read.info.outputs, &rows).unwrap();
 }
 
 #[test]
@@ -59,7 +50,7 @@ fn no_song_is_judged_by_a_calibration_that_saw_its_group() {
 fn figures_are_those_of_the_kind_of_calibration_that_is_exported() {
     let dir = tempfile::tempdir().unwrap();
     let run = one_part(Task::Binary, 1200, dir.path());
-    change(&run, |row| row.raw[0] *= 10.0);
+    change(&run, |rows| rows.iter_mut().for_each(|row| row.raw[0] *= 10.0));
     let measured = |calibration: Method| {
         measure(&run, Some(Options { calibration, seed: 1, draws: 20 })).unwrap()
     };

@@ -4,22 +4,9 @@ use std::path::Path;
 
 use earworm_train::evaluate::Evaluation;
 use earworm_train::report::evaluate;
-use earworm_train::run::{
-    PredictionRow, Run, RunInfo, Task, read_epochs, read_json, write_predictions,
-};
+use earworm_train::run::{RunInfo, Task, read_epochs, read_json};
 
-use crate::made::{Made, put};
-
-/// Changes what every part of a run said.
-fn change(run: &Path, mut change: impl FnMut(&mut Vec<PredictionRow>)) {
-    let read = Run::open(run).unwrap();
-    for part in read.parts {
-        let mut rows = part.predictions;
-        change(&mut rows);
-        let path = run.join(part.name).join("predictions.csv");
-        write_predictions(&path, &read.info.outputs, &rows).unwrap();
-    }
-}
+use crate::made::{Made, change, put};
 
 fn text(run: &Path, name: &str) -> String {
     std::fs::read_to_string(run.join(name)).unwrap()

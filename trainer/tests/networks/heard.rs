@@ -11,10 +11,10 @@ use earworm_train::examples::{Examples, Songs};
 use earworm_train::predict::{LANES, predict, window_starts};
 use earworm_train::recipe::DataRecipe;
 
+use crate::common::{RATE, write_wav};
 use crate::tiny::TINY;
 
-/// As the tiny networks' front end has them.
-const RATE: u32 = 16_000;
+/// As the tiny networks' front end has it.
 const HOP: usize = 512;
 
 /// A tone of 20 frames, a pause, and noise of 12: too short for a second window behind the first, so that only
@@ -37,15 +37,7 @@ fn tone_and_noise() -> Vec<f32> {
 /// A data set of that song alone.
 fn set_of(samples: &[f32], front_end: &FrontEndSettings, folder: &Path) -> Dataset {
     std::fs::create_dir_all(folder).unwrap();
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: RATE,
-        bits_per_sample: 32,
-        sample_format: hound::SampleFormat::Float,
-    };
-    let mut wav = hound::WavWriter::create(folder.join("song.wav"), spec).unwrap();
-    samples.iter().for_each(|&sample| wav.write_sample(sample).unwrap());
-    wav.finalize().unwrap();
+    write_wav(&folder.join("song.wav"), samples);
     std::fs::write(folder.join("tracks.csv"), "track_id,file\nsong,song.wav\n").unwrap();
     std::fs::write(folder.join("front_end.toml"), toml::to_string(front_end).unwrap()).unwrap();
     let options = BuildOptions {

@@ -1,5 +1,7 @@
 //! The networks: they compute what PyTorch's do, and export to what they compute.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod exported;
 mod heard;
 mod inputs;

@@ -9,8 +9,7 @@ pub use crate::nice_export_clap;
 pub use crate::nice_export_vst3;
 #[cfg(feature = "standalone")]
 pub use crate::wrapper::standalone::{
-    WithoutAudio, nice_export_listener_with_args, nice_export_standalone,
-    nice_export_standalone_with_args,
+    nice_export_listener_with_args, nice_export_standalone, nice_export_standalone_with_args,
 };
 
 pub use crate::formatters;

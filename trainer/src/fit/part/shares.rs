@@ -11,7 +11,7 @@ use crate::fit::pool::Shown;
 use crate::recipe::{Model, Recipe};
 use crate::rows_model::{Judge, RowsModel};
 use crate::run::{LearningPoint, has_learning, write_learning};
-use crate::table::{Columns, Table, TableModel, TableModelRecipe};
+use crate::table::Table;
 use crate::targets::targets;
 use crate::{Rng, interrupt};
 
@@ -61,7 +61,8 @@ pub(in crate::fit) fn learn_from_shares(
         let songs = &order[..count];
         // Where there are too few for the model, or none of a class, the curve begins later.
         if let Ok(taught) = part.taught_by(songs, model, table) {
-            add(count, part.point(&taught, songs, table));
+            let judge = Judge::Table(Box::new(taught.model));
+            add(count, part.point(&RowsModel { columns: taught.columns, judge }, songs, table));
         }
         shown.step(step);
     }
@@ -84,23 +85,6 @@ fn counts(songs: usize) -> Vec<usize> {
 }
 
 impl PartInHand<'_> {
-    /// What the part's model would be had it seen only these songs.
-    fn taught_by(
-        &self,
-        songs: &[usize],
-        model: &TableModelRecipe,
-        table: &Table,
-    ) -> Result<RowsModel> {
-        let taken = self.taken(table);
-        let recipe = self.recipe.data.column_recipe(&taken);
-        let columns = Columns::fit(table, songs, &recipe, &taken)?;
-        let x = columns.apply(table, songs)?;
-        let truth: Vec<usize> = songs.iter().map(|&s| self.targets.truth[s] as usize).collect();
-        let classes = self.recipe.outputs().len().max(2);
-        let fitted = TableModel::fit(model, &x, &truth, classes, self.plan.seed)?;
-        Ok(RowsModel { columns, judge: Judge::Table(Box::new(fitted)) })
-    }
-
     /// What a model is worth that was taught by these songs.
     fn point(&self, model: &RowsModel, songs: &[usize], table: &Table) -> Result<LearningPoint> {
         let right = |songs: &[usize]| -> Result<f64> {
@@ -120,6 +104,7 @@ impl PartInHand<'_> {
 mod tests {
     use std::path::Path;
 
+    use super::super::tests::recipe_of_rows;
     use super::*;
     use crate::fit::fit;
     use crate::report::evaluate;
@@ -135,28 +120,8 @@ mod tests {
 
     /// A recipe of sixty rows in three folds.
     fn recipe(folder: &Path, model: &str) -> Recipe {
-        let table = folder.join("table.csv");
-        let rows = (0..60).map(|n| format!("{},{}\n", n * 37 % 60, n * 37 % 60));
-        std::fs::write(&table, "x,plays\n".to_owned() + &rows.collect::<String>()).unwrap();
-        let text = format!(
-            r#"
-            name = "curve"
-            [data]
-            table = {table:?}
-            name = "made rows"
-            drop = ["plays"]
-            [[heads]]
-            name = "played"
-            meaning = "played more than the median"
-            above = {{ column = "plays", quantile = 0.5 }}
-            [split]
-            folds = 3
-            last = false
-            [model]
-            {model}
-            "#
-        );
-        Recipe::parse(&text, &[]).unwrap()
+        let rest = format!("[split]\nfolds = 3\nlast = false\n[model]\n{model}");
+        recipe_of_rows(folder, 60, &rest)
     }
 
     #[test]

@@ -3,16 +3,14 @@
 use super::*;
 use crate::fit::pool::in_parallel;
 
-/// In a search they may be tried beside networks, whose memory is watched.
-#[test]
-fn nobody_waits_to_see_what_memory_a_table_model_takes() {
-    let dir = tempfile::tempdir().unwrap();
-    let table = dir.path().join("table.csv");
-    let rows = (0..12).map(|n| format!("{n},{n}\n"));
-    std::fs::write(&table, "x,plays\n".to_owned() + &rows.collect::<String>()).unwrap();
+/// A recipe of so many rows of one column, whose songs are played as much as it says.
+pub(super) fn recipe_of_rows(folder: &Path, rows: usize, rest: &str) -> Recipe {
+    let table = folder.join("table.csv");
+    let lines = (0..rows).map(|n| n * 37 % rows).map(|x| format!("{x},{x}\n"));
+    std::fs::write(&table, "x,plays\n".to_owned() + &lines.collect::<String>()).unwrap();
     let text = format!(
         r#"
-        name = "beside"
+        name = "rows"
         [data]
         table = {table:?}
         name = "made rows"
@@ -21,11 +19,17 @@ fn nobody_waits_to_see_what_memory_a_table_model_takes() {
         name = "played"
         meaning = "played more than the median"
         above = {{ column = "plays", quantile = 0.5 }}
-        [model]
-        kind = "tree"
+        {rest}
         "#
     );
-    let recipe = Recipe::parse(&text, &[]).unwrap();
+    Recipe::parse(&text, &[]).unwrap()
+}
+
+/// In a search they may be tried beside networks, whose memory is watched.
+#[test]
+fn nobody_waits_to_see_what_memory_a_table_model_takes() {
+    let dir = tempfile::tempdir().unwrap();
+    let recipe = recipe_of_rows(dir.path(), 12, "[model]\nkind = \"tree\"");
     let data = Data::open(&recipe).unwrap();
     let (seen, judged): (Vec<usize>, Vec<usize>) = (0..12).partition(|n| n % 3 > 0);
     let plan = Plan {
