@@ -9,6 +9,8 @@ use tracing_subscriber::reload::{self, Handle};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry};
 
+use crate::panics::caught;
+
 /// Without `RUST_LOG`. Symphonia tells every oddity of a file, even as errors, and pulseaudio calls the end of
 /// every connection one; what matters of that is in our own messages.
 const DEFAULT_FILTER: &str = "warn,symphonia=off,pulseaudio=off";
@@ -46,8 +48,12 @@ pub(crate) fn tell(chosen: Option<&str>, service: bool) {
 
 /// Whether a filter means something.
 pub(crate) fn check(text: &str) -> Result<String, String> {
-    builder().parse(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
+    let parsed = caught(|| builder().parse(text)).map_err(|_| TWICE.to_owned())?;
+    parsed.map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
+
+/// Where the library is compiled with its own checks, as for tests, it panics of a value that is asked for twice.
+const TWICE: &str = "it asks for the same twice";
 
 /// Values of fields are texts, not patterns: a pattern of a few dozen characters can take minutes to read.
 fn builder() -> Builder {
@@ -57,7 +63,8 @@ fn builder() -> Builder {
 /// What `RUST_LOG` says, or else this.
 fn filter(default: &str) -> EnvFilter {
     let chosen = std::env::var("RUST_LOG").unwrap_or_default();
-    builder().parse_lossy(if chosen.is_empty() { default } else { &chosen })
+    let chosen = if chosen.is_empty() { default } else { &chosen };
+    caught(|| builder().parse_lossy(chosen)).unwrap_or_else(|_| builder().parse_lossy(default))
 }
 
 /// Holds log lines back until the guard is dropped, which prints them.
@@ -96,12 +103,20 @@ impl Write for Lines {
 
 #[cfg(test)]
 mod tests {
-    use super::check;
+    use super::{TWICE, check};
 
     #[test]
     fn values_in_filters_are_texts() {
         // As a pattern it would have an unclosed group.
         assert!(check("earworm[song{title=wait(}]=info").is_ok());
         assert!(check("earworm=lots").is_err());
+    }
+
+    #[test]
+    fn a_filter_that_asks_for_the_same_twice_is_no_panic() {
+        let once = "earworm[song{title=wait}]=info";
+        assert!(check(once).is_ok());
+        let twice = check(&format!("{once},{once}"));
+        assert!(twice.as_ref().is_ok() || twice == Err(TWICE.into()), "{twice:?}");
     }
 }

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 use x11rb::connection::Connection as _;
-use x11rb::protocol::xproto::{AtomEnum, ConnectionExt as _, PropMode};
+use x11rb::protocol::xproto::{
+    AtomEnum, ClientMessageEvent, ConnectionExt as _, EventMask, PropMode,
+};
 use x11rb::wrapper::ConnectionExt as _;
 
 /// How long anything here may take on a machine that is busy with other things.
@@ -98,6 +100,21 @@ impl Screen {
         let mut import = Command::new("import");
         import.args(["-window", "root"]).arg(path).env("DISPLAY", &self.display);
         crate::common::stdout_of(&mut import);
+    }
+
+    /// Asks all windows to close, as their title bars' button does.
+    pub fn close_windows(&self) {
+        let (connection, _) = x11rb::connect(Some(&self.display)).unwrap();
+        let atom = |name: &str| {
+            connection.intern_atom(false, name.as_bytes()).unwrap().reply().unwrap().atom
+        };
+        let (protocols, close) = (atom("WM_PROTOCOLS"), atom("WM_DELETE_WINDOW"));
+        let root = connection.setup().roots[0].root;
+        for window in connection.query_tree(root).unwrap().reply().unwrap().children {
+            let event = ClientMessageEvent::new(32, window, protocols, [close, 0, 0, 0, 0]);
+            connection.send_event(false, window, EventMask::NO_EVENT, event).unwrap();
+        }
+        connection.sync().unwrap();
     }
 
     /// The meter's program, whose window opens here.

@@ -54,6 +54,7 @@ impl Data {
                 let set = Dataset::open(folder)?;
                 let mut tracks: Vec<Track> =
                     set.songs.iter().map(|song| song.track.clone()).collect();
+                let searched = search::recipes(recipe)?;
                 // No configuration of a search changes them.
                 let read = read_of_tracks(recipe);
                 let features = set.features()?;
@@ -72,7 +73,6 @@ impl Data {
                     }
                     None => Doubled::default(),
                 };
-                let searched = search::recipes(recipe)?;
                 let recipes = || std::iter::once(recipe).chain(&searched);
                 let wants = |r: &Recipe| r.model.wants_rows(&r.data) || !r.data.beside.is_empty();
                 // What any configuration names; all of them learn from the same rows.

@@ -317,13 +317,14 @@ impl<P: Plugin, B: Backend<P>> Wrapper<P, B> {
         // terminate together with this function.
         let terminate_audio_thread = Arc::new(AtomicBool::new(false));
         let close_gui_requested = Arc::clone(&self.close_requested);
-        let audio_thread = {
+        let (ended, has_ended) = std::sync::mpsc::channel::<()>();
+        {
             let this = self.clone();
             let terminate_audio_thread = terminate_audio_thread.clone();
             // Earworm: a program whose audio cannot be started, or whose playback goes, ends, unless the plugin takes
-            // the news. Upstream shows a window that hears nothing and whose parameters stay as they are. (A
-            // device that only records and goes reads as silence.)
+            // the news. Upstream shows a window that hears nothing and whose parameters stay as they are.
             thread::spawn(move || {
+                let _ended = ended;
                 let run = std::panic::AssertUnwindSafe(|| {
                     this.clone().run_audio_thread(
                         &mut *this.backend.borrow_mut(),
@@ -344,8 +345,8 @@ impl<P: Plugin, B: Backend<P>> Wrapper<P, B> {
                     let mut dummy = Dummy::new::<P>(this.config.clone());
                     this.run_audio_thread(&mut dummy, terminate_audio_thread, close_gui_requested);
                 }
-            })
-        };
+            });
+        }
 
         #[cfg(feature = "editor")]
         let res = match self.editor.borrow().clone() {
@@ -381,7 +382,8 @@ impl<P: Plugin, B: Backend<P>> Wrapper<P, B> {
 
         terminate_audio_thread.store(true, Ordering::SeqCst);
 
-        let _ = audio_thread.join();
+        // Earworm: a device that hangs does not keep the program from ending.
+        let _ = has_ended.recv_timeout(std::time::Duration::from_secs(3));
 
         // Some plugins may use this to clean up resources. Should not be needed for the standalone
         // application, but it seems like a good idea to stay consistent.

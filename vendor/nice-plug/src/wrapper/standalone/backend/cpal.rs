@@ -17,7 +17,10 @@ use rtrb::RingBuffer;
 use std::borrow::Borrow;
 use std::num::NonZeroU32;
 use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::ScopedJoinHandle;
+use std::time::{Duration, Instant};
 
 use super::super::config::WrapperConfig;
 use super::Backend;
@@ -90,6 +93,66 @@ enum MidiOutputTask<P: Plugin> {
     Terminate,
 }
 
+/// Earworm: for how long a stream may say that something went wrong before it counts as gone, if it can go on.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Earworm: how a stream is doing.
+#[derive(Clone)]
+struct Health {
+    /// One of the run's streams has gone.
+    failed: Arc<AtomicBool>,
+    /// How often this one was served.
+    served: Arc<AtomicU64>,
+}
+
+impl Health {
+    fn new(failed: &Arc<AtomicBool>) -> Self {
+        Self { failed: Arc::clone(failed), served: Arc::default() }
+    }
+
+    /// What is done with the errors of a stream. After some it goes on by itself. ALSA tries again after most: they
+    /// count when nothing else comes for a while. The first that counts ends the run, and is the only one that is
+    /// said, as ALSA repeats those of a server that has gone some hundred times a second.
+    fn error_callback<const N: usize>(
+        &self,
+        during: &'static str,
+        wake: [Unparker; N],
+    ) -> impl FnMut(cpal::Error) + Send + 'static + use<N> {
+        let Self { failed, served } = self.clone();
+        let mut trouble: Option<(u64, Instant)> = None;
+        move |err| {
+            match err.kind() {
+                cpal::ErrorKind::DeviceChanged
+                | cpal::ErrorKind::RealtimeDenied
+                | cpal::ErrorKind::Xrun => return crate::nice_warn!("During {during}: {err:#}"),
+                cpal::ErrorKind::DeviceNotAvailable
+                | cpal::ErrorKind::HostUnavailable
+                | cpal::ErrorKind::StreamInvalidated => (),
+                _ if cfg!(all(target_family = "unix", not(target_os = "macos"))) => {
+                    let served = served.load(Ordering::Relaxed);
+                    let now = Instant::now();
+                    match trouble {
+                        Some((before, since)) if before == served => {
+                            if now.duration_since(since) < PATIENCE {
+                                return;
+                            }
+                        }
+                        _ => {
+                            trouble = Some((served, now));
+                            return crate::nice_warn!("During {during}: {err:#}");
+                        }
+                    }
+                }
+                _ => (),
+            }
+            if !failed.swap(true, Ordering::SeqCst) {
+                crate::nice_error!("Error during {during}: {err:#}");
+            }
+            wake.iter().for_each(Unparker::unpark);
+        }
+    }
+}
+
 impl<P: Plugin> Backend<P> for CpalMidir {
     fn run(
         &mut self,
@@ -123,7 +186,14 @@ impl<P: Plugin> Backend<P> for CpalMidir {
         // `MidiOutputPort` and `MidiOutputPortConnection` types by taking values out of an
         // `Option`.
         std::thread::scope(|s| {
-            let mut _input_stream: Option<Stream> = None;
+            // This thread needs to be blocked until audio processing ends as CPAL processes the
+            // streams on another thread instead of blocking
+            // Earworm: made here, as what goes wrong with the input ends it, too.
+            let parker = Parker::new();
+            let unparker = parker.unparker().clone();
+            let failed = Arc::new(AtomicBool::new(false));
+
+            let mut input_stream: Option<Stream> = None;
             let mut input_rb_consumer: Option<fixed_resample::ResamplingCons<f32>> = None;
             if let Some(input) = &self.input {
                 // Data is sent to the output data callback using the fixed-resample crate.
@@ -143,19 +213,9 @@ impl<P: Plugin> Backend<P> for CpalMidir {
 
                 let input_parker = Parker::new();
                 let input_unparker = input_parker.unparker().clone();
-                let error_cb = {
-                    let input_unparker = input_unparker.clone();
-                    move |err: cpal::Error| {
-                        crate::nice_error!("Error during capture: {err:#}");
-
-                        if !matches!(
-                            err.kind(),
-                            cpal::ErrorKind::DeviceChanged | cpal::ErrorKind::Xrun
-                        ) {
-                            input_unparker.clone().unpark();
-                        }
-                    }
-                };
+                let health = Health::new(&failed);
+                let wake = [input_unparker.clone(), unparker.clone()];
+                let error_cb = health.error_callback("capture", wake);
 
                 let conversion_buf: Vec<f32> =
                     vec![0.0; self.config.period_size as usize * input.config.channels as usize];
@@ -171,7 +231,7 @@ impl<P: Plugin> Backend<P> for CpalMidir {
                         match $sample_format {
                             $($format => input.device.build_input_stream(
                                 input.config,
-                                self.build_input_data_callback::<$primitive_type>(input_unparker, conversion_buf, rb_producer),
+                                self.build_input_data_callback::<$primitive_type>(input_unparker, health.served, conversion_buf, rb_producer),
                                 error_cb,
                                 None,
                             ),)*
@@ -206,12 +266,12 @@ impl<P: Plugin> Backend<P> for CpalMidir {
                     }
                 }
 
-                _input_stream = Some(stream);
+                input_stream = Some(stream);
 
                 // Playback is delayed one period if we're capturing audio so it has something to
                 // process
                 // Earworm: not for ever, as where the input stays away the program could not be closed.
-                input_parker.park_timeout(std::time::Duration::from_secs(2));
+                input_parker.park_timeout(Duration::from_secs(2));
             }
 
             // The output callback can read input events from this ringbuffer
@@ -320,23 +380,8 @@ impl<P: Plugin> Backend<P> for CpalMidir {
                     }
                 });
 
-            // This thread needs to be blocked until audio processing ends as CPAL processes the
-            // streams on another thread instead of blocking
-            let parker = Parker::new();
-            let unparker = parker.unparker().clone();
-            let error_cb = {
-                let unparker = unparker.clone();
-                move |err: cpal::Error| {
-                    crate::nice_error!("Error during playback: {err:#}");
-
-                    if !matches!(
-                        err.kind(),
-                        cpal::ErrorKind::DeviceChanged | cpal::ErrorKind::Xrun
-                    ) {
-                        unparker.clone().unpark();
-                    }
-                }
-            };
+            let health = Health::new(&failed);
+            let error_cb = health.error_callback("playback", [unparker.clone()]);
 
             crate::nice_log!(
                 "Starting output stream: {:?} {:?}",
@@ -351,6 +396,7 @@ impl<P: Plugin> Backend<P> for CpalMidir {
                             self.output.config,
                             self.build_output_data_callback::<P, $primitive_type>(
                                 unparker,
+                                health,
                                 input_rb_consumer,
                                 midi_input_rb_consumer,
                                 // This is a MPMC crossbeam channel instead of an rtrb ringbuffer, and we
@@ -394,6 +440,12 @@ impl<P: Plugin> Backend<P> for CpalMidir {
 
             // Wait for the audio thread to exit
             parker.park();
+
+            // Earworm: streams whose server has gone may never let themselves be closed, and who waits for
+            // that says nothing to the user.
+            if failed.load(Ordering::SeqCst) {
+                std::thread::spawn(move || drop((output_stream, input_stream)));
+            }
 
             // The Midir API requires us to take things out of Options and transform between these
             // structs
@@ -764,6 +816,7 @@ impl CpalMidir {
     fn build_input_data_callback<T>(
         &self,
         input_unparker: Unparker,
+        served: Arc<AtomicU64>,
         mut conversion_buf: Vec<f32>,
         mut input_rb_producer: fixed_resample::ResamplingProd<f32>,
     ) -> impl FnMut(&[T], &InputCallbackInfo) + Send + 'static
@@ -777,6 +830,7 @@ impl CpalMidir {
         // This callback needs to copy input samples to a ring buffer that can be read from in the
         // output data callback
         move |data, _info| {
+            served.fetch_add(1, Ordering::Relaxed);
             for data_chunk in data.chunks(conversion_buf.len()) {
                 for (out_s, &in_s) in conversion_buf.iter_mut().zip(data_chunk.iter()) {
                     *out_s = FromSample::from_sample_(in_s);
@@ -810,6 +864,7 @@ impl CpalMidir {
     fn build_output_data_callback<P, T>(
         &self,
         unparker: Unparker,
+        Health { failed, served }: Health,
         mut input_rb_consumer: Option<fixed_resample::ResamplingCons<f32>>,
         mut input_event_rb_consumer: Option<rtrb::Consumer<PluginNoteEvent<P>>>,
         mut output_event_rb_producer: Option<crossbeam::channel::Sender<MidiOutputTask<P>>>,
@@ -897,6 +952,9 @@ impl CpalMidir {
         let mut num_processed_samples = 0usize;
         let mut finished = false;
         move |data, _info| {
+            // Earworm: the plugin may have got another backend by now.
+            finished |= failed.load(Ordering::SeqCst);
+            served.fetch_add(1, Ordering::Relaxed);
             if !finished {
                 'chunk: for data in data.chunks_mut(buffer_size * device_output_channels) {
                     let out_frames = data.len() / device_output_channels;

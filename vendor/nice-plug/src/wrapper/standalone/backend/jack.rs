@@ -2,12 +2,13 @@ use std::borrow::Borrow;
 use std::num::NonZeroU32;
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use crossbeam::sync::Parker;
 use jack::{
-    AsyncClient, AudioIn, AudioOut, Client, ClientOptions, Control, MidiIn, MidiOut, Port, PortFlags,
-    Unowned,
+    AsyncClient, AudioIn, AudioOut, Client, ClientOptions, ClientStatus, Control, MidiIn, MidiOut,
+    NotificationHandler, Port, PortFlags, Unowned,
 };
 use nice_plug_core::audio_setup::{AudioIOLayout, AuxiliaryBuffers};
 use nice_plug_core::buffer::Buffer;
@@ -50,6 +51,16 @@ impl ChannelPointerVec {
     // undoes the Send+Sync impl.
     pub fn get(&mut self) -> &mut Vec<*mut f32> {
         &mut self.0
+    }
+}
+
+/// Earworm: notes that the server has gone. As published nobody does, and the program cannot be closed then.
+struct UntilShutdown(Arc<AtomicBool>);
+
+impl NotificationHandler for UntilShutdown {
+    // SAFETY: one store, which a signal handler may do, too.
+    unsafe fn shutdown(&mut self, _status: ClientStatus, _reason: &str) {
+        self.0.store(true, Ordering::SeqCst);
     }
 }
 
@@ -116,6 +127,15 @@ impl<P: Plugin> Backend<P> for Jack {
         // This thread needs to be blocked until processing is finished
         let parker = Parker::new();
         let unparker = parker.unparker().clone();
+        let has_ended = Arc::new(AtomicBool::new(false));
+
+        let over = {
+            let has_ended = Arc::clone(&has_ended);
+            move || {
+                has_ended.store(true, Ordering::SeqCst);
+                unparker.unpark();
+            }
+        };
 
         let config = self.config.clone();
         let main_inputs = self.main_inputs.clone();
@@ -135,7 +155,7 @@ impl<P: Plugin> Backend<P> for Jack {
                      the pre-allocated maximum. Restarting standalone should hopefully pick up \
                      the new size."
                 );
-                unparker.unpark();
+                over();
                 return Control::Quit;
             }
 
@@ -311,7 +331,7 @@ impl<P: Plugin> Backend<P> for Jack {
 
                 Control::Continue
             } else {
-                unparker.unpark();
+                over();
                 Control::Quit
             }
         });
@@ -319,18 +339,25 @@ impl<P: Plugin> Backend<P> for Jack {
         // PipeWire lets us connect the ports whenever we want, but JACK2 is very strict and only
         // allows us to connect the ports when the client is active. And the connections will
         // disappear when the client is deactivated. Fun.
-        let async_client = client.activate_async((), process_handler).unwrap();
+        let async_client = client
+            .activate_async(UntilShutdown(Arc::clone(&has_ended)), process_handler)
+            .unwrap();
         if let Err(err) = self.connect_ports(&async_client) {
             crate::nice_error!("Error connecting JACK ports: {err}")
         }
 
         // The process callback happens on another thread, so we need to block this thread until we
         // get the request to shut down or until the process callback runs into an error
-        parker.park();
+        // Earworm: or until the server has gone, after which nothing is processed any more.
+        while !has_ended.load(Ordering::SeqCst) {
+            parker.park_timeout(std::time::Duration::from_millis(250));
+        }
 
         // And put the client back where it belongs in case this function is called a second time
-        let (client, _, _) = async_client.deactivate().unwrap();
-        self.client = Some(client);
+        // Earworm: without a server there is none.
+        if let Ok((client, _, _)) = async_client.deactivate() {
+            self.client = Some(client);
+        }
     }
 }
 
