@@ -84,14 +84,15 @@ impl Listening {
 
     /// Closes the window, which ends the program, and gives the errors that it said meanwhile.
     fn close(mut self) -> Vec<String> {
-        self.screen.close_windows();
         let until = Instant::now() + PATIENCE;
         let status = loop {
             if let Some(status) = self.meter.0.try_wait().unwrap() {
                 break status;
             }
             assert!(Instant::now() < until, "it does not end");
-            std::thread::sleep(Duration::from_millis(10));
+            // It may not have opened yet.
+            self.screen.close_windows();
+            std::thread::sleep(Duration::from_millis(100));
         };
         assert!(status.success(), "{status}");
         self.log.iter().filter(|line| line.contains("Error during")).collect()

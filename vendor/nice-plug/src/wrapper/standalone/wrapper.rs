@@ -324,7 +324,9 @@ impl<P: Plugin, B: Backend<P>> Wrapper<P, B> {
             // Earworm: a program whose audio cannot be started, or whose playback goes, ends, unless the plugin takes
             // the news. Upstream shows a window that hears nothing and whose parameters stay as they are.
             thread::spawn(move || {
+                // Dropped behind all that is the plugin's, last first.
                 let _ended = ended;
+                let this = this;
                 let run = std::panic::AssertUnwindSafe(|| {
                     this.clone().run_audio_thread(
                         &mut *this.backend.borrow_mut(),

@@ -105,6 +105,15 @@ struct Health {
     served: Arc<AtomicU64>,
 }
 
+/// Earworm: errors of a stream with no more good between them than each of them takes.
+#[derive(Clone, Copy)]
+struct Trouble {
+    /// How often it had been served when the first came.
+    served: u64,
+    since: Instant,
+    errors: u64,
+}
+
 impl Health {
     fn new(failed: &Arc<AtomicBool>) -> Self {
         Self { failed: Arc::clone(failed), served: Arc::default() }
@@ -119,36 +128,69 @@ impl Health {
         wake: [Unparker; N],
     ) -> impl FnMut(cpal::Error) + Send + 'static + use<N> {
         let Self { failed, served } = self.clone();
-        let mut trouble: Option<(u64, Instant)> = None;
+        let mut trouble: Option<Trouble> = None;
         move |err| {
-            match err.kind() {
-                cpal::ErrorKind::DeviceChanged
-                | cpal::ErrorKind::RealtimeDenied
-                | cpal::ErrorKind::Xrun => return crate::nice_warn!("During {during}: {err:#}"),
-                cpal::ErrorKind::DeviceNotAvailable
-                | cpal::ErrorKind::HostUnavailable
-                | cpal::ErrorKind::StreamInvalidated => (),
-                _ if cfg!(all(target_family = "unix", not(target_os = "macos"))) => {
-                    let served = served.load(Ordering::Relaxed);
-                    let now = Instant::now();
-                    match trouble {
-                        Some((before, since)) if before == served => {
-                            if now.duration_since(since) < PATIENCE {
-                                return;
-                            }
-                        }
-                        _ => {
-                            trouble = Some((served, now));
-                            return crate::nice_warn!("During {during}: {err:#}");
-                        }
-                    }
+            let is_xrun = err.kind() == cpal::ErrorKind::Xrun;
+            if goes_on(&err) {
+                return crate::nice_warn!("During {during}: {err:#}");
+            }
+            if tries_again(&err) {
+                let (now, served) = (Instant::now(), served.load(Ordering::Relaxed));
+                // Sound is asked for before each error of playback, but not before an xrun.
+                let between = |before: &Trouble| if is_xrun { 0 } else { before.errors };
+                let same = trouble.filter(|before| served - before.served <= between(before));
+                let Some(before) = same else {
+                    trouble = Some(Trouble { served, since: now, errors: 1 });
+                    return crate::nice_warn!("During {during}: {err:#}");
+                };
+                trouble = Some(Trouble { errors: before.errors + 1, ..before });
+                if now.duration_since(before.since) < PATIENCE {
+                    return;
                 }
-                _ => (),
+            } else if is_xrun {
+                return crate::nice_warn!("During {during}: {err:#}");
             }
             if !failed.swap(true, Ordering::SeqCst) {
                 crate::nice_error!("Error during {during}: {err:#}");
             }
             wake.iter().for_each(Unparker::unpark);
+        }
+    }
+}
+
+/// Earworm: whether sound goes on after an error whatever else comes.
+fn goes_on(err: &cpal::Error) -> bool {
+    let says = |text: &str| err.message().is_some_and(|message| message.starts_with(text));
+    match err.kind() {
+        cpal::ErrorKind::DeviceChanged | cpal::ErrorKind::RealtimeDenied => true,
+        // WASAPI, where the default device is another one now and the stream follows it.
+        cpal::ErrorKind::StreamInvalidated => cfg!(windows) && err.message().is_none(),
+        // WASAPI, too.
+        cpal::ErrorKind::BackendError => says("Failed to promote"),
+        _ => false,
+    }
+}
+
+/// Earworm: whether the system's interface tries again after an error.
+fn tries_again(err: &cpal::Error) -> bool {
+    let is_alsa = cfg!(all(target_family = "unix", not(target_os = "macos")));
+    is_alsa
+        && !matches!(
+            err.kind(),
+            cpal::ErrorKind::DeviceNotAvailable
+                | cpal::ErrorKind::HostUnavailable
+                | cpal::ErrorKind::StreamInvalidated
+        )
+}
+
+/// Earworm: ends the run where its callback panics.
+struct EndsByPanic<'a>(&'a AtomicBool, &'a Unparker);
+
+impl Drop for EndsByPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.store(true, Ordering::SeqCst);
+            self.1.unpark();
         }
     }
 }
@@ -272,6 +314,10 @@ impl<P: Plugin> Backend<P> for CpalMidir {
                 // process
                 // Earworm: not for ever, as where the input stays away the program could not be closed.
                 input_parker.park_timeout(Duration::from_secs(2));
+                if failed.load(Ordering::SeqCst) {
+                    std::thread::spawn(move || drop(input_stream));
+                    return;
+                }
             }
 
             // The output callback can read input events from this ringbuffer
@@ -953,6 +999,7 @@ impl CpalMidir {
         let mut finished = false;
         move |data, _info| {
             // Earworm: the plugin may have got another backend by now.
+            let _ends = EndsByPanic(&failed, &unparker);
             finished |= failed.load(Ordering::SeqCst);
             served.fetch_add(1, Ordering::Relaxed);
             if !finished {

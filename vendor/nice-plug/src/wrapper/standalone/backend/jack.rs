@@ -64,6 +64,17 @@ impl NotificationHandler for UntilShutdown {
     }
 }
 
+/// Earworm: ends the run where its callback panics.
+struct EndsByPanic<'a, F: Fn()>(&'a F);
+
+impl<F: Fn()> Drop for EndsByPanic<'_, F> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            (self.0)();
+        }
+    }
+}
+
 impl<P: Plugin> Backend<P> for Jack {
     fn run(
         &mut self,
@@ -148,6 +159,7 @@ impl<P: Plugin> Backend<P> for Jack {
             // `BufferManager` is pre-allocated for `max_buffer_size`, so any `num_frames` up to
             // that is safe to process. A grow beyond it would overrun the aux input storage, so
             // we still bail in that case.
+            let _ends = EndsByPanic(&over);
             let num_frames = ps.n_frames();
             if num_frames > max_buffer_size {
                 crate::nice_error!(
@@ -353,11 +365,8 @@ impl<P: Plugin> Backend<P> for Jack {
             parker.park_timeout(std::time::Duration::from_millis(250));
         }
 
-        // And put the client back where it belongs in case this function is called a second time
-        // Earworm: without a server there is none.
-        if let Ok((client, _, _)) = async_client.deactivate() {
-            self.client = Some(client);
-        }
+        // Earworm: not kept. One that is only deactivated tells a handler that is no more when the server goes.
+        drop(async_client);
     }
 }
 
