@@ -313,26 +313,28 @@ mod tests {
         assert_eq!(score(&recipe, SearchMetric::Auc, &rows).unwrap(), 1.0);
     }
 
+    /// A recipe for songs that are liked, with the rest of its sections.
+    pub(super) fn recipe_of_likes(rest: &str) -> Recipe {
+        let text = format!(
+            r#"
+            name = "likes"
+            [data]
+            set = "set"
+            name = "made"
+            [[heads]]
+            name = "liked"
+            meaning = "liked"
+            above = {{ column = "likes", threshold = 3 }}
+            {rest}
+            "#
+        );
+        Recipe::parse(&text, &[]).unwrap()
+    }
+
     /// A search may begin with a small model and end with a large one.
     #[test]
     fn as_many_run_at_a_time_as_any_configuration_allows() {
-        let with = |model: &str| {
-            let text = format!(
-                r#"
-                name = "sizes"
-                [data]
-                set = "set"
-                name = "made"
-                [[heads]]
-                name = "liked"
-                meaning = "liked"
-                above = {{ column = "likes", threshold = 3 }}
-                [model]
-                {model}
-                "#
-            );
-            Recipe::parse(&text, &[]).unwrap()
-        };
+        let with = |model: &str| recipe_of_likes(&format!("[model]\n{model}"));
         let recipes = [with("kind = \"knn\"\nk = 3"), with("kind = \"vgg11\"")];
         let options = FitOptions { jobs: None, ..FitOptions::default() };
         let [first, second] = recipes.each_ref().map(|recipe| workers(recipe, &options));

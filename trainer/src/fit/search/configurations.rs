@@ -87,6 +87,7 @@ pub(super) fn check_new(search: &SearchRecipe, recipes: &[Recipe]) -> Result<()>
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::recipe_of_likes;
     use super::*;
 
     #[test]
@@ -115,16 +116,8 @@ mod tests {
 
     /// Checks a recipe with a search, which a run that was begun may have.
     fn compare(search: &str) -> Result<()> {
-        let text = format!(
+        let recipe = recipe_of_likes(&format!(
             r#"
-            name = "losses"
-            [data]
-            set = "set"
-            name = "made"
-            [[heads]]
-            name = "liked"
-            meaning = "liked"
-            above = {{ column = "likes", threshold = 3 }}
             [split]
             kind = "random"
             [loss]
@@ -135,8 +128,7 @@ mod tests {
             [search]
             {search}
             "#
-        );
-        let recipe = Recipe::parse(&text, &[]).unwrap();
+        ));
         check_new(recipe.search.as_ref().unwrap(), &recipes(&recipe).unwrap())
     }
 
